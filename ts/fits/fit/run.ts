@@ -7,9 +7,11 @@ import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { namesIn } from '../../expressions/parse.js'
 import {
+  areContiguous,
   checkRows,
   type DataColumn,
   groupByRows,
+  type NumberArray,
   numbersInRun,
   pickRuns,
   putRuns,
@@ -47,7 +49,14 @@ import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
-import { type FitContext, keepFits, type ProfiledEndpoints, type SolvedFits } from '../solve/fit-context.js'
+import {
+  type FitContext,
+  keepFits,
+  type PendingFits,
+  type ProfiledEndpoints,
+  type SolvedFits,
+  solutionColumns,
+} from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
@@ -427,14 +436,14 @@ export class FitRun {
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
     const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
+    // The fits that can run fill the array from the front, and the other fits fill the array from the back.
     const fits = new Uint32Array(this.#count)
-    const others: number[] = []
+    let count = 0
     for (let fit = 0; fit < this.#count; fit++) {
-      if (observations[fit] >= size && !isIncomplete[fit]) fits[fit - others.length] = fit
-      else others.push(fit)
+      if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
+      else fits[this.#count - 1 - (fit - count)] = fit
     }
-    const able = others.length === 0 ? fits : fits.slice(0, this.#count - others.length)
-    return [able, new Uint32Array(others)]
+    return [fits.subarray(0, count), fits.subarray(count).reverse()]
   }
 
   *#batch(
@@ -485,12 +494,10 @@ export class FitRun {
 
   /** Stores one run of each fit: the run at the same index, or the listed runs. */
   #store(fits: Uint32Array, solved: SolvedRuns, some: Uint32Array | null): void {
-    const to = this.#found
-    const compute = (column: FloatArray) => (some === null ? column : pickRuns(column, some))
-    for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
-      for (const [i, column] of to[name].entries()) putRuns(column, fits, compute(solved[name][i]))
-    }
-    for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
+    const from = solutionColumns(solved)
+    const together = areContiguous(fits)
+    for (const [k, column] of solutionColumns<NumberArray>(this.#found).entries())
+      putRuns(column, fits, some === null ? from[k] : pickRuns(from[k], some), together)
   }
 
   /** Repeats doubtful fits from further starting points of the model. */
@@ -543,10 +550,14 @@ export class FitRun {
   /** Starting values of a parameter in each run, from the start of the fit and from the samples of `multiStart`. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.problem.free.indexOf(name)
-    const own = pickRuns(starts, runs)
+    const { count } = this.options.multiStart
+    // Runs without samples read the starting values in place.
+    const own =
+      count === 1 && areContiguous(runs)
+        ? starts.subarray(runs[0], runs[0] + runs.length)
+        : pickRuns(starts, runs, false)
     const points = at < 0 ? own : toInternal(this.#free[at], own)
     const others = this.#samples[at]
-    const { count } = this.options.multiStart
     if (others === undefined || count === 1) return points
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])

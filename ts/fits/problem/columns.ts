@@ -5,7 +5,15 @@ import { isCount } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
 import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
-import { concatenate, type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/batch/data.js'
+import {
+  concatenate,
+  type DataColumn,
+  dataArgument,
+  readColumn,
+  rowsInRun,
+  rowsPerRun,
+  sharedFirst,
+} from '../../many/batch/data.js'
 import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
@@ -80,9 +88,9 @@ export function orderWeightsFirst(
 
 /** Removes the rows of shared columns from the fits whose own columns are empty. */
 function emptySharedColumns(columns: Map<string, DataColumn>): Map<string, DataColumn> {
-  const own = [...columns.values()].find(({ offsets }) => offsets)?.offsets
-  if (!own) return columns
-  const rowCounts = [...own].slice(1).map((end, fit) => end - own[fit])
+  const own = [...columns.values()].find(({ offsets }) => offsets)
+  if (!own?.offsets || rowsPerRun(own)) return columns
+  const rowCounts = Array.from({ length: own.offsets.length - 1 }, (_, fit) => rowsInRun(own, fit))
   if (!rowCounts.includes(0)) return columns
   for (const [name, { numbers, offsets }] of columns) {
     // A fit that has rows takes the rows from index 0 on.

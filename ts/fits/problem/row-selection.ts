@@ -4,14 +4,7 @@
  */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
-import {
-  containsNaN,
-  type DataColumn,
-  numbersInRun,
-  rowOffsets,
-  rowsInRun,
-  rowsPerRun,
-} from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowOffsets, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** The columns, reduced to the rows in use. */
@@ -20,8 +13,8 @@ export interface RowSelection {
   readonly observations: Uint32Array
   /** Number of rows per fit that are dropped because a number is missing. Rows of weight 0 are not counted. */
   readonly droppedRows: Uint32Array
-  /** Whether a row in use has a missing number, per fit. */
-  readonly isIncomplete: readonly boolean[]
+  /** 1 for each fit in which a row in use has a missing number. */
+  readonly isIncomplete: Uint8Array
 }
 
 /** Role of a row in a fit: in use, with a missing number, or of weight 0. */
@@ -68,12 +61,13 @@ export function* selectRows(
   if (rowsPerRun(all[0]) === undefined)
     for (let fit = 0; fit < count; fit++) observations[fit] = rowsInRun(all[0], fit)
   const droppedRows = new Uint32Array(count)
-  const isIncomplete = new Array<boolean>(count).fill(false)
+  const isIncomplete = new Uint8Array(count)
   const unchanged = { columns, observations, droppedRows, isIncomplete }
   const weights = weight === null ? undefined : columns.get(weight)
-  const hasZero = weights !== undefined && (yield* hasZeros(weights.numbers))
+  const hasZero = weights !== undefined && (yield* contains(weights.numbers, 0))
   const hasGaps: DataColumn[] = []
-  for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
+  for (const column of all)
+    if (!column.isFinite && (yield* contains(column.numbers, NaN))) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
   // If only shared columns have missing numbers or weights of 0, all fits drop the same rows.
@@ -86,7 +80,7 @@ export function* selectRows(
     const roles = yield* readRoles(numbers, ownWeights, observations[fit])
     const { rows, missing } = yield* selectByRole(roles, drops)
     if (drops) droppedRows[fit] = missing
-    else isIncomplete[fit] = missing > 0
+    else isIncomplete[fit] = Number(missing > 0)
     kept.push(rows)
     if (isPauseDue(roles.length)) yield
   }
@@ -120,10 +114,8 @@ function* selectByRole(roles: Uint8Array, drops: boolean): Slices<{ rows: Uint32
   return { rows: rows.subarray(0, length), missing }
 }
 
-const hasZeros = (numbers: Float64Array) =>
-  someInSlices(numbers.length, (from, to) => numbers.subarray(from, to).includes(0))
-const hasNaNs = (numbers: Float64Array) =>
-  someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
+const contains = (numbers: Float64Array, x: number) =>
+  someInSlices(numbers.length, (from, to) => numbers.subarray(from, to).includes(x))
 
 /** A column with the kept rows of each fit. */
 function* compactColumn(

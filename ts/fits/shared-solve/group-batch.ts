@@ -33,7 +33,7 @@ export interface GroupOutput {
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly rows: Uint32Array
   /** Whether a row in use has a missing value, per group. */
-  readonly isIncomplete: readonly boolean[]
+  readonly isIncomplete: Uint8Array
 }
 
 export interface GroupBatchInput {
@@ -178,7 +178,7 @@ export class GroupBatch implements EliminationSize {
       typeof place === 'number' ? place : this.readParameter(place),
     )
     this.rows = this.groups.map(rowsOf)
-    const hasGaps = outputs.some(({ isIncomplete }) => isIncomplete.includes(true))
+    const hasGaps = outputs.some(({ isIncomplete }) => isIncomplete.includes(1))
     this.#incomplete = !hasGaps
       ? []
       : [...this.groups.subarray(0, this.active).keys()].filter((at) =>

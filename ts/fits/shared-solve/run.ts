@@ -137,7 +137,7 @@ export class SharedRun {
     const canRestart =
       (hasGuess || first.reason !== NOT_FINITE) &&
       this.solver.batches.some(({ local, active }) => local * active > 0) &&
-      batches.every(({ outputs }) => outputs.length === 1 && !outputs[0].isIncomplete.includes(true))
+      batches.every(({ outputs }) => outputs.length === 1 && !outputs[0].isIncomplete.includes(1))
     const again = hasConverged || (canRestart && hasGuess) ? null : yield* this.#restart(start, first)
     const ended = again ?? first
     if (!canRestart || (ended.reason === CONVERGED && !hasGuess)) return ended

@@ -1,7 +1,7 @@
 /** The solved fits and the context of the fits, from which results are built. */
 
 import type { EngineChoice } from '../../engines/select-engine.js'
-import type { DataColumn } from '../../many/batch/data.js'
+import type { DataColumn, NumberArray } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { BoundRemark } from '../models/model.js'
@@ -251,14 +251,34 @@ export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   }
 }
 
+/** The columns that describe the solutions. Each solution of a problem has the same count of columns. */
+export const solutionColumns = <Column>({
+  free,
+  covariance,
+  errors,
+  cost,
+  atBound,
+  unidentifiable,
+  reason,
+}: SolutionColumns<Column>): Column[] => [
+  ...[...free, ...covariance, ...errors, cost],
+  ...[...atBound, ...unidentifiable, reason],
+]
+
+interface SolutionColumns<Column> {
+  readonly free: Iterable<Column>
+  readonly covariance: Iterable<Column>
+  readonly errors: Iterable<Column>
+  readonly cost: Column
+  readonly atBound: readonly Column[]
+  readonly unidentifiable: readonly Column[]
+  readonly reason: Column
+}
+
 /** Copies the results of other fits, except for the counts of evaluations. */
 export function replaceFits(to: SolvedFits, fits: Uint32Array, from: SolvedFits, others: Uint32Array): void {
-  const columns = ({ free, covariance, errors, cost, atBound, unidentifiable, reason }: SolvedFits) => [
-    ...[...free, ...covariance, ...errors, cost],
-    ...[...atBound, ...unidentifiable, reason],
-  ]
-  const all = columns(from)
-  for (const [k, column] of columns(to).entries()) {
+  const all = solutionColumns<NumberArray>(from)
+  for (const [k, column] of solutionColumns<NumberArray>(to).entries()) {
     for (let n = 0; n < fits.length; n++) column[fits[n]] = all[k][others[n]]
   }
 }

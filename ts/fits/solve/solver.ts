@@ -9,6 +9,7 @@ import { CONVERGED, MAX_ITERATIONS, NEEDS_QR, NOT_FINITE, STALLED } from '../pro
 import { powerOfTwoUnit } from '../programs/givens-qr.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { FitPrograms, ModelPrograms } from '../programs/program-cache.js'
+import { solutionColumns } from './fit-context.js'
 import type { Iterations } from './iterations.js'
 
 /** A batch of runs whose data have equal row counts. */
@@ -355,18 +356,7 @@ type Diagnostics = Omit<SolverResult, 'evaluations'>
 
 /** Copies the results of the given runs. */
 function copyResults(into: Diagnostics, from: Diagnostics, runs: Uint32Array, at = runs): void {
-  const columns = ({
-    free,
-    cost,
-    covariance,
-    errors,
-    reason,
-    atBound,
-    unidentifiable,
-    stopped,
-  }: Diagnostics) => [
-    ...[...free, cost, ...covariance, ...errors, reason, ...atBound, ...unidentifiable, ...stopped],
-  ]
+  const columns = (solved: Diagnostics) => [...solutionColumns(solved), ...solved.stopped]
   const others = columns(from)
   for (const [i, column] of columns(into).entries()) putRuns(column, at, pickRuns(others[i], runs))
 }

@@ -6,6 +6,7 @@
  * All values are scaled as in givens-qr.ts, so no square underflows or overflows.
  */
 
+import type { FloatArray } from '../../core/numbers.js'
 import { pauseAfterNumbers, type Slices, visitInSlices } from '../../core/slices.js'
 import { Graph } from '../../expressions/graph.js'
 import { compile } from '../../expressions/program.js'
@@ -23,6 +24,7 @@ import { powerOfTwoUnit } from '../programs/givens-qr.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import { ExpressionCurve } from './expression-curve.js'
+import { solutionColumns } from './fit-context.js'
 import {
   dot,
   fillArray,
@@ -105,11 +107,8 @@ export class TrustRegionSolver {
         fit,
         Float64Array.from(some.starts, (start) => start[run]),
       )
-      for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
-        for (const [k, to] of all[name].entries()) to[run] = found[name][k]
-      }
-      all.cost[run] = found.cost
-      all.reason[run] = found.reason
+      const numbers = solutionColumns<number>(found)
+      for (const [k, to] of solutionColumns<FloatArray>(all).entries()) to[run] = numbers[k]
       all.evaluations[run] = fit.evaluations
       yield
     }

@@ -2,7 +2,7 @@
 
 import { BATCH_SHORT } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
-import { type Slices, visitInSlices } from '../../core/slices.js'
+import { pauseAfterNumbers, ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
 import { type BoundsBox, selectLimit } from '../../objectives/bounds.js'
 import type { DataColumn } from './data.js'
 
@@ -55,6 +55,8 @@ export interface RunInit {
 }
 
 const LANES_PER_PASS = 16
+/** Number of lanes whose data are copied together. */
+const LANES_PER_COPY = 4
 
 export class Cohort {
   readonly #layout: CohortLayout
@@ -116,30 +118,47 @@ export class Cohort {
   *fillData(columns: readonly DataColumn[], runs: ArrayLike<number>): Slices<void> {
     const { data } = this.#layout
     const { rows, dataLanes } = this.#counts
+    const stride = columns.length * dataLanes
+    const from = new Uint32Array(LANES_PER_COPY)
+    const isPauseDue = pauseAfterNumbers()
     // Only a few lanes are copied at once, so that the data stay in the first-level cache.
-    const from = new Uint32Array(LANES_PER_PASS)
-    for (let first = 0; first < runs.length; first += LANES_PER_PASS) {
-      const count = Math.min(runs.length - first, LANES_PER_PASS)
+    for (let first = 0; first < runs.length; first += LANES_PER_COPY) {
+      const count = Math.min(runs.length - first, LANES_PER_COPY)
       for (let k = 0; k < columns.length; k++) {
         const column = columns[k]
+        const to = k * dataLanes + first
         if (column.write) {
-          const stride = columns.length * dataLanes
-          for (let lane = first; lane < first + count; lane++)
-            column.write(runs[lane], data, k * dataLanes + lane, stride)
+          for (let lane = 0; lane < count; lane++) column.write(runs[first + lane], data, to + lane, stride)
           yield
           continue
         }
-        const { numbers, offsets } = column
-        for (let lane = 0; lane < count; lane++)
-          from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
-        yield* visitInSlices(rows, (begin, end) => {
-          for (let row = begin; row < end; row++) {
-            const to = (row * columns.length + k) * dataLanes + first
-            for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
+        for (let row = 0; row < rows; row += ROWS_PER_SLICE) {
+          const few = Math.min(rows - row, ROWS_PER_SLICE)
+          // The padding of an incomplete vector repeats the last lane.
+          for (let lane = 0; lane < LANES_PER_COPY; lane++) {
+            const run = runs[first + Math.min(lane, count - 1)]
+            from[lane] = row + (column.offsets === null ? 0 : column.offsets[run])
           }
-        })
-        yield
+          this.#copyRows(column.numbers, from, to + row * stride, stride, few)
+          if (isPauseDue(count * few)) yield
+        }
       }
+    }
+  }
+
+  /** Copies consecutive rows of adjacent lanes. The rows of each lane begin at an index of `from`. */
+  #copyRows(numbers: Float64Array, from: Uint32Array, to: number, stride: number, rows: number): void {
+    const { data } = this.#layout
+    // Four lanes in variables take a third of the time of a loop over the lanes.
+    const a = from[0]
+    const b = from[1]
+    const c = from[2]
+    const d = from[3]
+    for (let row = 0, at = to; row < rows; row++, at += stride) {
+      data[at] = numbers[a + row]
+      data[at + 1] = numbers[b + row]
+      data[at + 2] = numbers[c + row]
+      data[at + 3] = numbers[d + row]
     }
   }
 

@@ -23,6 +23,8 @@ export interface DataColumn {
   readonly offsets: Float64Array | null
   /** Count of rows per run, if all runs are known to have the same count. */
   readonly perRun?: number | undefined
+  /** Whether all numbers are known to be finite. */
+  readonly isFinite?: boolean
   /** Generates the numbers of a run on demand, and writes the numbers to an array with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
@@ -55,7 +57,7 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
   const perRun = isEven ? offsets[1] : undefined
-  return { numbers: lists.numbers(), offsets, perRun }
+  return { numbers: lists.numbers(), offsets, perRun, isFinite: lists.isFinite }
 }
 
 /** @throws OptionError for the first invalid number or array */
@@ -86,13 +88,14 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
  * Maximum count of numbers for which memory is allocated before the numbers arrive, unless `GROWTH_FACTOR` allows
  * more.
  */
-const MAX_EXPECTED_LENGTH = 1 << 21
+const MAX_EXPECTED_LENGTH = 1 << 22
 /** Memory may be allocated for this multiple of the numbers that have arrived. */
 const GROWTH_FACTOR = 4
 
 /** Concatenates copies of arrays. */
 class ListBuffer {
   length = 0
+  isFinite = true
   /** Expected total count of concatenated numbers. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
@@ -104,22 +107,25 @@ class ListBuffer {
 
   /** Appends a copy of an array. The method returns false if the value is not an array of numbers. */
   add(list: unknown, takesNull: boolean): boolean {
+    const from = this.length
     if (isFloatArray(list)) {
-      if (isDetached(list)) return false
-      const from = this.length
-      this.length += readLength(list)
+      const length = readLength(list)
+      if (length === 0 && isDetached(list)) return false
+      this.length += length
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
       this.#numbers.set(list, from)
-      return true
+    } else {
+      if (!Array.isArray(list)) return false
+      const { length } = list
+      for (let i = 0; i < length; i++) {
+        const x: unknown = list[i]
+        if (typeof x !== 'number' && !(x === null && takesNull)) return false
+        if (this.length === this.#numbers.length) this.#grow(2 * this.length)
+        this.#numbers[this.length++] = x === null ? NaN : x
+      }
     }
-    if (!Array.isArray(list)) return false
-    const { length } = list
-    for (let i = 0; i < length; i++) {
-      const x: unknown = list[i]
-      if (typeof x !== 'number' && !(x === null && takesNull)) return false
-      if (this.length === this.#numbers.length) this.#grow(2 * this.length)
-      this.#numbers[this.length++] = x === null ? NaN : x
-    }
+    // The copy is examined while the copy is in the first-level cache.
+    this.isFinite &&= areFinite(this.#numbers, from, this.length)
     return true
   }
 
@@ -133,16 +139,16 @@ class ListBuffer {
   }
 }
 
-export function containsNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
-  // The product of 0 and NaN or ∞ is not 0. Adding such products is faster than testing each number.
-  let [a, b] = [0, 0]
-  let k = from
-  for (; k + 1 < end; k += 2) {
+/** Whether the numbers in a range are finite. */
+function areFinite(numbers: Float64Array, from: number, end: number): boolean {
+  // The product of 0 and NaN or ∞ is not 0. Two sums, from both ends, do not wait for each other.
+  let a = 0
+  let b = 0
+  for (let k = from, j = end - 1; k <= j; k++, j--) {
     a += numbers[k] * 0
-    b += numbers[k + 1] * 0
+    b += numbers[j] * 0
   }
-  if (k < end) a += numbers[k] * 0
-  return a + b !== 0 && numbers.subarray(from, end).includes(NaN)
+  return a + b === 0
 }
 
 /** @throws OptionError if an element is not a number */
