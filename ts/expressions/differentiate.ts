@@ -263,42 +263,43 @@ export function differentiate(
   const builder = new Builder(graph)
   const moves = findDependents(graph, parameters)
   // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
-  const byRow = new Map<number, number>()
-  const whole = new Map<number, number>()
+  const byRow: (number | undefined)[] = new Array(root + 1)
+  const whole: (number | undefined)[] = new Array(root + 1)
   // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
   // infinite or NaN without changing the result.
-  const guards = new Map<number, number | null>()
+  const guards: (number | null | undefined)[] = new Array(root + 1)
   const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
     const to = isFromRow ? byRow : whole
-    const before = to.get(number)
-    to.set(number, before === undefined ? d : builder.add(before, d))
-    const other = guards.get(number)
+    const before = to[number]
+    to[number] = before === undefined ? d : builder.add(before, d)
+    const other = guards[number]
     const either =
       guard === null || other === null
         ? null
         : other === undefined
           ? guard
           : builder.operation('max', guard, other)
-    guards.set(number, isFromRow && !isByRow(number) ? null : either)
+    guards[number] = isFromRow && !isByRow(number) ? null : either
   }
   add(root, builder.one, isByRow(root), null)
   for (let number = root; number >= 0; number--) {
     const node = graph.nodes[number]
-    if (!moves[number] || !guards.has(number)) continue
-    const fromRows = byRow.get(number)
+    if (!moves[number] || guards[number] === undefined) continue
+    const fromRows = byRow[number]
     const isRow = isByRow(number)
     if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
     if (node.kind !== 'operation') continue
     const { operation, operands } = node
-    const guard = guards.get(number) ?? null
+    const guard = guards[number] as number | null
     const shares = derivativeRules[operation as keyof typeof derivativeRules](
       builder,
-      (isRow ? byRow : whole).get(number) as number,
+      (isRow ? byRow : whole)[number] as number,
       operands,
       number,
     )
     const chosen = choices[operation]?.(builder, operands)
-    for (const [k, operand] of operands.entries()) {
+    for (let k = 0; k < operands.length; k++) {
+      const operand = operands[k]
       const share = shares[k]
       if (share === null || !moves[operand]) continue
       const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
@@ -310,17 +311,20 @@ export function differentiate(
   }
   return {
     value: isByRow(root) ? graph.sum(root) : root,
-    gradient: parameters.map((name) => whole.get(graph.name(name)) ?? builder.zero),
+    gradient: parameters.map((name) => whole[graph.name(name)] ?? builder.zero),
   }
 }
 
 /** Whether each node depends on a parameter. */
 function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
   const moves: boolean[] = []
-  for (const [number, node] of graph.nodes.entries()) {
-    moves[number] =
-      (node.kind === 'name' && parameters.includes(node.name)) ||
-      graph.operandsOf(number).some((operand) => moves[operand])
+  for (let number = 0; number < graph.nodes.length; number++) {
+    const node = graph.nodes[number]
+    moves.push(
+      node.kind === 'name'
+        ? parameters.includes(node.name)
+        : graph.operandsOf(number).some((operand) => moves[operand]),
+    )
   }
   return moves
 }

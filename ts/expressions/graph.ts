@@ -15,19 +15,34 @@ export type Node =
    * value after a row.
    */
   | { readonly kind: 'carried'; readonly index: number }
-  | { readonly kind: 'end'; readonly operand: number; readonly next: number }
-  | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
+  | EndNode
+  | OperationNode
+
+export interface EndNode {
+  readonly kind: 'end'
+  readonly operand: number
+  readonly next: number
+}
+
+interface OperationNode {
+  readonly kind: 'operation'
+  readonly operation: Operation
+  readonly operands: readonly number[]
+}
 
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
 export class Graph {
   readonly nodes: Node[] = []
-  readonly #numbers = new Map<string, number>()
+  /** Nodes of constants by value, and nodes of names and sums by text. */
+  readonly #known = new Map<number | string, number>()
+  /** A hash table of operations with open addressing. An entry is the index of a node plus 1, or 0. */
+  #table = new Int32Array(64)
 
   /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {
-    return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
+    return this.#number(Object.is(value, -0) ? '-0' : value, { kind: 'constant', value })
   }
 
   name(name: string): number {
@@ -40,8 +55,7 @@ export class Graph {
 
   /** A value that is carried from row to row; {@link end} defines how a row updates the value. */
   carried(): number {
-    const index = this.nodes.length
-    return this.#number(`carried ${index}`, { kind: 'carried', index })
+    return this.nodes.push({ kind: 'carried', index: this.nodes.length }) - 1
   }
 
   /**
@@ -56,17 +70,23 @@ export class Graph {
    * Creates a node for an operation. If all operands are constants, the result is also a constant, computed in float64.
    */
   operation(operation: Operation, ...operands: number[]): number {
-    if (operands.every((number) => this.nodes[number].kind === 'constant')) {
+    let constants = 0
+    while (constants < operands.length && this.nodes[operands[constants]].kind === 'constant') constants++
+    if (constants === operands.length) {
       const values = operands.map((number) => this.constantAt(number) as number)
       return this.constant(toScalarOperation(operation, 'float64')(...values))
     }
-    const [a, b] = operands
+    const a = operands[0]
+    const b = operands[1]
     // Only bit-identical simplifications are allowed.
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
     if (operation === 'subtract' && this.#negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
-    return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
+    if (2 * this.nodes.length > this.#table.length) this.#enlargeTable()
+    const at = this.#find(operation, operands)
+    if (this.#table[at] === 0) this.#table[at] = this.nodes.push({ kind: 'operation', operation, operands })
+    return this.#table[at] - 1
   }
 
   /** The value of a constant; undefined for other nodes. */
@@ -89,10 +109,33 @@ export class Graph {
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
 
-  #number(key: string, node: Node): number {
-    const known = this.#numbers.get(key)
+  #number(key: number | string, node: Node): number {
+    const known = this.#known.get(key)
     if (known !== undefined) return known
-    this.#numbers.set(key, this.nodes.length)
+    this.#known.set(key, this.nodes.length)
     return this.nodes.push(node) - 1
+  }
+
+  /** The position of an operation in the table, or the free position where the operation belongs. */
+  #find(operation: Operation, operands: readonly number[]): number {
+    const table = this.#table
+    let at = 0
+    for (let k = 0; k < operands.length; k++) at = Math.imul(at + operands[k] + 1, 0x9e3779b1)
+    // The upper bits depend on all operands.
+    for (at >>>= 7; ; at++) {
+      at &= table.length - 1
+      if (table[at] === 0) return at
+      const node = this.nodes[table[at] - 1] as OperationNode
+      if (node.operation !== operation) continue
+      if (operands.every((operand, k) => operand === node.operands[k])) return at
+    }
+  }
+
+  #enlargeTable(): void {
+    this.#table = new Int32Array(4 * this.#table.length)
+    for (let number = 0; number < this.nodes.length; number++) {
+      const node = this.nodes[number]
+      if (node.kind === 'operation') this.#table[this.#find(node.operation, node.operands)] = number + 1
+    }
   }
 }
