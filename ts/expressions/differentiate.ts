@@ -4,6 +4,7 @@ import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
+import { type RowSlopes, Tangents } from './tangents.js'
 
 /**
  * Returns the derivative with respect to each operand. A missing derivative is null. The arguments are the incoming
@@ -202,9 +203,9 @@ export class Builder {
     return this.#graph.name(name)
   }
 
-  /** A value that is carried from row to row. */
-  carried(): number {
-    return this.#graph.carried()
+  /** A value that is carried from row to row. The default of the initial value is 0. */
+  carried(initial?: number): number {
+    return this.#graph.carried(initial)
   }
 
   end(node: number, next: number): number {
@@ -251,8 +252,7 @@ export interface Derivatives {
  * Derivatives of the root with respect to the parameters. If the root depends on rows of data, the root and its
  * derivatives are summed over the rows. Subexpressions that do not depend on the row are computed only once.
  *
- * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
- * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
+ * @throws OptionError if an operation or a carried value has no derivative
  */
 export function differentiate(
   graph: Graph,
@@ -260,62 +260,128 @@ export function differentiate(
   parameters: readonly string[],
   isByRow: (node: number) => boolean,
 ): Derivatives {
-  const builder = new Builder(graph)
-  const moves = findDependents(graph, parameters)
-  // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
-  const byRow: (number | undefined)[] = new Array(root + 1)
-  const whole: (number | undefined)[] = new Array(root + 1)
-  // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
-  // infinite or NaN without changing the result.
-  const guards: (number | null | undefined)[] = new Array(root + 1)
-  const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
-    const to = isFromRow ? byRow : whole
-    const before = to[number]
-    to[number] = before === undefined ? d : builder.add(before, d)
-    const other = guards[number]
-    const either =
-      guard === null || other === null
-        ? null
-        : other === undefined
-          ? guard
-          : builder.operation('max', guard, other)
-    guards[number] = isFromRow && !isByRow(number) ? null : either
-  }
-  add(root, builder.one, isByRow(root), null)
-  for (let number = root; number >= 0; number--) {
-    const node = graph.nodes[number]
-    if (!moves[number] || guards[number] === undefined) continue
-    const fromRows = byRow[number]
-    const isRow = isByRow(number)
-    if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
-    if (node.kind !== 'operation') continue
-    const { operation, operands } = node
-    const guard = guards[number] as number | null
-    const shares = derivativeRules[operation as keyof typeof derivativeRules](
-      builder,
-      (isRow ? byRow : whole)[number] as number,
-      operands,
-      number,
-    )
-    const chosen = choices[operation]?.(builder, operands)
-    for (let k = 0; k < operands.length; k++) {
-      const operand = operands[k]
-      const share = shares[k]
-      if (share === null || !moves[operand]) continue
-      const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
-      const counts = condition === null ? share : builder.select(condition, share, builder.zero)
-      const inner =
-        chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
-      add(operand, counts, isRow, inner)
+  const sweep = new Sweep(graph, parameters)
+  const { builder } = sweep
+  const tangents = new Tangents(
+    graph,
+    parameters,
+    (a, b) => builder.add(a, b),
+    (node) => sweep.run(node, () => false),
+  )
+  const gradientOf = (root: number): number[] => {
+    const { slopeAt, leaves, multiply } = sweep.run(root, isByRow)
+    const gradient = parameters.map((name) => slopeAt(graph.name(name)))
+    const add = (i: number, term: number) => {
+      const before = gradient[i]
+      gradient[i] = before === undefined ? term : builder.add(before, term)
     }
+    for (const leaf of leaves) {
+      const node = graph.nodes[leaf]
+      if (node.kind === 'sum') {
+        const isRow = isByRow(node.operand)
+        for (const [i, slope] of gradientOf(node.operand).entries())
+          if (slope !== builder.zero) add(i, multiply(leaf, isRow ? slope : builder.sum(slope)))
+        continue
+      }
+      const isEnd = node.kind === 'end'
+      for (const [i, tangent] of tangents.of(isEnd ? node.operand : leaf).entries()) {
+        if (tangent === undefined) continue
+        const term = multiply(leaf, isEnd ? (graph.ends.get(tangent) as number) : tangent)
+        add(i, isByRow(leaf) ? builder.sum(term) : term)
+      }
+    }
+    return gradient.map((slope) => slope ?? builder.zero)
   }
-  return {
-    value: isByRow(root) ? graph.sum(root) : root,
-    gradient: parameters.map((name) => whole[graph.name(name)] ?? builder.zero),
+  const gradient = gradientOf(root)
+  return { value: isByRow(root) ? graph.sum(root) : root, gradient }
+}
+
+/**
+ * Reverse accumulation from a node to the leaves of its row: names, carried values, sums and final values.
+ *
+ * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
+ * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
+ */
+class Sweep {
+  readonly builder: Builder
+  readonly #graph: Graph
+  /** Whether each node depends on a parameter or on a carried value. */
+  readonly #moves: readonly boolean[]
+
+  constructor(graph: Graph, parameters: readonly string[]) {
+    this.builder = new Builder(graph)
+    this.#graph = graph
+    this.#moves = findDependents(graph, parameters)
+  }
+
+  run(root: number, isByRow: (node: number) => boolean): RowSlopes {
+    const { builder } = this
+    const graph = this.#graph
+    const moves = this.#moves
+    // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
+    const byRow: (number | undefined)[] = new Array(root + 1)
+    const whole: (number | undefined)[] = new Array(root + 1)
+    // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
+    // infinite or NaN without changing the result.
+    const guards: (number | null | undefined)[] = new Array(root + 1)
+    const leaves: number[] = []
+    const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
+      const to = isFromRow ? byRow : whole
+      const before = to[number]
+      to[number] = before === undefined ? d : builder.add(before, d)
+      const other = guards[number]
+      const either =
+        guard === null || other === null
+          ? null
+          : other === undefined
+            ? guard
+            : builder.operation('max', guard, other)
+      guards[number] = isFromRow && !isByRow(number) ? null : either
+    }
+    add(root, builder.one, isByRow(root), null)
+    for (let number = root; number >= 0; number--) {
+      const node = graph.nodes[number]
+      if (!moves[number] || guards[number] === undefined) continue
+      const fromRows = byRow[number]
+      const isRow = isByRow(number)
+      if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
+      if (node.kind !== 'operation') {
+        if (node.kind !== 'name') leaves.push(number)
+        continue
+      }
+      const { operation, operands } = node
+      const guard = guards[number] as number | null
+      const shares = derivativeRules[operation as keyof typeof derivativeRules](
+        builder,
+        (isRow ? byRow : whole)[number] as number,
+        operands,
+        number,
+      )
+      const chosen = choices[operation]?.(builder, operands)
+      for (let k = 0; k < operands.length; k++) {
+        const operand = operands[k]
+        const share = shares[k]
+        if (share === null || !moves[operand]) continue
+        const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
+        const counts = condition === null ? share : builder.select(condition, share, builder.zero)
+        const inner =
+          chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
+        add(operand, counts, isRow, inner)
+      }
+    }
+    return {
+      leaves,
+      slopeAt: (leaf) => whole[leaf],
+      multiply: (leaf, factor) => {
+        const product = builder.multiply((isByRow(leaf) ? byRow : whole)[leaf] as number, factor)
+        const guard = guards[leaf] as number | null
+        return guard === null ? product : builder.select(guard, product, builder.zero)
+      },
+    }
   }
 }
 
-/** Whether each node depends on a parameter. */
+/** Whether each node depends on a parameter or on a carried value. */
 function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
   const moves: boolean[] = []
   for (let number = 0; number < graph.nodes.length; number++) {
@@ -323,7 +389,7 @@ function findDependents(graph: Graph, parameters: readonly string[]): boolean[] 
     moves.push(
       node.kind === 'name'
         ? parameters.includes(node.name)
-        : graph.operandsOf(number).some((operand) => moves[operand]),
+        : node.kind === 'carried' || graph.operandsOf(number).some((operand) => moves[operand]),
     )
   }
   return moves

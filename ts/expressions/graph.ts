@@ -10,14 +10,20 @@ export type Node =
   | { readonly kind: 'name'; readonly name: string }
   /** The sum of a value over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
-  /**
-   * A value that is carried from row to row, starting with 0, and the final value. `next` is the node of the carried
-   * value after a row.
-   */
-  | { readonly kind: 'carried'; readonly index: number }
+  | CarriedNode
   | EndNode
   | OperationNode
 
+/** A value that is carried from row to row. */
+export interface CarriedNode {
+  readonly kind: 'carried'
+  /** The value before the first row. A missing initial value is 0. */
+  readonly initial: number | undefined
+  /** Whether the value is the derivative of another carried value. */
+  readonly isTangent: boolean
+}
+
+/** The final value of a carried value. The node `next` is the carried value after a row. */
 export interface EndNode {
   readonly kind: 'end'
   readonly operand: number
@@ -35,6 +41,8 @@ export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'eq
 
 export class Graph {
   readonly nodes: Node[] = []
+  /** Nodes of the final values, by carried value. */
+  readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
   readonly #known = new Map<number | string, number>()
   /** A hash table of operations with open addressing. An entry is the index of a node plus 1, or 0. */
@@ -53,17 +61,27 @@ export class Graph {
     return this.#number(`sum ${operand}`, { kind: 'sum', operand })
   }
 
-  /** A value that is carried from row to row; {@link end} defines how a row updates the value. */
-  carried(): number {
-    return this.nodes.push({ kind: 'carried', index: this.nodes.length }) - 1
+  /**
+   * A value that is carried from row to row; {@link end} defines how a row updates the value.
+   *
+   * @param initial value before the first row, which depends on neither columns nor sums; 0 if undefined
+   */
+  carried(initial?: number, isTangent = false): number {
+    return this.nodes.push({ kind: 'carried', initial, isTangent }) - 1
   }
 
   /**
-   * The value that a carried value has after all rows. The node of the final value must be created after all nodes that
-   * use the carried value.
+   * The value that a carried value has after all rows.
+   *
+   * @param next value after a row, which may depend on all carried values before the row
    */
   end(operand: number, next: number): number {
-    return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
+    // If a value becomes another carried value, the value is copied before a row updates the other value.
+    const isShift = next !== operand && this.nodes[next].kind === 'carried'
+    const copy = isShift ? this.operation('select', this.constant(1), next, next) : next
+    const end = this.#number(`end ${operand}`, { kind: 'end', operand, next: copy })
+    this.ends.set(operand, end)
+    return end
   }
 
   /**
@@ -99,7 +117,8 @@ export class Graph {
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
-    if (node.kind === 'end') return [node.next]
+    if (node.kind === 'end') return [node.operand, node.next]
+    if (node.kind === 'carried') return node.initial === undefined ? [] : [node.initial]
     return node.kind === 'sum' ? [node.operand] : []
   }
 

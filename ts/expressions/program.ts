@@ -47,22 +47,21 @@ export function compile(
   const uses = findUses(graph, outputs)
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
-  const some = fused(listSteps(graph, sections, uses), uses, outputs)
-  const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
+  const { sums, carried, ends } = listRowNodes(graph, uses)
+  const some = fused(listSteps(graph, sections, uses), uses, [...outputs, ...ends])
+  // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
+  const isEnd = ({ number }: ProgramStep) => nodes[number].kind === 'end'
+  const order = [
+    ...some.filter(({ section }) => section === 0),
+    ...some.filter((step) => step.section === 1 && !isEnd(step)),
+    ...some.filter(isEnd),
+    ...some.filter(({ section }) => section === 2),
+  ]
 
-  const sums: number[] = []
-  const ends: number[] = []
-  let carries = false
-  for (let number = 0; number < nodes.length; number++) {
-    if (uses[number] === 0) continue
-    const { kind } = nodes[number]
-    if (kind === 'sum' || kind === 'carried') sums.push(number)
-    if (kind === 'end') ends.push(number)
-    if (kind === 'carried') carries = true
-  }
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs, nodes.length)
   for (const sum of sums) places[sum] = slots.take()
+  for (const number of carried) if (!graph.ends.has(number)) lastUse[number] = -1
   // The next row of data reads the carried value from the slot of this node.
   for (const number of ends) {
     const { operand, next } = nodes[number] as EndNode
@@ -100,8 +99,21 @@ export function compile(
     tail,
     sums: sums.map(place),
     outputs: results,
-    carries,
+    carries: carried.length > 0,
   }
+}
+
+/** The used nodes that have a slot for all rows: sums and carried values, in order, and the final values. */
+function listRowNodes({ nodes }: Graph, uses: ArrayLike<number>) {
+  const [sums, carried, ends]: [number[], number[], number[]] = [[], [], []]
+  for (let number = 0; number < nodes.length; number++) {
+    if (uses[number] === 0) continue
+    const { kind } = nodes[number]
+    if (kind === 'sum' || kind === 'carried') sums.push(number)
+    if (kind === 'carried') carried.push(number)
+    if (kind === 'end') ends.push(number)
+  }
+  return { sums, carried, ends }
 }
 
 /**
@@ -129,6 +141,8 @@ function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLi
     if (node.kind === 'operation')
       steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
+    if (node.kind === 'carried' && node.initial !== undefined)
+      steps.push({ number, code: 'copy', operands: [node.initial], section: 0 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
   return steps
@@ -139,12 +153,17 @@ function makeSections(graph: Graph, columns: readonly string[]): Section[] {
   const sections: Section[] = []
   for (let number = 0; number < graph.nodes.length; number++) {
     const node = graph.nodes[number]
-    let section: Section = 0
-    if (node.kind === 'sum' || node.kind === 'end') section = 2
-    else if (node.kind === 'carried' || (node.kind === 'name' && names.has(node.name))) section = 1
-    else
-      for (const operand of graph.operandsOf(number))
-        if (sections[operand] > section) section = sections[operand]
+    let section: Section = node.kind === 'name' && names.has(node.name) ? 1 : 0
+    for (const operand of graph.operandsOf(number))
+      if (sections[operand] > section) section = sections[operand]
+    if (node.kind === 'carried') {
+      if (section > 0) throw new TypeError('the initial value of a carried value depends on rows')
+      section = 1
+    }
+    if (node.kind === 'sum' || node.kind === 'end') {
+      if (section > 1) throw new TypeError('a row depends on a value after all rows')
+      section = 2
+    }
     sections.push(section)
   }
   return sections

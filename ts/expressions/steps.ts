@@ -35,7 +35,11 @@ export function findUses(graph: Graph, wanted: readonly number[]): Int32Array {
     if (uses[node]++ === 0) open.push(node)
   }
   wanted.forEach(use)
-  for (let node = open.pop(); node !== undefined; node = open.pop()) graph.operandsOf(node).forEach(use)
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    graph.operandsOf(node).forEach(use)
+    const end = graph.ends.get(node)
+    if (end !== undefined) use(end)
+  }
   return uses
 }
 
@@ -86,7 +90,7 @@ function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array)
   let least = costOf(operands, operands.length)
   // Each tree has an inner operation.
   if (least > OWN_COST + operands.length) {
-    for (const [code, shape] of shapesByLast[step.code] ?? []) {
+    for (const [code, shape] of shapesByLast.get(step.code) ?? []) {
       const found = [-1, -1, -1, -1]
       if (!matches(shape, step, inner, found)) continue
       const count = operations[code][0]
@@ -101,8 +105,9 @@ function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array)
 }
 
 /** Operation trees by their outermost operation. */
-const shapesByLast: { [last in Code]?: (typeof shapes)[number][] } = {}
-for (const fusion of shapes) (shapesByLast[fusion[1][0]] ??= []).push(fusion)
+const shapesByLast = new Map<Code, typeof shapes>(
+  shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
+)
 
 /** Whether a step matches a tree. The nodes of the operand indices are written to `found`. */
 function matches(shape: ReductionTree, step: ProgramStep, inner: InnerSteps, found: number[]): boolean {
@@ -150,8 +155,9 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[],
   const isBeforeRows = new Uint8Array(count)
   const endOfBody = order.findLastIndex(({ section }) => section === 1)
   for (let step = 0; step < order.length; step++) {
-    const { number, operands, section } = order[step]
-    if (section === 0) isBeforeRows[number] = 1
+    const { number, operands, section, code } = order[step]
+    // Copies are initial values of carried values. Each row replaces a carried value.
+    if (section === 0 && code !== 'copy') isBeforeRows[number] = 1
     for (const operand of operands) {
       // The next row reads the node again.
       lastUse[operand] = section === 1 && isBeforeRows[operand] === 1 ? endOfBody : step
