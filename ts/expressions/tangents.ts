@@ -75,7 +75,7 @@ export class Tangents {
       const moving = this.#findMoving(names[i], i, updates, initials)
       if (moving.size > 0 && names.length > MAX_PARAMETERS) {
         const expected = `at most ${MAX_PARAMETERS} parameters if values are carried from row to row`
-        throw new OptionError('expression', expected, `${names.length}`)
+        throw new OptionError('expression', expected, names.length)
       }
       for (const number of moving)
         (this.#found.get(number) as Tangent[])[i] = graph.carried(initials.get(number)?.[i], true)
