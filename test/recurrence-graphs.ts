@@ -3,6 +3,7 @@
 import { Builder } from '../dist/expressions/differentiate.js'
 import { Graph } from '../dist/expressions/graph.js'
 import { parse } from '../dist/expressions/parse.js'
+import { followCarried } from '../dist/expressions/tangents.js'
 
 /** The formulas of a recurrence, in the language of expressions. */
 interface Formulas {
@@ -138,7 +139,7 @@ export function graphOf(
   { state, lines = {}, next, contribution, final }: Formulas,
   constants: Readonly<Record<string, number>> = {},
 ): { graph: Graph; root: number } {
-  const graph = new Graph()
+  const graph = new Graph(followCarried)
   const b = new Builder(graph)
   const names = new Map(Object.entries(constants).map(([name, value]) => [name, graph.constant(value)]))
   const nodeOf = (text: string) => parse(text, graph, (name) => names.get(name)).root

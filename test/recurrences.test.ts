@@ -9,6 +9,7 @@ import { Expression } from '../dist/expressions/expression.js'
 import { Graph } from '../dist/expressions/graph.js'
 import { compile } from '../dist/expressions/program.js'
 import { ProgramRunner } from '../dist/expressions/run.js'
+import { followCarried } from '../dist/expressions/tangents.js'
 import { digest, dtypes, withOneNaN } from './bits.js'
 import { programOf, runProgram } from './program-runs.js'
 import { graphOf, recurrences, rowNodes } from './recurrence-graphs.js'
@@ -191,7 +192,7 @@ describe('derivatives of carried values', () => {
   const data = [[0.3, -1.2, 0.7, 1.9]]
   /** The value and the gradient of a root on every engine, with derivatives by finite differences. */
   function slopes(make: (b: Builder) => number, point: readonly number[]) {
-    const graph = new Graph()
+    const graph = new Graph(followCarried)
     const parameters = point.map((_, i) => `p${i}`)
     const root = make(new Builder(graph))
     const byRow = rowNodes(graph, columns)
@@ -272,7 +273,7 @@ describe('derivatives of carried values', () => {
 
   /** The sum of all parameters is carried. */
   function objective(count: number) {
-    const graph = new Graph()
+    const graph = new Graph(followCarried)
     const b = new Builder(graph)
     const parameters = Array.from({ length: count }, (_, i) => `p${i}`)
     const sum = parameters.map((name) => b.name(name)).reduce((a, c) => b.add(a, c))

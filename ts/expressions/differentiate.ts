@@ -2,9 +2,8 @@
 
 import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
-import type { Graph } from './graph.js'
+import type { FollowCarried, Graph, RowSlopes, RowSweep } from './graph.js'
 import type { Operation } from './operations.js'
-import { type RowSlopes, Tangents } from './tangents.js'
 
 /**
  * Returns the derivative with respect to each operand. A missing derivative is null. The arguments are the incoming
@@ -261,38 +260,11 @@ export function differentiate(
   isByRow: (node: number) => boolean,
 ): Derivatives {
   const sweep = new Sweep(graph, parameters)
-  const { builder } = sweep
-  const tangents = new Tangents(
-    graph,
-    parameters,
-    (a, b) => builder.add(a, b),
-    (node) => sweep.run(node, () => false),
-  )
-  const gradientOf = (root: number): number[] => {
-    const { slopeAt, leaves, multiply } = sweep.run(root, isByRow)
-    const gradient = parameters.map((name) => slopeAt(graph.name(name)))
-    const add = (i: number, term: number) => {
-      const before = gradient[i]
-      gradient[i] = before === undefined ? term : builder.add(before, term)
-    }
-    for (const leaf of leaves) {
-      const node = graph.nodes[leaf]
-      if (node.kind === 'sum') {
-        const isRow = isByRow(node.operand)
-        for (const [i, slope] of gradientOf(node.operand).entries())
-          if (slope !== builder.zero) add(i, multiply(leaf, isRow ? slope : builder.sum(slope)))
-        continue
-      }
-      const isEnd = node.kind === 'end'
-      for (const [i, tangent] of tangents.of(isEnd ? node.operand : leaf).entries()) {
-        if (tangent === undefined) continue
-        const term = multiply(leaf, isEnd ? (graph.ends.get(tangent) as number) : tangent)
-        add(i, isByRow(leaf) ? builder.sum(term) : term)
-      }
-    }
-    return gradient.map((slope) => slope ?? builder.zero)
-  }
-  const gradient = gradientOf(root)
+  const slopes = sweep.run(root, isByRow)
+  const gradient =
+    slopes.leaves.length === 0
+      ? parameters.map((name) => slopes.slopeAt(graph.name(name)) ?? sweep.builder.zero)
+      : (graph.followCarried as FollowCarried)(graph, parameters, sweep, slopes, isByRow)
   return { value: isByRow(root) ? graph.sum(root) : root, gradient }
 }
 
@@ -302,7 +274,7 @@ export function differentiate(
  * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
  * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
  */
-class Sweep {
+class Sweep implements RowSweep {
   readonly builder: Builder
   readonly #graph: Graph
   /** Whether each node depends on a parameter or on a carried value. */

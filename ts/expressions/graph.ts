@@ -36,17 +36,52 @@ interface OperationNode {
   readonly operands: readonly number[]
 }
 
+/** Derivatives of a node with respect to the leaves of a row: names, carried values, sums and final values. */
+export interface RowSlopes {
+  /** The derivative with respect to a name or a carried value; undefined if the derivative is 0. */
+  readonly slopeAt: (leaf: number) => number | undefined
+  /** The leaves that are not names. */
+  readonly leaves: readonly number[]
+  /** The product of the derivative with respect to a leaf and a factor; 0 if the leaf is not selected. */
+  readonly multiply: (leaf: number, factor: number) => number
+}
+
+/** Reverse accumulation within a row, which adds nodes to a graph. */
+export interface RowSweep {
+  readonly builder: {
+    readonly zero: number
+    add(a: number, b: number): number
+    sum(a: number): number
+  }
+  run(root: number, isByRow: (node: number) => boolean): RowSlopes
+}
+
+/** Adds the derivatives that pass through carried values, sums and final values. The result is the gradient. */
+export type FollowCarried = (
+  graph: Graph,
+  parameters: readonly string[],
+  sweep: RowSweep,
+  slopes: RowSlopes,
+  isByRow: (node: number) => boolean,
+) => number[]
+
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
 export class Graph {
   readonly nodes: Node[] = []
+  /** Differentiates carried values; undefined if the graph needs no such derivatives. */
+  readonly followCarried: FollowCarried | undefined
   /** Nodes of the final values, by carried value. */
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
   readonly #known = new Map<number | string, number>()
   /** A hash table of operations with open addressing. An entry is the index of a node plus 1, or 0. */
   #table = new Int32Array(64)
+
+  constructor(followCarried?: FollowCarried) {
+    this.followCarried = followCarried
+  }
 
   /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {

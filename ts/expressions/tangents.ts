@@ -4,69 +4,86 @@
  */
 
 import { OptionError } from '../core/errors.js'
-import type { CarriedNode, EndNode, Graph } from './graph.js'
+import type { CarriedNode, EndNode, FollowCarried, Graph, RowSlopes, RowSweep } from './graph.js'
 
 /** Maximum count of parameters. Each carried value has one tangent per parameter. */
 const MAX_PARAMETERS = 64
 
-/** Derivatives of a node with respect to the leaves of a row, by leaf. */
-export interface RowSlopes {
-  /** The derivative with respect to a name or a carried value; undefined if the derivative is 0. */
-  readonly slopeAt: (leaf: number) => number | undefined
-  /** The carried values on which the node depends, and the sums and final values. */
-  readonly leaves: readonly number[]
-  /** The product of the derivative with respect to a leaf and a factor; 0 if the leaf is not selected. */
-  readonly multiply: (leaf: number, factor: number) => number
+/**
+ * Derivatives through carried values, sums over rows, and final values.
+ *
+ * @throws OptionError for second derivatives, and for more than 64 parameters
+ */
+export const followCarried: FollowCarried = (graph, parameters, sweep, slopes, isByRow) => {
+  const { builder } = sweep
+  const tangents = new Tangents(graph, parameters, sweep)
+  const gradientOf = ({ slopeAt, leaves, multiply }: RowSlopes): Slope[] => {
+    const gradient = parameters.map((name) => slopeAt(graph.name(name)))
+    const add = (i: number, term: number) => {
+      const before = gradient[i]
+      gradient[i] = before === undefined ? term : builder.add(before, term)
+    }
+    for (const leaf of leaves) {
+      const node = graph.nodes[leaf]
+      if (node.kind === 'sum') {
+        const isRow = isByRow(node.operand)
+        for (const [i, slope] of gradientOf(sweep.run(node.operand, isByRow)).entries())
+          if (slope !== undefined) add(i, multiply(leaf, isRow ? slope : builder.sum(slope)))
+        continue
+      }
+      const isEnd = node.kind === 'end'
+      for (const [i, tangent] of tangents.of(isEnd ? node.operand : leaf).entries()) {
+        if (tangent === undefined) continue
+        const term = multiply(leaf, isEnd ? (graph.ends.get(tangent) as number) : tangent)
+        add(i, isByRow(leaf) ? builder.sum(term) : term)
+      }
+    }
+    return gradient
+  }
+  return gradientOf(slopes).map((slope) => slope ?? builder.zero)
 }
 
-type Tangent = number | undefined
+/** A node; undefined if the derivative is always 0. */
+type Slope = number | undefined
 
-export class Tangents {
+/** Derivatives within a row are not summed over the rows. */
+const isConstant = () => false
+
+class Tangents {
   readonly #graph: Graph
   readonly #parameters: readonly string[]
-  readonly #add: (a: number, b: number) => number
-  readonly #slopesOf: (node: number) => RowSlopes
-  readonly #found = new Map<number, Tangent[]>()
+  readonly #sweep: RowSweep
+  readonly #found = new Map<number, Slope[]>()
 
-  constructor(
-    graph: Graph,
-    parameters: readonly string[],
-    add: (a: number, b: number) => number,
-    slopesOf: (node: number) => RowSlopes,
-  ) {
+  constructor(graph: Graph, parameters: readonly string[], sweep: RowSweep) {
     this.#graph = graph
     this.#parameters = parameters
-    this.#add = add
-    this.#slopesOf = slopesOf
+    this.#sweep = sweep
   }
 
-  /**
-   * The tangents of a carried value, one per parameter. A tangent that is always 0 is undefined.
-   *
-   * @throws OptionError if the derivatives are second derivatives, or if there are too many parameters
-   */
-  of(carried: number): readonly Tangent[] {
+  /** The tangents of a carried value, one per parameter. */
+  of(carried: number): readonly Slope[] {
     if (!this.#found.has(carried)) this.#create(carried)
-    return this.#found.get(carried) as Tangent[]
+    return this.#found.get(carried) as Slope[]
   }
 
   #create(first: number): void {
     const graph = this.#graph
     const updates = new Map<number, RowSlopes>()
-    const initials = new Map<number, Tangent[]>()
+    const initials = new Map<number, Slope[]>()
     const names = this.#parameters.map((name) => graph.name(name))
     const reached = new Set([first])
     for (const number of reached) {
       if (this.#found.has(number)) continue
       const { initial, isTangent } = graph.nodes[number] as CarriedNode
       if (isTangent) throw new OptionError('expression', 'no second derivative of a carried value', 'one')
-      const slopes = initial === undefined ? undefined : this.#slopesOf(initial)
+      const slopes = initial === undefined ? undefined : this.#sweep.run(initial, isConstant)
       initials.set(
         number,
         names.map((name) => slopes?.slopeAt(name)),
       )
       const end = graph.ends.get(number)
-      const update = this.#slopesOf(end === undefined ? number : (graph.nodes[end] as EndNode).next)
+      const update = this.#sweep.run(end === undefined ? number : (graph.nodes[end] as EndNode).next, isConstant)
       updates.set(number, update)
       for (const leaf of update.leaves) reached.add(leaf)
     }
@@ -78,7 +95,7 @@ export class Tangents {
         throw new OptionError('expression', expected, names.length)
       }
       for (const number of moving)
-        (this.#found.get(number) as Tangent[])[i] = graph.carried(initials.get(number)?.[i], true)
+        (this.#found.get(number) as Slope[])[i] = graph.carried(initials.get(number)?.[i], true)
       for (const number of moving) this.#update(number, names[i], i, updates.get(number) as RowSlopes)
     }
   }
@@ -88,7 +105,7 @@ export class Tangents {
     name: number,
     i: number,
     updates: ReadonlyMap<number, RowSlopes>,
-    initials: ReadonlyMap<number, Tangent[]>,
+    initials: ReadonlyMap<number, Slope[]>,
   ): Set<number> {
     const moving = new Set<number>()
     const isMoving = (leaf: number) => moving.has(leaf) || this.#found.get(leaf)?.[i] !== undefined
@@ -109,7 +126,7 @@ export class Tangents {
       const tangent = this.#found.get(leaf)?.[i]
       if (tangent === undefined) continue
       const term = multiply(leaf, tangent)
-      next = next === undefined ? term : this.#add(next, term)
+      next = next === undefined ? term : this.#sweep.builder.add(next, term)
     }
     this.#graph.end(this.#found.get(number)?.[i] as number, next ?? this.#graph.constant(0))
   }
