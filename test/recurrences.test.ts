@@ -172,17 +172,19 @@ describe('a carried value', () => {
     const t = b.name('t')
     const program = (node: number) => () => compile(graph, [node], [], ['t'])
     const early = b.carried(t)
-    expect(program(b.sum(early))).toThrow('the initial value of a carried value depends on rows')
+    expect(program(b.sum(early))).toThrow('carried: an operand is computed too late')
     const late = new Graph()
     const c = new Builder(late)
     const carried = c.carried(c.sum(c.name('t')))
-    expect(() => compile(late, [c.sum(carried)], [], ['t'])).toThrow('depends on rows')
+    expect(() => compile(late, [c.sum(carried)], [], ['t'])).toThrow(
+      'carried: an operand is computed too late',
+    )
     const last = new Graph()
     const d = new Builder(last)
     const value = d.carried()
     const end = d.end(value, d.name('t'))
     expect(() => compile(last, [d.sum(d.multiply(end, d.name('t')))], [], ['t'])).toThrow(
-      'a row depends on a value after all rows',
+      'sum: an operand is computed too late',
     )
   })
 })

@@ -175,7 +175,7 @@ export class Builder {
   }
 
   add(a: number, b: number): number {
-    const [less, lessToo] = [this.#negated(a), this.#negated(b)]
+    const [less, lessToo] = [this.#graph.negated(a), this.#graph.negated(b)]
     if (lessToo !== undefined) return this.subtract(a, lessToo)
     return less !== undefined ? this.subtract(b, less) : this.operation('add', a, b)
   }
@@ -187,14 +187,14 @@ export class Builder {
   multiply(a: number, b: number): number {
     if (this.constantAt(a) === 1) return b
     if (this.constantAt(b) === 1) return a
-    const [node, ofToo] = [this.#negated(a), this.#negated(b)]
+    const [node, ofToo] = [this.#graph.negated(a), this.#graph.negated(b)]
     const product = this.operation('multiply', node ?? a, ofToo ?? b)
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
   /** The sum of a node over the rows of the data. A sign inside the sum is moved out of the sum. */
   sum(a: number): number {
-    const node = this.#negated(a)
+    const node = this.#graph.negated(a)
     return node === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(node))
   }
 
@@ -212,20 +212,14 @@ export class Builder {
   }
 
   divide(a: number, b: number): number {
-    const node = this.#negated(a)
+    const node = this.#graph.negated(a)
     return node === undefined
       ? this.operation('divide', a, b)
       : this.negate(this.operation('divide', node, b))
   }
 
   negate(a: number): number {
-    return this.#negated(a) ?? this.operation('negate', a)
-  }
-
-  /** The operand of a negation; undefined for other nodes. */
-  #negated(number: number): number | undefined {
-    const node = this.#graph.nodes[number]
-    return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
+    return this.#graph.negated(a) ?? this.operation('negate', a)
   }
 
   select(condition: number, yes: number, no: number): number {
@@ -259,7 +253,7 @@ export function differentiate(
   parameters: readonly string[],
   isByRow: (node: number) => boolean,
 ): Derivatives {
-  const sweep = new Sweep(graph, parameters)
+  const sweep = createSweep(graph, parameters)
   const slopes = sweep.run(root, isByRow)
   const gradient =
     slopes.leaves.length === 0
@@ -274,22 +268,10 @@ export function differentiate(
  * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
  * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
  */
-class Sweep implements RowSweep {
-  readonly builder: Builder
-  readonly #graph: Graph
-  /** Whether each node depends on a parameter or on a carried value. */
-  readonly #moves: readonly boolean[]
-
-  constructor(graph: Graph, parameters: readonly string[]) {
-    this.builder = new Builder(graph)
-    this.#graph = graph
-    this.#moves = findDependents(graph, parameters)
-  }
-
-  run(root: number, isByRow: (node: number) => boolean): RowSlopes {
-    const { builder } = this
-    const graph = this.#graph
-    const moves = this.#moves
+function createSweep(graph: Graph, parameters: readonly string[]): RowSweep {
+  const builder = new Builder(graph)
+  const moves = findDependents(graph, parameters)
+  const run = (root: number, isByRow: (node: number) => boolean): RowSlopes => {
     // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
     const byRow: (number | undefined)[] = new Array(root + 1)
     const whole: (number | undefined)[] = new Array(root + 1)
@@ -351,6 +333,7 @@ class Sweep implements RowSweep {
       },
     }
   }
+  return { builder, run }
 }
 
 /** Whether each node depends on a parameter or on a carried value. */

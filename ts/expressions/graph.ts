@@ -76,8 +76,8 @@ export class Graph {
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
   readonly #known = new Map<number | string, number>()
-  /** A hash table of operations with open addressing. An entry is the index of a node plus 1, or 0. */
-  #table = new Int32Array(64)
+  /** Nodes of operations by operation and third operand, and by the first two operands. */
+  readonly #operations = new Map<string, Map<number, number>>()
 
   constructor(followCarried?: FollowCarried) {
     this.followCarried = followCarried
@@ -133,13 +133,17 @@ export class Graph {
     const b = operands[1]
     // Only bit-identical simplifications are allowed.
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
-    if (operation === 'subtract' && this.#negated(a) === b)
+    if (operation === 'subtract' && this.negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
-    if (2 * this.nodes.length > this.#table.length) this.#enlargeTable()
-    const at = this.#find(operation, operands)
-    if (this.#table[at] === 0) this.#table[at] = this.nodes.push({ kind: 'operation', operation, operands })
-    return this.#table[at] - 1
+    // Keys are numbers, because strings would take most of the time of large graphs.
+    const kind = operands.length > 2 ? `${operation} ${operands[2]}` : operation
+    const known = this.#operations.get(kind) ?? new Map<number, number>()
+    this.#operations.set(kind, known)
+    const key = operands[0] * 2 ** 26 + (operands[1] ?? 0)
+    const found = known.get(key) ?? this.nodes.push({ kind: 'operation', operation, operands }) - 1
+    known.set(key, found)
+    return found
   }
 
   /** The value of a constant; undefined for other nodes. */
@@ -158,7 +162,7 @@ export class Graph {
   }
 
   /** The operand of a negation; undefined for other nodes. */
-  #negated(number: number): number | undefined {
+  negated(number: number): number | undefined {
     const node = this.nodes[number]
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
@@ -168,28 +172,5 @@ export class Graph {
     if (known !== undefined) return known
     this.#known.set(key, this.nodes.length)
     return this.nodes.push(node) - 1
-  }
-
-  /** The position of an operation in the table, or the free position where the operation belongs. */
-  #find(operation: Operation, operands: readonly number[]): number {
-    const table = this.#table
-    let at = 0
-    for (let k = 0; k < operands.length; k++) at = Math.imul(at + operands[k] + 1, 0x9e3779b1)
-    // The upper bits depend on all operands.
-    for (at >>>= 7; ; at++) {
-      at &= table.length - 1
-      if (table[at] === 0) return at
-      const node = this.nodes[table[at] - 1] as OperationNode
-      if (node.operation !== operation) continue
-      if (operands.every((operand, k) => operand === node.operands[k])) return at
-    }
-  }
-
-  #enlargeTable(): void {
-    this.#table = new Int32Array(4 * this.#table.length)
-    for (let number = 0; number < this.nodes.length; number++) {
-      const node = this.nodes[number]
-      if (node.kind === 'operation') this.#table[this.#find(node.operation, node.operands)] = number + 1
-    }
   }
 }

@@ -47,17 +47,18 @@ export function compile(
   const uses = findUses(graph, outputs)
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
-  const { sums, carried, ends } = listRowNodes(graph, uses)
-  const some = fused(listSteps(graph, sections, uses), uses, [...outputs, ...ends])
+  const isUsed = (number: number) => uses[number] > 0
+  const ends = [...graph.ends.values()].filter(isUsed)
+  const order = fused(listSteps(graph, sections, uses), uses, [...outputs, ...ends])
   // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
-  const isEnd = ({ number }: ProgramStep) => nodes[number].kind === 'end'
-  const order = [
-    ...some.filter(({ section }) => section === 0),
-    ...some.filter((step) => step.section === 1 && !isEnd(step)),
-    ...some.filter(isEnd),
-    ...some.filter(({ section }) => section === 2),
-  ]
+  const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
+  order.sort((a, b) => phase(a) - phase(b))
 
+  const [sums, carried]: [number[], number[]] = [[], []]
+  nodes.forEach(({ kind }, number) => {
+    if (isUsed(number) && (kind === 'sum' || kind === 'carried')) sums.push(number)
+    if (isUsed(number) && kind === 'carried') carried.push(number)
+  })
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs, nodes.length)
   for (const sum of sums) places[sum] = slots.take()
@@ -103,19 +104,6 @@ export function compile(
   }
 }
 
-/** The used nodes that have a slot for all rows: sums and carried values, in order, and the final values. */
-function listRowNodes({ nodes }: Graph, uses: ArrayLike<number>) {
-  const [sums, carried, ends]: [number[], number[], number[]] = [[], [], []]
-  for (let number = 0; number < nodes.length; number++) {
-    if (uses[number] === 0) continue
-    const { kind } = nodes[number]
-    if (kind === 'sum' || kind === 'carried') sums.push(number)
-    if (kind === 'carried') carried.push(number)
-    if (kind === 'end') ends.push(number)
-  }
-  return { sums, carried, ends }
-}
-
 /**
  * Slots of the names, followed by the slots of the constants. All constants of the graph get a slot, so that all
  * programs of the graph share one layout.
@@ -156,13 +144,10 @@ function makeSections(graph: Graph, columns: readonly string[]): Section[] {
     let section: Section = node.kind === 'name' && names.has(node.name) ? 1 : 0
     for (const operand of graph.operandsOf(number))
       if (sections[operand] > section) section = sections[operand]
-    if (node.kind === 'carried') {
-      if (section > 0) throw new TypeError('the initial value of a carried value depends on rows')
-      section = 1
-    }
-    if (node.kind === 'sum' || node.kind === 'end') {
-      if (section > 1) throw new TypeError('a row depends on a value after all rows')
-      section = 2
+    const isCarried = node.kind === 'carried'
+    if (isCarried || node.kind === 'sum' || node.kind === 'end') {
+      if (section > (isCarried ? 0 : 1)) throw new TypeError(`${node.kind}: an operand is computed too late`)
+      section = isCarried ? 1 : 2
     }
     sections.push(section)
   }

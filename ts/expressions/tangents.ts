@@ -83,7 +83,10 @@ class Tangents {
         names.map((name) => slopes?.slopeAt(name)),
       )
       const end = graph.ends.get(number)
-      const update = this.#sweep.run(end === undefined ? number : (graph.nodes[end] as EndNode).next, isConstant)
+      const update = this.#sweep.run(
+        end === undefined ? number : (graph.nodes[end] as EndNode).next,
+        isConstant,
+      )
       updates.set(number, update)
       for (const leaf of update.leaves) reached.add(leaf)
     }
