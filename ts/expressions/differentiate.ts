@@ -175,7 +175,8 @@ export class Builder {
   }
 
   add(a: number, b: number): number {
-    const [less, lessToo] = [this.#graph.negated(a), this.#graph.negated(b)]
+    const less = this.#graph.negated(a)
+    const lessToo = this.#graph.negated(b)
     if (lessToo !== undefined) return this.subtract(a, lessToo)
     return less !== undefined ? this.subtract(b, less) : this.operation('add', a, b)
   }
@@ -187,7 +188,8 @@ export class Builder {
   multiply(a: number, b: number): number {
     if (this.constantAt(a) === 1) return b
     if (this.constantAt(b) === 1) return a
-    const [node, ofToo] = [this.#graph.negated(a), this.#graph.negated(b)]
+    const node = this.#graph.negated(a)
+    const ofToo = this.#graph.negated(b)
     const product = this.operation('multiply', node ?? a, ofToo ?? b)
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }

@@ -121,13 +121,18 @@ function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
 }
 
 /** One step for each computed node that is used. */
-function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
+function listSteps({ nodes }: Graph, sections: Uint8Array, uses: ArrayLike<number>): ProgramStep[] {
   const steps: ProgramStep[] = []
   for (let number = 0; number < nodes.length; number++) {
     if (uses[number] === 0) continue
     const node = nodes[number]
     if (node.kind === 'operation')
-      steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
+      steps.push({
+        number,
+        code: node.operation,
+        operands: node.operands,
+        section: sections[number] as Section,
+      })
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
     if (node.kind === 'carried' && node.initial !== undefined)
       steps.push({ number, code: 'copy', operands: [node.initial], section: 0 })
@@ -136,20 +141,21 @@ function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLi
   return steps
 }
 
-function makeSections(graph: Graph, columns: readonly string[]): Section[] {
+function makeSections(graph: Graph, columns: readonly string[]): Uint8Array {
   const names = new Set(columns)
-  const sections: Section[] = []
+  const sections = new Uint8Array(graph.nodes.length)
   for (let number = 0; number < graph.nodes.length; number++) {
     const node = graph.nodes[number]
     let section: Section = node.kind === 'name' && names.has(node.name) ? 1 : 0
-    for (const operand of graph.operandsOf(number))
-      if (sections[operand] > section) section = sections[operand]
+    const operands = graph.operandsOf(number)
+    for (let k = 0; k < operands.length; k++)
+      if (sections[operands[k]] > section) section = sections[operands[k]] as Section
     const isCarried = node.kind === 'carried'
     if (isCarried || node.kind === 'sum' || node.kind === 'end') {
       if (section > (isCarried ? 0 : 1)) throw new TypeError(`${node.kind}: an operand is computed too late`)
       section = isCarried ? 1 : 2
     }
-    sections.push(section)
+    sections[number] = section
   }
   return sections
 }

@@ -55,7 +55,8 @@ export function fused(
   const inner: InnerSteps = new Array(uses.length)
   const costs = new Float64Array(uses.length)
   const best: ProgramStep[] = []
-  for (const step of steps) {
+  for (let k = 0; k < steps.length; k++) {
+    const step = steps[k]
     best.push(findCheapest(step, inner, costs))
     // A sum is an operand of the step that adds to the sum. A sum is therefore never an inner step.
     if (uses[step.number] === 1) inner[step.number] = step
@@ -66,7 +67,7 @@ export function fused(
   for (let k = best.length - 1; k >= 0; k--) {
     const step = best[k]
     if (isNeeded[step.number] === 0) continue
-    for (const operand of step.operands) isNeeded[operand] = 1
+    for (let j = 0; j < step.operands.length; j++) isNeeded[step.operands[j]] = 1
     found.push(step)
   }
   return found.reverse()
@@ -81,20 +82,18 @@ const OWN_COST = 2
 /** The step itself, or the cheapest fused operation that computes the same result. */
 function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array): ProgramStep {
   const { number, operands, section } = step
-  const costOf = (nodes: readonly number[], count: number) => {
-    let cost = OWN_COST + count
-    for (let k = 0; k < count; k++) if (inner[nodes[k]]?.section === section) cost += costs[nodes[k]]
-    return cost
-  }
   let cheapest = step
-  let least = costOf(operands, operands.length)
+  let least = costOf(operands, operands.length, section, inner, costs)
   // Each tree has an inner operation.
   if (least > OWN_COST + operands.length) {
-    for (const [code, shape] of shapesByLast.get(step.code) ?? []) {
-      const found = [-1, -1, -1, -1]
-      if (!matches(shape, step, inner, found)) continue
+    const found = [-1, -1, -1, -1]
+    const some = shapesByLast.get(step.code) ?? []
+    for (let k = 0; k < some.length; k++) {
+      const code = some[k][0]
+      found.fill(-1)
+      if (!matches(some[k][1], step, inner, found)) continue
       const count = operations[code][0]
-      const cost = costOf(found, count)
+      const cost = costOf(found, count, section, inner, costs)
       if (cost >= least) continue
       least = cost
       cheapest = { number, code, operands: found.slice(0, count), section }
@@ -102,6 +101,19 @@ function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array)
   }
   costs[number] = least
   return cheapest
+}
+
+/** Cost of a step with the first `count` of the operands. */
+function costOf(
+  operands: readonly number[],
+  count: number,
+  section: Section,
+  inner: InnerSteps,
+  costs: Float64Array,
+): number {
+  let cost = OWN_COST + count
+  for (let k = 0; k < count; k++) if (inner[operands[k]]?.section === section) cost += costs[operands[k]]
+  return cost
 }
 
 /** Operation trees by their outermost operation. */
@@ -124,22 +136,24 @@ function matchesOperands(
   inner: InnerSteps,
   found: number[],
 ): boolean {
+  // Most trees are rejected here, without a copy.
+  for (let k = 1; k < shape.length; k++) {
+    const part = shape[k]
+    if (typeof part === 'number') continue
+    const step = inner[operands[isReversed ? 2 - k : k - 1]]
+    if (step?.section !== section || step.code !== part[0]) return false
+  }
   const before = found.slice()
   for (let k = 1; k < shape.length; k++) {
     const part = shape[k]
     const node = operands[isReversed ? 2 - k : k - 1]
-    let isMatch: boolean
-    if (typeof part === 'number') {
-      if (found[part] < 0) found[part] = node
-      isMatch = found[part] === node
-    } else {
-      const step = inner[node]
-      isMatch =
-        step?.section === section &&
-        step.code === part[0] &&
-        matches(part as ReductionTree, step, inner, found)
-    }
-    if (isMatch) continue
+    if (typeof part === 'number' && found[part] < 0) found[part] = node
+    if (
+      typeof part === 'number'
+        ? found[part] === node
+        : matches(part as ReductionTree, inner[node] as ProgramStep, inner, found)
+    )
+      continue
     for (let k = 0; k < before.length; k++) found[k] = before[k]
     return false
   }
@@ -158,7 +172,8 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[],
     const { number, operands, section, code } = order[step]
     // Copies are initial values of carried values. Each row replaces a carried value.
     if (section === 0 && code !== 'copy') isBeforeRows[number] = 1
-    for (const operand of operands) {
+    for (let k = 0; k < operands.length; k++) {
+      const operand = operands[k]
       // The next row reads the node again.
       lastUse[operand] = section === 1 && isBeforeRows[operand] === 1 ? endOfBody : step
     }
@@ -197,7 +212,9 @@ export function placeSteps(
   places: (number | undefined)[],
   slots: Slots,
 ): Instruction[] {
-  return order.map(({ number, code, operands }, step) => {
+  const instructions: Instruction[] = []
+  for (let step = 0; step < order.length; step++) {
+    const { number, code, operands } = order[step]
     const from = operands.map((operand) => places[operand] as number)
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
@@ -206,14 +223,14 @@ export function placeSteps(
     }
     const to = places[number] ?? slots.take()
     places[number] = to
-    return instruction(code, to, from)
-  })
+    instructions.push(instruction(code, to, from))
+  }
+  return instructions
 }
 
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
 export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
-  const [a, b = 0, c = 0, d = 0] = operands
-  return [numbers.get(code) as number, to, a, b, c, d]
+  return [numbers.get(code) as number, to, operands[0], operands[1] ?? 0, operands[2] ?? 0, operands[3] ?? 0]
 }
