@@ -1,5 +1,6 @@
 // Performance targets of the engines, relative to the best alternatives on the same machine.
 import { adagrad, adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
+import { compileTimes } from './compiling.mjs'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
 import {
@@ -52,6 +53,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
   // less and the facade takes 1.5 times as long.
   addSmall(add, timing)
   addMinimize(add, timing)
+  const compiling = 'compiling 20,000 operations and the gradient, in a new process'
+  add(compiling, 4, summary(compileTimes(timing.rounds)), 'ms', 150)
 
   for (const name of ['adam', 'momentum']) {
     for (const n of inCache) {

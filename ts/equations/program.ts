@@ -123,22 +123,22 @@ function orderByCriticalPath(
 }
 
 function makeStage(
-  { theta, states, leaves: names }: RuleStep,
+  { theta, states, leaves: names, graph }: RuleStep,
   { sums, changed, order, leaves }: StageOrder,
   constants: readonly number[],
   slots: steps.Slots,
 ) {
-  const places = new Map<number, number>([
-    [theta.leaf, layout.THETA],
-    [names.get('g') as number, layout.GRADIENT],
-    ...states.map(({ leaf }, k) => [leaf, layout.FIRST_STATE + k] as const),
-    ...leaves[PER_TENSOR].map((node, k) => [node, layout.FIRST_VALUE + k] as const),
-    ...constants.map((node, k) => [node, layout.FIRST_CONSTANT + k] as const),
-  ])
-  const place = (node: number) => places.get(node) as number
+  const places: number[] = []
+  places[theta.leaf] = layout.THETA
+  places[names.get('g') as number] = layout.GRADIENT
+  for (const [k, { leaf }] of states.entries()) places[leaf] = layout.FIRST_STATE + k
+  for (const [k, node] of leaves[PER_TENSOR].entries()) places[node] = layout.FIRST_VALUE + k
+  for (const [k, node] of constants.entries()) places[node] = layout.FIRST_CONSTANT + k
+  const place = (node: number) => places[node]
   const lastUse = steps.lastUses(
     order,
     sums.map(({ operand }) => operand),
+    graph.nodes.length,
   )
   // Writes a result directly to its destination if nothing reads the old value afterwards. If a result has several
   // destinations, it is written directly to the first destination.
@@ -147,11 +147,11 @@ function makeStage(
     const { leaf, final } = target
     const at = order.findIndex(({ number }) => number === final)
     const isCopied = changed.some(({ final }) => final === leaf)
-    const isFree = !isCopied && (lastUse.get(leaf) ?? -1) <= at
-    if (at >= 0 && !places.has(final) && isFree) places.set(final, place(leaf))
+    const isFree = !isCopied && lastUse[leaf] <= at
+    if (at >= 0 && places[final] === undefined && isFree) places[final] = place(leaf)
     else left.push(target)
   }
-  for (const { final } of left) lastUse.delete(final)
+  for (const { final } of left) lastUse[final] = -1
 
   const instructions = steps.placeSteps(order, lastUse, places, slots)
   const copy = (node: number, to: number) => instructions.push(steps.instruction('copy', to, [place(node)]))
@@ -161,7 +161,7 @@ function makeStage(
     if (!left.some(({ leaf }) => leaf === node)) continue
     const aside = slots.take()
     copy(node, aside)
-    places.set(node, aside)
+    places[node] = aside
   }
   for (const [k, { final }] of left.entries()) copy(final, to[k])
   return { instructions, sums: sums.map((sum) => ({ sum, slot: place(sum.operand) })) }

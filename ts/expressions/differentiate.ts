@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
-import type { Graph } from './graph.js'
+import type { FollowCarried, Graph, RowSlopes, RowSweep } from './graph.js'
 import type { Operation } from './operations.js'
 
 /**
@@ -175,7 +175,8 @@ export class Builder {
   }
 
   add(a: number, b: number): number {
-    const [less, lessToo] = [this.#negated(a), this.#negated(b)]
+    const less = this.#graph.negated(a)
+    const lessToo = this.#graph.negated(b)
     if (lessToo !== undefined) return this.subtract(a, lessToo)
     return less !== undefined ? this.subtract(b, less) : this.operation('add', a, b)
   }
@@ -187,14 +188,15 @@ export class Builder {
   multiply(a: number, b: number): number {
     if (this.constantAt(a) === 1) return b
     if (this.constantAt(b) === 1) return a
-    const [node, ofToo] = [this.#negated(a), this.#negated(b)]
+    const node = this.#graph.negated(a)
+    const ofToo = this.#graph.negated(b)
     const product = this.operation('multiply', node ?? a, ofToo ?? b)
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
   /** The sum of a node over the rows of the data. A sign inside the sum is moved out of the sum. */
   sum(a: number): number {
-    const node = this.#negated(a)
+    const node = this.#graph.negated(a)
     return node === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(node))
   }
 
@@ -202,9 +204,9 @@ export class Builder {
     return this.#graph.name(name)
   }
 
-  /** A value that is carried from row to row. */
-  carried(): number {
-    return this.#graph.carried()
+  /** A value that is carried from row to row. The default of the initial value is 0. */
+  carried(initial?: number): number {
+    return this.#graph.carried(initial)
   }
 
   end(node: number, next: number): number {
@@ -212,20 +214,14 @@ export class Builder {
   }
 
   divide(a: number, b: number): number {
-    const node = this.#negated(a)
+    const node = this.#graph.negated(a)
     return node === undefined
       ? this.operation('divide', a, b)
       : this.negate(this.operation('divide', node, b))
   }
 
   negate(a: number): number {
-    return this.#negated(a) ?? this.operation('negate', a)
-  }
-
-  /** The operand of a negation; undefined for other nodes. */
-  #negated(number: number): number | undefined {
-    const node = this.#graph.nodes[number]
-    return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
+    return this.#graph.negated(a) ?? this.operation('negate', a)
   }
 
   select(condition: number, yes: number, no: number): number {
@@ -251,8 +247,7 @@ export interface Derivatives {
  * Derivatives of the root with respect to the parameters. If the root depends on rows of data, the root and its
  * derivatives are summed over the rows. Subexpressions that do not depend on the row are computed only once.
  *
- * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
- * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
+ * @throws OptionError if an operation or a carried value has no derivative
  */
 export function differentiate(
   graph: Graph,
@@ -260,67 +255,99 @@ export function differentiate(
   parameters: readonly string[],
   isByRow: (node: number) => boolean,
 ): Derivatives {
-  const builder = new Builder(graph)
-  const moves = findDependents(graph, parameters)
-  // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
-  const byRow = new Map<number, number>()
-  const whole = new Map<number, number>()
-  // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
-  // infinite or NaN without changing the result.
-  const guards = new Map<number, number | null>()
-  const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
-    const to = isFromRow ? byRow : whole
-    const before = to.get(number)
-    to.set(number, before === undefined ? d : builder.add(before, d))
-    const other = guards.get(number)
-    const either =
-      guard === null || other === null
-        ? null
-        : other === undefined
-          ? guard
-          : builder.operation('max', guard, other)
-    guards.set(number, isFromRow && !isByRow(number) ? null : either)
-  }
-  add(root, builder.one, isByRow(root), null)
-  for (let number = root; number >= 0; number--) {
-    const node = graph.nodes[number]
-    if (!moves[number] || !guards.has(number)) continue
-    const fromRows = byRow.get(number)
-    const isRow = isByRow(number)
-    if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
-    if (node.kind !== 'operation') continue
-    const { operation, operands } = node
-    const guard = guards.get(number) ?? null
-    const shares = derivativeRules[operation as keyof typeof derivativeRules](
-      builder,
-      (isRow ? byRow : whole).get(number) as number,
-      operands,
-      number,
-    )
-    const chosen = choices[operation]?.(builder, operands)
-    for (const [k, operand] of operands.entries()) {
-      const share = shares[k]
-      if (share === null || !moves[operand]) continue
-      const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
-      const counts = condition === null ? share : builder.select(condition, share, builder.zero)
-      const inner =
-        chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
-      add(operand, counts, isRow, inner)
-    }
-  }
-  return {
-    value: isByRow(root) ? graph.sum(root) : root,
-    gradient: parameters.map((name) => whole.get(graph.name(name)) ?? builder.zero),
-  }
+  const sweep = createSweep(graph, parameters)
+  const slopes = sweep.run(root, isByRow)
+  const gradient =
+    slopes.leaves.length === 0
+      ? parameters.map((name) => slopes.slopeAt(graph.name(name)) ?? sweep.builder.zero)
+      : (graph.followCarried as FollowCarried)(graph, parameters, sweep, slopes, isByRow)
+  return { value: isByRow(root) ? graph.sum(root) : root, gradient }
 }
 
-/** Whether each node depends on a parameter. */
+/**
+ * Reverse accumulation from a node to the leaves of its row: names, carried values, sums and final values.
+ *
+ * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
+ * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
+ */
+function createSweep(graph: Graph, parameters: readonly string[]): RowSweep {
+  const builder = new Builder(graph)
+  const moves = findDependents(graph, parameters)
+  const run = (root: number, isByRow: (node: number) => boolean): RowSlopes => {
+    // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
+    const byRow: (number | undefined)[] = new Array(root + 1)
+    const whole: (number | undefined)[] = new Array(root + 1)
+    // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
+    // infinite or NaN without changing the result.
+    const guards: (number | null | undefined)[] = new Array(root + 1)
+    const leaves: number[] = []
+    const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
+      const to = isFromRow ? byRow : whole
+      const before = to[number]
+      to[number] = before === undefined ? d : builder.add(before, d)
+      const other = guards[number]
+      const either =
+        guard === null || other === null
+          ? null
+          : other === undefined
+            ? guard
+            : builder.operation('max', guard, other)
+      guards[number] = isFromRow && !isByRow(number) ? null : either
+    }
+    add(root, builder.one, isByRow(root), null)
+    for (let number = root; number >= 0; number--) {
+      const node = graph.nodes[number]
+      if (!moves[number] || guards[number] === undefined) continue
+      const fromRows = byRow[number]
+      const isRow = isByRow(number)
+      if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
+      if (node.kind !== 'operation') {
+        if (node.kind !== 'name') leaves.push(number)
+        continue
+      }
+      const { operation, operands } = node
+      const guard = guards[number] as number | null
+      const shares = derivativeRules[operation as keyof typeof derivativeRules](
+        builder,
+        (isRow ? byRow : whole)[number] as number,
+        operands,
+        number,
+      )
+      const chosen = choices[operation]?.(builder, operands)
+      for (let k = 0; k < operands.length; k++) {
+        const operand = operands[k]
+        const share = shares[k]
+        if (share === null || !moves[operand]) continue
+        const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
+        const counts = condition === null ? share : builder.select(condition, share, builder.zero)
+        const inner =
+          chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
+        add(operand, counts, isRow, inner)
+      }
+    }
+    return {
+      leaves,
+      slopeAt: (leaf) => whole[leaf],
+      multiply: (leaf, factor) => {
+        const product = builder.multiply((isByRow(leaf) ? byRow : whole)[leaf] as number, factor)
+        const guard = guards[leaf] as number | null
+        return guard === null ? product : builder.select(guard, product, builder.zero)
+      },
+    }
+  }
+  return { builder, run }
+}
+
+/** Whether each node depends on a parameter or on a carried value. */
 function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
   const moves: boolean[] = []
-  for (const [number, node] of graph.nodes.entries()) {
-    moves[number] =
-      (node.kind === 'name' && parameters.includes(node.name)) ||
-      graph.operandsOf(number).some((operand) => moves[operand])
+  for (let number = 0; number < graph.nodes.length; number++) {
+    const node = graph.nodes[number]
+    moves.push(
+      node.kind === 'name'
+        ? parameters.includes(node.name)
+        : node.kind === 'carried' || graph.operandsOf(number).some((operand) => moves[operand]),
+    )
   }
   return moves
 }

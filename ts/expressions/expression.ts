@@ -103,8 +103,9 @@ export class Expression<Names extends string = string> {
     const byRow: boolean[] = []
     for (const [number, node] of graph.nodes.entries()) {
       const isColumn = node.kind === 'name' && columns.includes(node.name)
-      const operands = node.kind === 'sum' ? [] : graph.operandsOf(number)
-      byRow.push(isColumn || operands.some((operand) => byRow[operand]))
+      const isOfRow = isColumn || node.kind === 'carried'
+      const operands = node.kind === 'sum' || node.kind === 'end' ? [] : graph.operandsOf(number)
+      byRow.push(isOfRow || operands.some((operand) => byRow[operand]))
     }
     const { value, gradient } = differentiate(graph, root, parameters, (number) => byRow[number])
     let hessian: Program | undefined

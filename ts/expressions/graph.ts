@@ -10,24 +10,82 @@ export type Node =
   | { readonly kind: 'name'; readonly name: string }
   /** The sum of a value over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
-  /**
-   * A value that is carried from row to row, starting with 0, and the final value. `next` is the node of the carried
-   * value after a row.
-   */
-  | { readonly kind: 'carried'; readonly index: number }
-  | { readonly kind: 'end'; readonly operand: number; readonly next: number }
-  | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
+  | CarriedNode
+  | EndNode
+  | OperationNode
+
+/** A value that is carried from row to row. */
+export interface CarriedNode {
+  readonly kind: 'carried'
+  /** The value before the first row. A missing initial value is 0. */
+  readonly initial: number | undefined
+  /** Whether the value is the derivative of another carried value. */
+  readonly isTangent: boolean
+}
+
+/** The final value of a carried value. The node `next` is the carried value after a row. */
+export interface EndNode {
+  readonly kind: 'end'
+  readonly operand: number
+  readonly next: number
+}
+
+interface OperationNode {
+  readonly kind: 'operation'
+  readonly operation: Operation
+  readonly operands: readonly number[]
+}
+
+/** Derivatives of a node with respect to the leaves of a row: names, carried values, sums and final values. */
+export interface RowSlopes {
+  /** The derivative with respect to a name or a carried value; undefined if the derivative is 0. */
+  readonly slopeAt: (leaf: number) => number | undefined
+  /** The leaves that are not names. */
+  readonly leaves: readonly number[]
+  /** The product of the derivative with respect to a leaf and a factor; 0 if the leaf is not selected. */
+  readonly multiply: (leaf: number, factor: number) => number
+}
+
+/** Reverse accumulation within a row, which adds nodes to a graph. */
+export interface RowSweep {
+  readonly builder: {
+    readonly zero: number
+    add(a: number, b: number): number
+    sum(a: number): number
+  }
+  run(root: number, isByRow: (node: number) => boolean): RowSlopes
+}
+
+/** Adds the derivatives that pass through carried values, sums and final values. The result is the gradient. */
+export type FollowCarried = (
+  graph: Graph,
+  parameters: readonly string[],
+  sweep: RowSweep,
+  slopes: RowSlopes,
+  isByRow: (node: number) => boolean,
+) => number[]
 
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
 export class Graph {
   readonly nodes: Node[] = []
-  readonly #numbers = new Map<string, number>()
+  /** Differentiates carried values; undefined if the graph needs no such derivatives. */
+  readonly followCarried: FollowCarried | undefined
+  /** Nodes of the final values, by carried value. */
+  readonly ends = new Map<number, number>()
+  /** Nodes of constants by value, and nodes of names and sums by text. */
+  readonly #known = new Map<number | string, number>()
+  /** Nodes of operations by operation and third operand, and by the first two operands. */
+  readonly #operations = new Map<string, Map<number, number>>()
+
+  constructor(followCarried?: FollowCarried) {
+    this.followCarried = followCarried
+  }
 
   /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {
-    return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
+    return this.#number(Object.is(value, -0) ? '-0' : value, { kind: 'constant', value })
   }
 
   name(name: string): number {
@@ -38,35 +96,54 @@ export class Graph {
     return this.#number(`sum ${operand}`, { kind: 'sum', operand })
   }
 
-  /** A value that is carried from row to row; {@link end} defines how a row updates the value. */
-  carried(): number {
-    const index = this.nodes.length
-    return this.#number(`carried ${index}`, { kind: 'carried', index })
+  /**
+   * A value that is carried from row to row; {@link end} defines how a row updates the value.
+   *
+   * @param initial value before the first row, which depends on neither columns nor sums; 0 if undefined
+   */
+  carried(initial?: number, isTangent = false): number {
+    return this.nodes.push({ kind: 'carried', initial, isTangent }) - 1
   }
 
   /**
-   * The value that a carried value has after all rows. The node of the final value must be created after all nodes that
-   * use the carried value.
+   * The value that a carried value has after all rows.
+   *
+   * @param next value after a row, which may depend on all carried values before the row
    */
   end(operand: number, next: number): number {
-    return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
+    // If a value becomes another carried value, the value is copied before a row updates the other value.
+    const isShift = next !== operand && this.nodes[next].kind === 'carried'
+    const copy = isShift ? this.operation('select', this.constant(1), next, next) : next
+    const end = this.#number(`end ${operand}`, { kind: 'end', operand, next: copy })
+    this.ends.set(operand, end)
+    return end
   }
 
   /**
    * Creates a node for an operation. If all operands are constants, the result is also a constant, computed in float64.
    */
   operation(operation: Operation, ...operands: number[]): number {
-    if (operands.every((number) => this.nodes[number].kind === 'constant')) {
+    let constants = 0
+    while (constants < operands.length && this.nodes[operands[constants]].kind === 'constant') constants++
+    if (constants === operands.length) {
       const values = operands.map((number) => this.constantAt(number) as number)
       return this.constant(toScalarOperation(operation, 'float64')(...values))
     }
-    const [a, b] = operands
+    const a = operands[0]
+    const b = operands[1]
     // Only bit-identical simplifications are allowed.
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
-    if (operation === 'subtract' && this.#negated(a) === b)
+    if (operation === 'subtract' && this.negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
-    return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
+    // Keys are numbers, because strings would take most of the time of large graphs.
+    const kind = operands.length > 2 ? `${operation} ${operands[2]}` : operation
+    const known = this.#operations.get(kind) ?? new Map<number, number>()
+    this.#operations.set(kind, known)
+    const key = operands[0] * 2 ** 26 + (operands[1] ?? 0)
+    const found = known.get(key) ?? this.nodes.push({ kind: 'operation', operation, operands }) - 1
+    known.set(key, found)
+    return found
   }
 
   /** The value of a constant; undefined for other nodes. */
@@ -79,20 +156,21 @@ export class Graph {
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
-    if (node.kind === 'end') return [node.next]
+    if (node.kind === 'end') return [node.operand, node.next]
+    if (node.kind === 'carried') return node.initial === undefined ? [] : [node.initial]
     return node.kind === 'sum' ? [node.operand] : []
   }
 
   /** The operand of a negation; undefined for other nodes. */
-  #negated(number: number): number | undefined {
+  negated(number: number): number | undefined {
     const node = this.nodes[number]
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
 
-  #number(key: string, node: Node): number {
-    const known = this.#numbers.get(key)
+  #number(key: number | string, node: Node): number {
+    const known = this.#known.get(key)
     if (known !== undefined) return known
-    this.#numbers.set(key, this.nodes.length)
+    this.#known.set(key, this.nodes.length)
     return this.nodes.push(node) - 1
   }
 }

@@ -1,6 +1,6 @@
 /** Compiles a graph to a sequence of instructions on numbered slots, which an engine runs for many points at once. */
 
-import type { Graph } from './graph.js'
+import type { EndNode, Graph } from './graph.js'
 import {
   findUses,
   fused,
@@ -63,41 +63,48 @@ export function compile(
   const uses = findUses(graph, outputs)
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
-  const some = fused(listSteps(graph, sections, uses), uses, outputs)
-  const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
+  const isUsed = (number: number) => uses[number] > 0
+  const ends = [...graph.ends.values()].filter(isUsed)
+  const order = fused(listSteps(graph, sections, uses), uses, [...outputs, ...ends])
+  // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
+  const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
+  order.sort((a, b) => phase(a) - phase(b))
 
-  const sums = nodes.flatMap(({ kind }, number) =>
-    uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],
-  )
+  const [sums, carried]: [number[], number[]] = [[], []]
+  nodes.forEach(({ kind }, number) => {
+    if (isUsed(number) && (kind === 'sum' || kind === 'carried')) sums.push(number)
+    if (isUsed(number) && kind === 'carried') carried.push(number)
+  })
   const slots = new Slots(parameters.length + columns.length + constants.length)
-  const lastUse = lastUses(order, outputs)
-  for (const sum of sums) places.set(sum, slots.take())
+  const lastUse = lastUses(order, outputs, nodes.length)
+  for (const sum of sums) places[sum] = slots.take()
+  for (const number of carried) if (!graph.ends.has(number)) lastUse[number] = -1
   // The next row of data reads the carried value from the slot of this node.
-  for (const [number, node] of nodes.entries()) {
-    if (node.kind !== 'end' || uses[number] === 0) continue
-    places.set(number, places.get(node.operand) as number)
-    const isOver = (step: number) => order[step].number === node.next && order[step].section === 1
-    const end = lastUse.get(node.operand)
-    lastUse.delete(node.operand)
+  for (const number of ends) {
+    const { operand, next } = nodes[number] as EndNode
+    places[number] = places[operand]
+    const end = lastUse[operand]
+    lastUse[operand] = -1
     // If nothing reads the carried value afterwards, the next value may overwrite the carried value at once.
-    if (end === undefined || !isOver(end) || places.has(node.next)) continue
-    places.set(node.next, places.get(node.operand) as number)
-    lastUse.delete(node.next)
+    if (order[end]?.number !== next || order[end].section !== 1 || places[next] !== undefined) continue
+    places[next] = places[operand]
+    lastUse[next] = -1
   }
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
-  for (const [step, one] of placeSteps(order, lastUse, places, slots).entries()) {
+  const placed = placeSteps(order, lastUse, places, slots)
+  for (let step = 0; step < order.length; step++) {
     const { code, section } = order[step]
+    const one = placed[step]
     if (code !== 'copy' || one[1] !== one[2]) instructions[section].push(one)
   }
-  const place = (number: number) => places.get(number) as number
-  const computed = (number: number): number => {
+  const place = (number: number) => places[number] as number
+  const results = outputs.map((number) => {
     const { kind } = nodes[number]
     if (kind === 'operation' || kind === 'sum' || kind === 'end') return place(number)
     const to = slots.take()
     instructions[2].push(instruction('copy', to, [place(number)]))
     return to
-  }
-  const results = outputs.map(computed)
+  })
   const [head, body, tail] = instructions
   return {
     parameters,
@@ -110,7 +117,7 @@ export function compile(
     sums: sums.map(place),
     outputs: results,
     loops: [],
-    carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
+    carries: carried.length > 0,
   }
 }
 
@@ -120,39 +127,52 @@ export function compile(
  */
 function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   const constants: number[] = []
-  const places = new Map<number, number>()
+  const places: (number | undefined)[] = new Array(nodes.length)
   const names = new Map(inputs.map((name, at) => [name, at]))
-  for (const [number, node] of nodes.entries()) {
-    if (node.kind === 'name') places.set(number, names.get(node.name) as number)
-    else if (node.kind === 'constant') places.set(number, inputs.length + constants.push(node.value) - 1)
+  for (let number = 0; number < nodes.length; number++) {
+    const node = nodes[number]
+    if (node.kind === 'name') places[number] = names.get(node.name)
+    else if (node.kind === 'constant') places[number] = inputs.length + constants.push(node.value) - 1
   }
   return { places, constants }
 }
 
 /** One step for each computed node that is used. */
-function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
+function listSteps({ nodes }: Graph, sections: Uint8Array, uses: ArrayLike<number>): ProgramStep[] {
   const steps: ProgramStep[] = []
-  for (const [number, node] of nodes.entries()) {
+  for (let number = 0; number < nodes.length; number++) {
     if (uses[number] === 0) continue
+    const node = nodes[number]
     if (node.kind === 'operation')
-      steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
+      steps.push({
+        number,
+        code: node.operation,
+        operands: node.operands,
+        section: sections[number] as Section,
+      })
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
+    if (node.kind === 'carried' && node.initial !== undefined)
+      steps.push({ number, code: 'copy', operands: [node.initial], section: 0 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
   return steps
 }
 
-function makeSections(graph: Graph, columns: readonly string[]): Section[] {
+function makeSections(graph: Graph, columns: readonly string[]): Uint8Array {
   const names = new Set(columns)
-  const sections: Section[] = []
-  for (const [number, node] of graph.nodes.entries()) {
-    let section: Section = 0
-    if (node.kind === 'sum' || node.kind === 'end') section = 2
-    else if (node.kind === 'carried' || (node.kind === 'name' && names.has(node.name))) section = 1
-    else
-      for (const operand of graph.operandsOf(number))
-        if (sections[operand] > section) section = sections[operand]
-    sections.push(section)
+  const sections = new Uint8Array(graph.nodes.length)
+  for (let number = 0; number < graph.nodes.length; number++) {
+    const node = graph.nodes[number]
+    let section: Section = node.kind === 'name' && names.has(node.name) ? 1 : 0
+    const operands = graph.operandsOf(number)
+    for (let k = 0; k < operands.length; k++)
+      if (sections[operands[k]] > section) section = sections[operands[k]] as Section
+    const isCarried = node.kind === 'carried'
+    if (isCarried || node.kind === 'sum' || node.kind === 'end') {
+      if (section > (isCarried ? 0 : 1)) throw new TypeError(`${node.kind}: an operand is computed too late`)
+      section = isCarried ? 1 : 2
+    }
+    sections[number] = section
   }
   return sections
 }

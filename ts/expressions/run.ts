@@ -35,9 +35,7 @@ export class ProgramRunner {
    * slots contain the outputs.
    */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
-    const { slots, program } = this
     this.#begin(x)
-    for (const sum of program.sums) slots[sum] = 0
     for (let row = 0; row < rows; row++) this.#visit(data, row)
     this.#execute('tail')
   }
@@ -51,9 +49,8 @@ export class ProgramRunner {
   ): Slices<void> {
     if (inLanes) yield* this.#inLanes(x, data, rows)
     else {
-      const { slots, program } = this
+      const { program } = this
       this.#begin(x)
-      for (const sum of program.sums) slots[sum] = 0
       const few = Math.ceil(OPERATIONS_OF_SLICE / (program.body.length + 1))
       for (let row = 0; row < rows; row++) {
         this.#visit(data, row)
@@ -105,6 +102,8 @@ export class ProgramRunner {
   #begin(x: ArrayLike<number>): void {
     const { slots, program } = this
     for (let i = 0; i < program.parameters.length; i++) slots[i] = x[i]
+    // The head writes the initial values of carried values, which are among the sums.
+    for (const sum of program.sums) slots[sum] = 0
     this.#execute('head')
   }
 

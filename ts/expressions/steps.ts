@@ -5,7 +5,7 @@
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { type Graph, symmetric } from './graph.js'
-import { type Code, type ReductionTree, shapes } from './operations.js'
+import { type Code, operations, type ReductionTree, shapes } from './operations.js'
 
 /**
  * An instruction: operation code, result slot, and four operand slots; each operation reads only as many slots as it
@@ -24,12 +24,21 @@ export interface ProgramStep {
   readonly section: Section
 }
 
-/** Counts how often wanted nodes and the operands of used nodes refer to each node; the count is 0 for unused nodes. */
-export function findUses(graph: Graph, wanted: readonly number[]): number[] {
-  const uses = graph.nodes.map(() => 0)
-  for (const node of wanted) uses[node]++
-  for (let node = uses.length - 1; node >= 0; node--) {
-    if (uses[node] > 0) for (const operand of graph.operandsOf(node)) uses[operand]++
+/**
+ * Counts how often wanted nodes and the operands of used nodes refer to each node. The count is 0 for unused nodes. If a
+ * carried value is used, its final value counts as used too, because the next row reads the carried value.
+ */
+export function findUses(graph: Graph, wanted: readonly number[]): Int32Array {
+  const uses = new Int32Array(graph.nodes.length)
+  const open: number[] = []
+  const use = (node: number) => {
+    if (uses[node]++ === 0) open.push(node)
+  }
+  wanted.forEach(use)
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    graph.operandsOf(node).forEach(use)
+    const end = graph.ends.get(node)
+    if (end !== undefined) use(end)
   }
   return uses
 }
@@ -40,106 +49,136 @@ export function findUses(graph: Graph, wanted: readonly number[]): number[] {
  */
 export function fused(
   steps: readonly ProgramStep[],
-  uses: readonly number[],
+  uses: ArrayLike<number>,
   wanted: readonly number[],
 ): ProgramStep[] {
-  const own: (ProgramStep | undefined)[] = new Array(uses.length)
-  const best: (ProgramStep | undefined)[] = new Array(uses.length)
-  const costs: number[] = new Array(uses.length)
-  for (const step of steps) own[step.number] = step
-  for (const step of steps) {
-    const { number, section } = step
-    const innerAt = (node: number) => {
-      const inner = own[node]
-      // A sum is an operand of the step that adds to the sum. A sum is therefore not an inner step.
-      return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
-    }
-    let least = Infinity
-    const consider = (code: Code, operands: readonly number[]) => {
-      let cost = OWN_COST + operands.length
-      for (const node of operands) if (innerAt(node) !== undefined) cost += costs[node]
-      if (cost >= least) return
-      least = cost
-      best[number] = { number, code, operands, section }
-    }
-    consider(step.code, step.operands)
-    for (const [code, shape] of listShapes.get(step.code) ?? []) {
-      const operands = collectOperands(shape, step, innerAt, [])
-      if (operands !== undefined) consider(code, operands)
-    }
-    costs[number] = least
+  const inner: InnerSteps = new Array(uses.length)
+  const costs = new Float64Array(uses.length)
+  const best: ProgramStep[] = []
+  for (let k = 0; k < steps.length; k++) {
+    const step = steps[k]
+    best.push(findCheapest(step, inner, costs))
+    // A sum is an operand of the step that adds to the sum. A sum is therefore never an inner step.
+    if (uses[step.number] === 1) inner[step.number] = step
   }
-  const needed = new Set(wanted)
+  const isNeeded = new Uint8Array(uses.length)
+  for (const node of wanted) isNeeded[node] = 1
   const found: ProgramStep[] = []
-  for (let k = steps.length - 1; k >= 0; k--) {
-    const step = best[steps[k].number] as ProgramStep
-    if (!needed.has(step.number)) continue
-    for (const operand of step.operands) needed.add(operand)
+  for (let k = best.length - 1; k >= 0; k--) {
+    const step = best[k]
+    if (isNeeded[step.number] === 0) continue
+    for (let j = 0; j < step.operands.length; j++) isNeeded[step.operands[j]] = 1
     found.push(step)
   }
   return found.reverse()
 }
 
+/** Steps whose results have one use, by node. A fused operation can compute the result. */
+type InnerSteps = (ProgramStep | undefined)[]
+
 /** Cost of a step without reading its operands: one write and the start of the operation. */
 const OWN_COST = 2
 
+/** The step itself, or the cheapest fused operation that computes the same result. */
+function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array): ProgramStep {
+  const { number, operands, section } = step
+  let cheapest = step
+  let least = costOf(operands, operands.length, section, inner, costs)
+  // Each tree has an inner operation.
+  if (least > OWN_COST + operands.length) {
+    const found = [-1, -1, -1, -1]
+    const some = shapesByLast.get(step.code) ?? []
+    for (let k = 0; k < some.length; k++) {
+      const code = some[k][0]
+      found.fill(-1)
+      if (!matches(some[k][1], step, inner, found)) continue
+      const count = operations[code][0]
+      const cost = costOf(found, count, section, inner, costs)
+      if (cost >= least) continue
+      least = cost
+      cheapest = { number, code, operands: found.slice(0, count), section }
+    }
+  }
+  costs[number] = least
+  return cheapest
+}
+
+/** Cost of a step with the first `count` of the operands. */
+function costOf(
+  operands: readonly number[],
+  count: number,
+  section: Section,
+  inner: InnerSteps,
+  costs: Float64Array,
+): number {
+  let cost = OWN_COST + count
+  for (let k = 0; k < count; k++) if (inner[operands[k]]?.section === section) cost += costs[operands[k]]
+  return cost
+}
+
 /** Operation trees by their outermost operation. */
-const listShapes = new Map<Code, typeof shapes>(
+const shapesByLast = new Map<Code, typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
-/** The nodes of the operand indices of a tree; undefined if a step does not match the tree. */
-function collectOperands(
-  shape: ReductionTree,
-  step: ProgramStep | undefined,
-  innerAt: (node: number) => ProgramStep | undefined,
-  found: readonly number[],
-): readonly number[] | undefined {
-  const [code] = shape
-  if (step?.code !== code) return undefined
-  const { operands } = step
-  const straight = matchOperands(shape, operands, innerAt, found)
-  if (straight !== undefined || !symmetric.has(code)) return straight
-  return matchOperands(shape, [operands[1], operands[0]], innerAt, found)
+/** Whether a step matches a tree. The nodes of the operand indices are written to `found`. */
+function matches(shape: ReductionTree, step: ProgramStep, inner: InnerSteps, found: number[]): boolean {
+  return (
+    matchesOperands(shape, step, false, inner, found) ||
+    (symmetric.has(shape[0]) && matchesOperands(shape, step, true, inner, found))
+  )
 }
 
-function matchOperands(
+function matchesOperands(
   shape: ReductionTree,
-  nodes: readonly number[],
-  innerAt: (node: number) => ProgramStep | undefined,
-  found: readonly number[],
-): readonly number[] | undefined {
-  let all = found
+  { operands, section }: ProgramStep,
+  isReversed: boolean,
+  inner: InnerSteps,
+  found: number[],
+): boolean {
+  // Most trees are rejected here, without a copy.
   for (let k = 1; k < shape.length; k++) {
-    const [part, node] = [shape[k], nodes[k - 1]]
-    if (typeof part !== 'number') {
-      const more = collectOperands(part as ReductionTree, innerAt(node), innerAt, all)
-      if (more === undefined) return undefined
-      all = more
-    } else if (all[part] === undefined) {
-      const more = all.slice()
-      more[part] = node
-      all = more
-    } else if (all[part] !== node) {
-      return undefined
-    }
+    const part = shape[k]
+    if (typeof part === 'number') continue
+    const step = inner[operands[isReversed ? 2 - k : k - 1]]
+    if (step?.section !== section || step.code !== part[0]) return false
   }
-  return all
+  const before = found.slice()
+  for (let k = 1; k < shape.length; k++) {
+    const part = shape[k]
+    const node = operands[isReversed ? 2 - k : k - 1]
+    if (typeof part === 'number' && found[part] < 0) found[part] = node
+    if (
+      typeof part === 'number'
+        ? found[part] === node
+        : matches(part as ReductionTree, inner[node] as ProgramStep, inner, found)
+    )
+      continue
+    for (let k = 0; k < before.length; k++) found[k] = before[k]
+    return false
+  }
+  return true
 }
 
-/** The last step that uses each node. Nodes that are `kept` until the end have no entry. */
-export function lastUses(order: readonly ProgramStep[], kept: readonly number[]): Map<number, number> {
-  const lastUse = new Map<number, number>()
-  const sections = new Map(order.map(({ number, section }) => [number, section]))
+/**
+ * The last step that uses each node of a graph with `count` nodes; −1 for unused nodes and for nodes that are `kept`
+ * until the end.
+ */
+export function lastUses(order: readonly ProgramStep[], kept: readonly number[], count: number): Int32Array {
+  const lastUse = new Int32Array(count).fill(-1)
+  const isBeforeRows = new Uint8Array(count)
   const endOfBody = order.findLastIndex(({ section }) => section === 1)
-  for (const [step, { operands, section }] of order.entries()) {
-    for (const operand of operands) {
+  for (let step = 0; step < order.length; step++) {
+    const { number, operands, section, code } = order[step]
+    // Copies are initial values of carried values. Each row replaces a carried value.
+    if (section === 0 && code !== 'copy') isBeforeRows[number] = 1
+    for (let k = 0; k < operands.length; k++) {
+      const operand = operands[k]
       // The next row reads the node again.
-      const isKept = sections.get(operand) === 0 && section === 1
-      lastUse.set(operand, isKept ? endOfBody : step)
+      lastUse[operand] = section === 1 && isBeforeRows[operand] === 1 ? endOfBody : step
     }
   }
-  for (const node of kept) lastUse.delete(node)
+  for (const node of kept) lastUse[node] = -1
   return lastUse
 }
 
@@ -169,27 +208,29 @@ export class Slots {
  */
 export function placeSteps(
   order: readonly ProgramStep[],
-  lastUse: ReadonlyMap<number, number>,
-  places: Map<number, number>,
+  lastUse: ArrayLike<number>,
+  places: (number | undefined)[],
   slots: Slots,
 ): Instruction[] {
-  return order.map(({ number, code, operands }, step) => {
-    const from = operands.map((operand) => places.get(operand) as number)
+  const instructions: Instruction[] = []
+  for (let step = 0; step < order.length; step++) {
+    const { number, code, operands } = order[step]
+    const from = operands.map((operand) => places[operand] as number)
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
-    for (const operand of new Set(operands)) {
-      if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
+    for (let k = 0; k < operands.length; k++) {
+      if (lastUse[operands[k]] === step && operands.indexOf(operands[k]) === k) slots.free(from[k])
     }
-    const to = places.get(number) ?? slots.take()
-    places.set(number, to)
-    return instruction(code, to, from)
-  })
+    const to = places[number] ?? slots.take()
+    places[number] = to
+    instructions.push(instruction(code, to, from))
+  }
+  return instructions
 }
 
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
 export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
-  const [a, b = 0, c = 0, d = 0] = operands
-  return [numbers.get(code) as number, to, a, b, c, d]
+  return [numbers.get(code) as number, to, operands[0], operands[1] ?? 0, operands[2] ?? 0, operands[3] ?? 0]
 }

@@ -159,24 +159,24 @@ const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
  */
 export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()
-  const factors = (number: number) => {
-    const node = graph.nodes[number]
-    if (node.kind === 'name' && free.includes(node.name)) scales.add(node.name)
-    if (node.kind !== 'operation' || !['multiply', 'divide'].includes(node.operation)) return
-    for (const operand of node.operands) factors(operand)
-  }
-  const seen = new Set<number>()
-  const open = [model]
-  for (let number = open.pop(); number !== undefined; number = open.pop()) {
-    if (seen.has(number)) continue
-    seen.add(number)
+  /** Nodes whose value must be positive. */
+  const positive = new Set<number>()
+  // A set visits the members that are added during the loop.
+  const reached = new Set([model])
+  for (const number of reached) {
     const node = graph.nodes[number]
     if (node.kind === 'operation') {
       const { operation, operands } = node
       const isPower = operation === 'pow' && graph.constantAt(operands[1]) === undefined
-      if (isPower || logarithmFunctions.includes(operation)) factors(operands[0])
+      if (isPower || logarithmFunctions.includes(operation)) positive.add(operands[0])
     }
-    open.push(...graph.operandsOf(number))
+    for (const operand of graph.operandsOf(number)) reached.add(operand)
+  }
+  for (const number of positive) {
+    const node = graph.nodes[number]
+    if (node.kind === 'name' && free.includes(node.name)) scales.add(node.name)
+    if (node.kind !== 'operation' || !['multiply', 'divide'].includes(node.operation)) continue
+    for (const operand of node.operands) positive.add(operand)
   }
   return [...scales]
 }

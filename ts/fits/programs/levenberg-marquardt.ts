@@ -287,12 +287,16 @@ export function findNonlinearParameters(
   return free.map((_, i) => linear.length > 0 && !linear.includes(i))
 }
 
-function collectNames(graph: Graph, root: number, seen = new Set<number>()): Set<string> {
-  if (seen.has(root)) return new Set()
-  seen.add(root)
-  const node = graph.nodes[root]
-  if (node.kind === 'name') return new Set([node.name])
-  return new Set(graph.operandsOf(root).flatMap((operand) => [...collectNames(graph, operand, seen)]))
+function collectNames(graph: Graph, root: number): Set<string> {
+  const names = new Set<string>()
+  // A loop, because the depth of a graph is unbounded. A set visits the members that are added during the loop.
+  const reached = new Set([root])
+  for (const number of reached) {
+    const node = graph.nodes[number]
+    if (node.kind === 'name') names.add(node.name)
+    for (const operand of graph.operandsOf(number)) reached.add(operand)
+  }
+  return names
 }
 
 interface StepOrigin extends RowSums {
