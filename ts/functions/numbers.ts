@@ -39,9 +39,9 @@ export function split(x: number, highOfC: number, m: Float64Array): number {
   return isSubnormal ? k - 54 : k
 }
 
-/** 2ᵏ for −1074 ≤ k ≤ 1023. */
+/** 2ᵏ for −1074 ≤ k ≤ 1023. NaN gives a number, because a read at the index NaN would slow down all later reads. */
 export function powerOfTwo(k: number): number {
-  return powers[k + 1074]
+  return powers[(k + 1074) | 0]
 }
 
 export const numbers = twice((f, dtype) => {
