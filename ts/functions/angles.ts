@@ -16,7 +16,7 @@ const SMALLER = powerOfTwo(-64)
 const SMALL = powerOfTwo(-900)
 const LARGER = powerOfTwo(600)
 
-const { sumError, productError } = numbers.float64
+const { productError, squareError } = numbers.float64
 const { bases, nearestTo: roundToNearest, restOf: remainder } = atans.float64
 
 /**
@@ -41,7 +41,7 @@ function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse
   const base = bases[at]
   if (!isObtuse) return base + rest
   const left = PI - base
-  return left + (sumError(PI, -base, left) + PI_LOW - rest)
+  return left + (PI - left - base + PI_LOW - rest)
 }
 
 const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0)
@@ -49,7 +49,8 @@ const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0)
 /** The angle of the point (x, y), with the special values of C99, annex F. */
 export function atan2(y: number, x: number): number {
   if (Number.isNaN(x) || Number.isNaN(y)) return NaN
-  let [n, d] = [Math.abs(y), Math.abs(x)]
+  let n = Math.abs(y)
+  let d = Math.abs(x)
   if (n === Infinity || d === Infinity) {
     n = n === Infinity ? 1 : 0
     d = d === Infinity ? 1 : 0
@@ -66,11 +67,11 @@ const side = new Float64Array(2)
 function otherSide(x: number): void {
   const square = x * x
   const rest = 1 - square
-  const lost = sumError(1, -square, rest) - productError(x, x, square)
+  const lost = 1 - rest - square - squareError(x, square)
   const root = Math.sqrt(rest + lost)
   const product = root * root
   side[0] = root
-  side[1] = root === 0 ? 0 : (rest - product - productError(root, root, product) + lost) / (root + root)
+  side[1] = root === 0 ? 0 : (rest - product - squareError(root, product) + lost) / (root + root)
 }
 
 /** The arcsine. */

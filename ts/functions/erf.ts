@@ -60,7 +60,8 @@ const tail = new Float64Array(2)
  * smooth in (x − 4)/(x + 4) (Shepherd and Laframboise, 1981).
  */
 function scaledTail(x: number, xLow: number, to: Float64Array): void {
-  const [below, above] = [x - 4, x + 4]
+  const below = x - 4
+  const above = x + 4
   const t = x < Infinity ? below / above : 1
   const lost = sumError(x, -4, below) + xLow - t * (sumError(x, 4, above) + xLow)
   const tLow = (below - t * above - productError(t, above, t * above) + lost) / above
@@ -169,7 +170,8 @@ export function norminv(p: number): number {
 function quantileInMiddle(q: number): number {
   const z = q * polynomial(q * q, CENTRAL)
   divideBySqrt2(z)
-  const [x, xLow] = quotient
+  const x = quotient[0]
+  const xLow = quotient[1]
   const difference = 0.5 * x - q
   const rest = sumError(0.5 * x, -q, difference) + 0.5 * x * polynomial(x * x, NEAR)
   const u = (difference + rest) / normpdf(z) + xLow * SQRT_2

@@ -85,8 +85,10 @@ function sumOfGrid(x: number, y: number, term: Term): number {
   let t = isOdd ? 0 : HALF
   let sum = 0
   for (const [even, odd] of WEIGHTS) {
-    const [a, b] = [x - t, x + t]
-    const [p, q] = [a * a + square, b * b + square]
+    const a = x - t
+    const b = x + t
+    const p = a * a + square
+    const q = b * b + square
     const both = 1 / (p * q)
     sum += (isOdd ? odd : even) * term(a, b, q * both, p * both, square)
     t += STEP

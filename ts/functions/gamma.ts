@@ -227,7 +227,8 @@ function addReciprocals(x: number, power: 1 | 2, sign: number): void {
     const qLow = sumError(s, product, q) + sLow
     // 1/u + 1/v = (u + v)/(u·v). The sum of the squares is the square of this sum minus 2/(u·v).
     divide(both, bothLow, q, qLow)
-    const [sum, low] = quotient
+    const sum = quotient[0]
+    const low = quotient[1]
     if (power === 1) {
       add(sign * sum, sign * low)
     } else {
@@ -256,7 +257,8 @@ export function digamma(x: number): number {
   if (x < 0) {
     computeSine(size)
     divide(cosine[0], cosine[1], sine[0], sine[1])
-    const [cotangent, low] = quotient
+    const cotangent = quotient[0]
+    const low = quotient[1]
     const product = PI * cotangent
     add(product, productError(PI, cotangent, product) + (PI * low + PI_LOW * cotangent))
     divide(1, 0, size, 0)
@@ -275,7 +277,8 @@ export function trigamma(x: number): number {
   const y = isSmall ? size + SHIFT : size
   const yLow = isSmall ? sumError(size, SHIFT, y) : 0
   divide(1, 0, y, yLow)
-  const [inverse, inverseLow] = quotient
+  const inverse = quotient[0]
+  const inverseLow = quotient[1]
   const z = inverse * inverse
   total[0] = inverse
   total[1] = y > LARGE ? 0 : inverseLow + z * inverse * polynomial(z, TRIGAMMA)
@@ -295,7 +298,8 @@ export function trigamma(x: number): number {
 
 /** Adds the square of the quotient to the total. */
 function addSquare(): void {
-  const [root, low] = quotient
+  const root = quotient[0]
+  const low = quotient[1]
   const square = root * root
   add(square, productError(root, root, square) + 2 * (root * low))
 }

@@ -47,7 +47,8 @@ export function sinh(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return x
   quarterOfExp(size, 0.25)
-  const [q, qLow] = quarter
+  const q = quarter[0]
+  const qLow = quarter[1]
   const d = 1 + 4 * q
   const other = size > FAR ? 0 : q / d
   const product = other * d
@@ -61,7 +62,8 @@ export function sinh(x: number): number {
 /** The hyperbolic cosine: 2·(q + 1/(16·q)) with q = eˣ/4. */
 export function cosh(x: number): number {
   quarterOfExp(Math.abs(x), 0)
-  const [q, qLow] = quarter
+  const q = quarter[0]
+  const qLow = quarter[1]
   const other = 0.0625 / q
   const sum = q + other
   return 2 * (sum + (sumError(q, other, sum) + (qLow - other * (qLow / q))))

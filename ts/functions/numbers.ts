@@ -18,6 +18,10 @@ export const LN2_LOW: PerDtype<number> = {
   float64: 5.497923018708371e-14,
 }
 
+/** 2ᵏ for −1074 ≤ k ≤ 1023. (A number composed of two words takes longer, because its load waits for both stores.) */
+const powers = new Float64Array(2098)
+for (let i = 0, power = 5e-324; i < powers.length; i++, power *= 2) powers[i] = power
+
 /**
  * Splits a finite x > 0 exactly into 2ᵏ·m with c ≤ m < 2·c. The caller passes the high word of c. The function also
  * supports float32.
@@ -27,19 +31,17 @@ export const LN2_LOW: PerDtype<number> = {
  */
 export function split(x: number, highOfC: number, m: Float64Array): number {
   const isSubnormal = x < 2.2250738585072014e-308
-  floats[0] = isSubnormal ? x * 18014398509481984 : x
-  const high = words[HIGH]
-  const k = (high - highOfC) >> 20
-  words[HIGH] = high - (k << 20)
-  m[0] = floats[0]
+  const normal = isSubnormal ? x * 18014398509481984 : x
+  floats[0] = normal
+  const k = (words[HIGH] - highOfC) >> 20
+  // −k could be −0, which is not an integer for engines.
+  m[0] = normal * powerOfTwo(0 - k)
   return isSubnormal ? k - 54 : k
 }
 
-/** 2ᵏ for −1022 ≤ k ≤ 1023. */
+/** 2ᵏ for −1074 ≤ k ≤ 1023. NaN gives a number, because a read at the index NaN would slow down all later reads. */
 export function powerOfTwo(k: number): number {
-  words[1 - HIGH] = 0
-  words[HIGH] = (k + 1023) << 20
-  return floats[0]
+  return powers[(k + 1074) | 0]
 }
 
 export const numbers = twice((f, dtype) => {
@@ -74,6 +76,13 @@ export const numbers = twice((f, dtype) => {
     return f(f(f(f(f(aHigh * bHigh) - product) + f(aHigh * bLow)) + f(aLow * bHigh)) + f(aLow * bLow))
   }
 
+  /** Rounding error of square = a·a, with the same bits as `productError`. */
+  function squareError(a: number, square: number): number {
+    const high = upperHalf(a)
+    const low = f(a - high)
+    return f(f(f(f(high * high) - square) + f(2 * f(high * low))) + f(low * low))
+  }
+
   /** The upper 26 bits of x, or the upper 12 bits in float32 (Veltkamp, 1968). */
   function upperHalf(x: number): number {
     const wide = f(x * UPPER)
@@ -83,11 +92,11 @@ export const numbers = twice((f, dtype) => {
   /** Σᵢ cᵢ·xⁱ. Pairs of terms are computed independently, and then combined by Horner's rule in x². */
   function polynomial(x: number, c: readonly number[]): number {
     const square = f(x * x)
-    let i = c.length & 1 ? c.length - 1 : c.length - 2
+    let i = (c.length - 1) & ~1
     let sum = c.length & 1 ? c[i] : f(c[i] + f(x * c[i + 1]))
     for (i -= 2; i >= 0; i -= 2) sum = f(f(sum * square) + f(c[i] + f(x * c[i + 1])))
     return sum
   }
 
-  return { scale, nearest, sumError, productError, upperHalf, polynomial }
+  return { scale, nearest, sumError, productError, squareError, upperHalf, polynomial }
 })

@@ -39,7 +39,7 @@ const logs = new Float64Array(2)
  * NaN.
  */
 export const pows = twice((f, dtype) => {
-  const { polynomial, productError } = numbers[dtype]
+  const { polynomial, productError, squareError } = numbers[dtype]
   const { expOfSum } = exps[dtype]
   const coefficients = REST[dtype]
   const [ln2High, ln2Low] = [LN2_HIGH[dtype], LN2_LOW[dtype]]
@@ -91,7 +91,7 @@ export const pows = twice((f, dtype) => {
 
     // w + wLow = log(m/b)/s − 2 = ⅔·s² + …
     const z = f(s * s)
-    const zLow = f(productError(s, s, z) + f(f(2 * s) * sLow))
+    const zLow = f(squareError(s, z) + f(f(2 * s) * sLow))
     const third = f(z * twoThirds)
     const thirdLow = f(productError(z, twoThirds, third) + f(f(z * twoThirdsLow) + f(zLow * twoThirds)))
     const rest = f(thirdLow + f(f(z * z) * polynomial(z, coefficients)))

@@ -42,7 +42,7 @@ const { productError, scale } = numbers.float64
  * correct to half an ulp, and r[1].
  */
 export const quarterTurns = twice((f, dtype) => {
-  const { nearest, sumError } = numbers[dtype]
+  const { nearest } = numbers[dtype]
   const [first, second, third, fourth] = PARTS[dtype]
   const medium = MEDIUM[dtype]
   const twoByPi = f(TWO_BY_PI)
@@ -53,23 +53,28 @@ export const quarterTurns = twice((f, dtype) => {
     const one = f(x - f(k * first))
     const two = f(one - f(k * second))
     const three = f(two - f(k * third))
-    const lost = f(sumError(one, -f(k * second), two) + sumError(two, -f(k * third), three))
+    const lost = f(f(f(one - two) - f(k * second)) + f(f(two - three) - f(k * third)))
     const rest = f(lost - f(k * fourth))
     r[0] = f(three + rest)
     r[1] = f(rest - f(r[0] - three))
     return k
   }
 
-  return (x: number, r: Float64Array): number => {
-    const size = Math.abs(x)
-    // If x is infinite, this remainder is NaN.
-    if (!(size > medium && size < Infinity)) return subtractTurns(x, r)
-    const turns = multiplyByDigits(size, r)
+  /** The remainder of an x of any size. It is a function of its own, so that the code for usual angles is short. */
+  function turnsOfFar(x: number, r: Float64Array): number {
+    const turns = multiplyByDigits(Math.abs(x), r)
     const sign = x > 0 ? 1 : -1
-    const [high, low] = [sign * r[0], sign * r[1]]
+    const high = sign * r[0]
+    const low = sign * r[1]
     r[0] = f(high)
     r[1] = f(high - r[0] + low)
     return sign * turns
+  }
+
+  return (x: number, r: Float64Array): number => {
+    const size = Math.abs(x)
+    // If x is infinite, `subtractTurns` returns the remainder NaN.
+    return size > medium && size < Infinity ? turnsOfFar(x, r) : subtractTurns(x, r)
   }
 })
 

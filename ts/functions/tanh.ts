@@ -34,13 +34,12 @@ export const tanhs = twice((f, dtype) => {
   function far(size: number): number {
     const bounded = size > most ? most : size
     const factor = powerOfTwo(expInTwo(f(bounded + bounded), 0, parts))
-    const [high, low] = parts
-    const power = f(high * factor)
+    const power = f(parts[0] * factor)
     const d = f(power + 1)
     const t = f(2 / d)
     // The rounding error of d makes t too large by `excess`, which follows from 1/d = t/2. The rounding error of 1 − t
     // is also added.
-    const lost = f(f(1 - f(d - power)) + f(low * factor))
+    const lost = f(f(1 - f(d - power)) + f(parts[1] * factor))
     const excess = f(f(t * t) * f(0.5 * lost))
     const difference = f(1 - t)
     return f(difference + f(f(f(1 - difference) - t) + excess))

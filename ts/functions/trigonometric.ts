@@ -18,14 +18,17 @@ const COS: PerDtype<readonly number[]> = {
   ],
 }
 
-/** The remainder r of x modulo π/2, the sine of r, and the cosine of r, each as a sum of two numbers. */
+/**
+ * The remainder r of x modulo π/2, the sine of r, and the cosine of r, each as a sum of two numbers. (Engines would pass
+ * arguments on the heap.)
+ */
 const r = new Float64Array(2)
 const s = new Float64Array(2)
 const c = new Float64Array(2)
 const both = [s, c] as const
 
 export const trigonometric = twice((f, dtype) => {
-  const { polynomial, productError } = numbers[dtype]
+  const { polynomial, productError, squareError } = numbers[dtype]
   const turnsOf = quarterTurns[dtype]
   const [sines, cosines] = [SIN[dtype], COS[dtype]]
 
@@ -47,9 +50,10 @@ export const trigonometric = twice((f, dtype) => {
   function tan(x: number): number {
     if (x === 0) return x
     const turns = turnsOf(x, r)
-    inTwo(r[0], r[1])
+    ofRInTwo()
     // sin/cos, or −cos/sin.
-    const [n, d] = turns & 1 ? [c, s] : [s, c]
+    const n = turns & 1 ? c : s
+    const d = turns & 1 ? s : c
     const inverse = f(1 / d[0])
     const q = f(n[0] * inverse)
     const product = f(q * d[0])
@@ -63,37 +67,47 @@ export const trigonometric = twice((f, dtype) => {
   function sinOfTurns(turns: number): number {
     let size: number
     if (turns & 1) {
-      cosOfR(r[0], r[1])
+      cosOfR()
       size = f(c[0] + c[1])
     } else {
-      sinOfR(r[0], r[1])
+      sinOfR()
       size = f(s[0] + s[1])
     }
     return turns & 2 ? -size : size
   }
 
-  function sinOfR(high: number, low: number): void {
+  /** The sine of r. */
+  function sinOfR(): void {
+    const high = r[0]
     const z = f(high * high)
     s[0] = high
-    s[1] = f(f(f(high * z) * polynomial(z, sines)) + f(low * f(1 - f(0.5 * z))))
+    s[1] = f(f(f(high * z) * polynomial(z, sines)) + f(r[1] * f(1 - f(0.5 * z))))
   }
 
-  /** The cosine. The leading term of the cosine is 1 − z/2, whose rounding error is added to the other terms. */
-  function cosOfR(high: number, low: number): void {
+  /** The cosine of r. The leading term of the cosine is 1 − z/2, whose rounding error is added to the other terms. */
+  function cosOfR(): void {
+    const high = r[0]
     const z = f(high * high)
     const half = f(0.5 * z)
     c[0] = f(1 - half)
-    c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * low)))
+    c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * r[1])))
+  }
+
+  /** The sine and the cosine of r, normalized. */
+  function ofRInTwo(): void {
+    sinOfR()
+    cosOfR()
+    const zLow = squareError(r[0], f(r[0] * r[0]))
+    c[1] = f(c[1] - f(0.5 * zLow))
+    normalize(s)
+    normalize(c)
   }
 
   /** The sine and the cosine of high + low, as sums of two numbers. */
   function inTwo(high: number, low: number): readonly [sin: Float64Array, cos: Float64Array] {
-    sinOfR(high, low)
-    cosOfR(high, low)
-    const zLow = productError(high, high, f(high * high))
-    c[1] = f(c[1] - f(0.5 * zLow))
-    normalize(s)
-    normalize(c)
+    r[0] = high
+    r[1] = low
+    ofRInTwo()
     return both
   }
 

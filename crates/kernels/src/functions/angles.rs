@@ -1,7 +1,7 @@
 //! Angles in float64: all are arctangents of a quotient of sums of two numbers.
 
 use super::atan::{FAR, nearest_to, rest_of};
-use super::numbers::{LARGEST, apart, product_error, sum_error};
+use super::numbers::{LARGEST, apart, product_error, square_error};
 use crate::vector::{Vector, splat, splats};
 use std::f64::consts::PI;
 
@@ -41,7 +41,7 @@ apart! {
         let rest = u + (rest_of(u, base_low) + low);
         let pi = splat::<V>(PI);
         let left = pi - base;
-        let obtuse = left + (sum_error(pi, zero - base, left) + splat(PI_LOW) - rest);
+        let obtuse = left + (pi - left - base + splat(PI_LOW) - rest);
         is_obtuse.if_zero(base + rest, obtuse)
     }
 }
@@ -72,13 +72,13 @@ pub fn atan2<V: Vector>(y: V, x: V) -> V {
 apart! {
     /// √(1 − x²).
     fn other_side<V: Vector>(x: V) -> Sum<V> {
-        let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+        let one = splat::<V>(1.0);
         let square = x * x;
         let rest = one - square;
-        let lost = sum_error(one, zero - square, rest) - product_error(x, x, square);
+        let lost = one - rest - square - square_error(x, square);
         let root = (rest + lost).sqrt();
         let product = root * root;
-        let low = (rest - product - product_error(root, root, product) + lost) / (root + root);
+        let low = (rest - product - square_error(root, product) + lost) / (root + root);
         [root, low.zero_unless(root)]
     }
 }

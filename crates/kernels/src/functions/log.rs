@@ -1,8 +1,12 @@
-use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, polynomial, split};
+use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, any_not_normal, polynomial, split, split_normal};
+use crate::target::SMALL;
 use crate::vector::{Vector, splat};
 
 /// √½, with few enough bits for both dtypes.
 const SQRT_HALF: f64 = f64::from_bits(0x3fe6a09e << 32);
+
+/// Whether special arguments have code of their own. WebAssembly's vectors of two or four lanes rarely hold one.
+const IS_SPLIT: bool = SMALL && cfg!(feature = "functions");
 
 /// (log((1 + s)/(1 − s))/s − 2)/s² by powers of s², where (1 + s)/(1 − s) is between √½ and √2.
 const REST: Of<&[f64]> = Of(
@@ -23,14 +27,36 @@ const REST: Of<&[f64]> = Of(
 /// exact and leads.
 #[inline(always)]
 pub fn log<V: Vector>(x: V) -> V {
-    let zero = splat::<V>(0.0);
-    let [k, m] = split(x, SQRT_HALF);
+    if !IS_SPLIT {
+        log_of_any(x)
+    } else if any_not_normal(x) {
+        log_of_special(x)
+    } else {
+        log_of(split_normal(x, SQRT_HALF))
+    }
+}
+
+/// Not inline, because the lanes of most vectors are positive normal numbers.
+#[cold]
+#[inline(never)]
+fn log_of_special<V: Vector>(x: V) -> V {
+    log_of_any(x)
+}
+
+#[inline(always)]
+fn log_of_any<V: Vector>(x: V) -> V {
+    let of_finite = log_of(split(x, SQRT_HALF));
+    let of_others = x.if_zero(splat(f64::NEG_INFINITY), splat(f64::NAN));
+    x.if_greater(splat(0.0), x.if_greater(LARGEST.splat(), x, of_finite), of_others)
+}
+
+/// log(2ᵏ·m)
+#[inline(always)]
+fn log_of<V: Vector>([k, m]: [V; 2]) -> V {
     let f = m - splat(1.0);
     let s = f / (splat::<V>(2.0) + f);
     let z = s * s;
     let half = splat::<V>(0.5) * (f * f);
     let rest = z * polynomial(z, REST);
-    let of_finite = k * LN2_HIGH.splat() - (half - (s * (half + rest) + k * LN2_LOW.splat()) - f);
-    let of_others = x.if_zero(splat(f64::NEG_INFINITY), splat(f64::NAN));
-    x.if_greater(zero, x.if_greater(LARGEST.splat(), x, of_finite), of_others)
+    k * LN2_HIGH.splat() - (half - (s * (half + rest) + k * LN2_LOW.splat()) - f)
 }

@@ -47,17 +47,30 @@ const BIAS: Of<f64> = Of(127.0, 1023.0);
 /// k and m of x = 2ᵏ·m for finite x > 0, with c ≤ m < 2·c.
 #[inline(always)]
 pub fn split<V: Vector>(x: V, c: f64) -> [V; 2] {
-    let (bits, zero) = (MANTISSA.get::<V>(), splat::<V>(0.0));
-    let shift = splat::<V>(f64::from(bits + 2));
+    let shift = splat::<V>(f64::from(MANTISSA.get::<V>() + 2));
     let larger = x * splat(4.0) * UNIT.splat();
     let least = MIN_NORMAL.splat::<V>();
-    let normal = least.if_greater(x, larger, x);
-    let shift = least.if_greater(x, shift, zero);
-    let above = normal.sub_bits(splat(c)).add_bits(splat(1.0));
+    let [k, m] = split_normal(least.if_greater(x, larger, x), c);
+    [k - least.if_greater(x, shift, splat(0.0)), m]
+}
+
+/// Same as above for x that is not subnormal.
+#[inline(always)]
+pub fn split_normal<V: Vector>(x: V, c: f64) -> [V; 2] {
+    let bits = MANTISSA.get::<V>();
+    let above = x.sub_bits(splat(c)).add_bits(splat(1.0));
     let offset = splat::<V>(UNIT.get::<V>() + BIAS.get::<V>());
-    let k = above.shr(bits).add_bits(UNIT.splat()) - offset - shift;
+    let k = above.shr(bits).add_bits(UNIT.splat()) - offset;
     let exponent = size_of::<V::Scalar>() as u32 * 8 - bits;
     [k, above.shl(exponent).shr(exponent).add_bits(splat(c))]
+}
+
+/// Whether a lane is not a positive normal number. The bits of such numbers are consecutive integers, which are
+/// compared as floating-point numbers. Without the last two bits of the difference, no lane is NaN.
+#[inline(always)]
+pub fn any_not_normal<V: Vector>(x: V) -> bool {
+    let from_least = |x: V| x.sub_bits(MIN_NORMAL.splat()).shr(2);
+    from_least(x).any_greater(from_least(LARGEST.splat()))
 }
 
 /// The number that `scale` takes for k: added to k, as to another number, it has the nearest k + 2·BIAS in the last
@@ -99,6 +112,14 @@ pub fn product_error<V: Vector>(a: V, b: V, product: V) -> V {
     let (a_high, b_high) = (upper_half(a), upper_half(b));
     let (a_low, b_low) = (a - a_high, b - b_high);
     a_high * b_high - product + a_high * b_low + a_low * b_high + a_low * b_low
+}
+
+/// Rounding error of square = a·a, with the same bits as `product_error`.
+#[inline(always)]
+pub fn square_error<V: Vector>(a: V, square: V) -> V {
+    let high = upper_half(a);
+    let low = a - high;
+    high * high - square + splat::<V>(2.0) * (high * low) + low * low
 }
 
 /// The upper 26 bits, or 12 in float32 (Veltkamp, 1968).

@@ -1,5 +1,7 @@
 use super::exp::exp_of_sum;
-use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, UNIT, bounded, polynomial, product_error, split};
+use super::numbers::{
+    LARGEST, LN2_HIGH, LN2_LOW, Of, UNIT, bounded, polynomial, product_error, split, square_error,
+};
 use crate::vector::{Vector, splat, splats};
 
 /// √¾, with few enough bits for both dtypes.
@@ -88,7 +90,7 @@ pub fn log_in_two<V: Vector>(x: V) -> [V; 2] {
 
     // w + w_low = log(m/b)/s − 2 = ⅔·s² + …
     let z = s * s;
-    let z_low = product_error(s, s, z) + two * s * s_low;
+    let z_low = square_error(s, z) + two * s * s_low;
     let two_thirds = splat::<V>(TWO_THIRDS);
     let third = z * two_thirds;
     let third_low = product_error(z, two_thirds, third) + (z * TWO_THIRDS_LOW.splat() + z_low * two_thirds);

@@ -1,4 +1,4 @@
-use super::numbers::{Of, UNIT, product_error, sum_error, to_whole};
+use super::numbers::{Of, UNIT, product_error, to_whole};
 use crate::vector::{Scalar, Stored, Vector, splat, splats};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
@@ -42,9 +42,9 @@ macro_rules! of_quarter_turns {
     ($function:ident, $x:ident) => {{
         let turned = subtract_turns($x);
         if SMALL {
-            $function(if is_far($x) { with_far_lanes($x, turned) } else { turned })
+            $function(if is_far($x) { reduce_lanes($x) } else { turned })
         } else if is_far($x) {
-            $function(with_far_lanes($x, turned))
+            $function(reduce_lanes($x))
         } else {
             $function(turned)
         }
@@ -67,17 +67,26 @@ pub fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
     let first = x - k * parts[0];
     let second = first - k * parts[1];
     let third = second - k * parts[2];
-    let zero = splat::<V>(0.0);
-    let lost = sum_error(first, zero - k * parts[1], second) + sum_error(second, zero - k * parts[2], third);
+    // The errors of both differences: each minuend is a multiple of the last place of its subtrahend (Dekker, 1971).
+    let lost = (first - second - k * parts[1]) + (second - third - k * parts[2]);
     let rest = lost - k * parts[3];
     let high = third + rest;
     Turned { turns, high, low: rest - (high - third) }
 }
 
-/// Lanes of any size are replaced one by one. Not inline: callers have no registers to spare for what is rare.
+/// The remainders of lanes of any size.
+#[inline(always)]
+pub fn reduce_lanes<V: Vector>(x: V) -> Turned<V> {
+    let [turns, high, low] = lanes_of_any_size(x).map(Stored::load);
+    Turned { turns, high, low }
+}
+
+/// Replaces far lanes one by one. Not inline: callers have no registers to spare for what is rare. The remainders of
+/// near lanes are no argument: callers would keep what they hand over in memory, also where no lane is far.
 #[cold]
 #[inline(never)]
-pub fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
+fn lanes_of_any_size<V: Vector>(x: V) -> [Stored<V>; 3] {
+    let turned = subtract_turns(x);
     let [mut turns, mut high, mut low] = [turned.turns, turned.high, turned.low].map(Stored::new);
     for (lane, x) in Stored::new(x).iter().enumerate() {
         let x = x.to_f64();
@@ -90,8 +99,7 @@ pub fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
             low[lane] = V::Scalar::from_f64(r - high[lane].to_f64() + tail);
         }
     }
-    let [turns, high, low] = [turns, high, low].map(Stored::load);
-    Turned { turns, high, low }
+    [turns, high, low]
 }
 
 /// x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). It begins with the digits

@@ -312,9 +312,6 @@ const FUNCTIONS: usize = match SMALL {
     true if cfg!(feature = "functions") => 2,
     true => 1,
 };
-/// WebAssembly has too few registers for two vectors of these.
-const ANGLES: usize = if SMALL { 1 } else { 4 };
-
 operations! {
     [SHORT, false, false]
     Add(a, b): a + b;
@@ -362,11 +359,9 @@ operations! {
     [FUNCTIONS, false, true]
     Exp(a): functions::exp(a);
     Log(a): functions::log(a);
-    [ANGLES, false, true]
     Sin(a): functions::sin(a);
     Cos(a): functions::cos(a);
     Tan(a): functions::tan(a);
-    [FUNCTIONS, false, true]
     Tanh(a): functions::tanh(a);
     Atan(a): functions::atan(a);
     Pow(a, b): functions::pow(a, b);
