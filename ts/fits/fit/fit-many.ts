@@ -20,8 +20,9 @@ import { wasmModule } from './wasm-module.js'
 
 /**
  * Fits a model to many data sets at once by nonlinear least squares. The algorithm is Levenberg-Marquardt in float64.
- * The result of each fit is bit-identical on every engine and with any number of threads. After copying the data, the
- * call yields to the event loop at least every 50 ms, even while built-in models guess starting values.
+ * The result of each fit is bit-identical on every engine and with any number of threads. After copying the data and
+ * compiling the model, the call yields to the event loop at least every 50 ms, even while built-in models guess
+ * starting values.
  *
  * @param model an `expression`, whose names are parameters or columns; one of the built-in `models`; or a
  * function, which runs in JavaScript (see {@link FunctionModel})
