@@ -133,8 +133,8 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
-    expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_500)
-    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(21_500)
+    expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)
+    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_050)
   })
   test('has the size per rule that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
