@@ -136,8 +136,8 @@ describe('the package in a browser', () => {
     expect(await bundledSize(ofFits)).toBeLessThan(86_000)
     expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(73_000)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
-    expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_500)
-    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(21_500)
+    expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)
+    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_050)
   })
   test('has the size per rule that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))

@@ -28,7 +28,7 @@ const c = new Float64Array(2)
 const both = [s, c] as const
 
 export const trigonometric = twice((f, dtype) => {
-  const { polynomial, productError, squareError } = numbers[dtype]
+  const { polynomial, productError } = numbers[dtype]
   const turnsOf = quarterTurns[dtype]
   const [sines, cosines] = [SIN[dtype], COS[dtype]]
 
@@ -97,7 +97,7 @@ export const trigonometric = twice((f, dtype) => {
   function ofRInTwo(): void {
     sinOfR()
     cosOfR()
-    const zLow = squareError(r[0], f(r[0] * r[0]))
+    const zLow = productError(r[0], r[0], f(r[0] * r[0]))
     c[1] = f(c[1] - f(0.5 * zLow))
     normalize(s)
     normalize(c)

@@ -1,4 +1,4 @@
-use super::numbers::{Of, polynomial, product_error, square_error};
+use super::numbers::{Of, polynomial, product_error};
 use super::quarter_turns::{Turned, is_far, of_quarter_turns, reduce_lanes, subtract_turns};
 use crate::target::SMALL;
 use crate::vector::{Vector, splat};
@@ -109,7 +109,7 @@ fn cos_of_r<V: Vector>(high: V, low: V) -> [V; 2] {
 #[inline(always)]
 pub fn sin_cos_in_two<V: Vector>(high: V, low: V) -> [[V; 2]; 2] {
     let [cos, cos_rest] = cos_of_r(high, low);
-    let z_low = square_error(high, high * high);
+    let z_low = product_error(high, high, high * high);
     [normalized(sin_of_r(high, low)), normalized([cos, cos_rest - splat::<V>(0.5) * z_low])]
 }
 
