@@ -125,7 +125,8 @@ function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLi
   return steps
 }
 
-function makeSections(graph: Graph, columns: readonly string[]): Section[] {
+/** The section of each node: 0 before the rows, 1 in each row, 2 after the rows. */
+export function makeSections(graph: Graph, columns: readonly string[]): Section[] {
   const names = new Set(columns)
   const sections: Section[] = []
   for (const [number, node] of graph.nodes.entries()) {

@@ -198,7 +198,7 @@ export class Minimization {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
-    const { value: given, gradient, names } = readObjective(objective)
+    const { value: given, gradient, both, names } = readObjective(objective)
     const from = copyStart(x, dtype)
     const box = readBounds(bounds, {
       names,
@@ -218,7 +218,19 @@ export class Minimization {
             evaluations.gradients++
             return gradient(at, out)
           }
-    const problem = { start: from, value, gradient: this.#gradient, tolerance }
+    const problem = {
+      start: from,
+      value,
+      gradient: this.#gradient,
+      both:
+        both &&
+        ((at: FloatArray, out: FloatArray) => {
+          evaluations.values++
+          evaluations.gradients++
+          return both(at, out)
+        }),
+      tolerance,
+    }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
       : new RuleDescent(rule, problem, around as OptimizerOptions, box)

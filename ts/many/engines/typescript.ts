@@ -69,8 +69,7 @@ function* iterate(batch: Batch): Slices<void> {
       let t = done
       for (const last = done + updates; t < last && reason === 0; t++) {
         if (isLong) yield* machine.runInSlices(theta, data, rows, isByRows)
-        else if (isByRows) machine.runInLanes(theta, data, rows)
-        else machine.run(theta, data, rows)
+        else machine.run(theta, data, rows, isByRows)
         if (spending.isDue(operations)) yield
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]
@@ -108,8 +107,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const spending = new Spending()
   function* runProgram(machine: ProgramRunner, x: FloatArray): Slices<void> {
     if (isLong) yield* machine.runInSlices(x, data, rows, isByRows)
-    else if (isByRows) machine.runInLanes(x, data, rows)
-    else machine.run(x, data, rows)
+    else machine.run(x, data, rows, isByRows)
   }
   function* valueAt(x: FloatArray): Slices<number> {
     yield* runProgram(value, x)
@@ -194,9 +192,8 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
         t = done + k + 1
-        // Without data, a generator would take as long as the program.
-        if (isLong || isByRows) yield* runProgram(gradient, theta)
-        else gradient.run(theta, data, rows)
+        if (isLong) yield* gradient.runInSlices(theta, data, rows, isByRows)
+        else gradient.run(theta, data, rows, isByRows)
         readGradient(g)
         step(t, rowsOf[k], box)
         change = 0
