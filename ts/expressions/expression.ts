@@ -1,11 +1,12 @@
 import { ArgumentError, OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
+import { valueAndGradient } from '../objectives/objective.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
 import { namesIn, type ParsedExpression, parse } from './parse.js'
-import { compile, type Program } from './program.js'
+import { compile, makeSections, type Program } from './program.js'
 import { isRowParallel, ProgramRunner } from './run.js'
 
 /** Columns of numbers by name, all of the same length. */
@@ -19,6 +20,11 @@ export interface ExpressionPrograms {
   readonly gradient: Program
   /** Compiles the lower triangle of the second derivatives, row by row, at the first request. */
   readonly hessian: () => Program
+  /**
+   * Compiles one program of the value and the gradient, at the first request. With second derivatives, the lower
+   * triangle of `hessian` follows. The program shares the operations that its parts have in common.
+   */
+  readonly together: (withSecond?: boolean) => Program
 }
 
 /** A function of named numbers with its exact gradient: see {@link expression}. */
@@ -58,6 +64,11 @@ export class Expression<Names extends string = string> {
   /** Writes the gradient at a point x to `out`, in the order of `names`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.gradient(x, out)
+  }
+
+  /** @internal */
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
+    return this.#bound[valueAndGradient](x, out)
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
@@ -100,28 +111,20 @@ export class Expression<Names extends string = string> {
     const parameters = this.names.filter((name) => !columns.includes(name))
     this.#parsed ??= parse(this.text)
     const { graph, root } = this.#parsed
-    const byRow: boolean[] = []
-    for (const [number, node] of graph.nodes.entries()) {
-      const isColumn = node.kind === 'name' && columns.includes(node.name)
-      const isOfRow = isColumn || node.kind === 'carried'
-      const operands = node.kind === 'sum' || node.kind === 'end' ? [] : graph.operandsOf(number)
-      byRow.push(isOfRow || operands.some((operand) => byRow[operand]))
-    }
-    const { value, gradient } = differentiate(graph, root, parameters, (number) => byRow[number])
-    let hessian: Program | undefined
+    const sections = makeSections(graph, columns)
+    const isByRow = (number: number) => sections[number] === 1
+    const { value, gradient } = differentiate(graph, root, parameters, isByRow)
+    const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
+    const second = () => secondDerivatives(graph, root, parameters, isByRow(root))
+    const both = [value, ...gradient]
+    const later: Record<string, Program> = {}
     return {
       parameters,
-      value: compile(graph, [value], parameters, columns),
-      gradient: compile(graph, gradient, parameters, columns),
-      hessian: () => {
-        hessian ??= compile(
-          graph,
-          secondDerivatives(graph, root, parameters, byRow[root]),
-          parameters,
-          columns,
-        )
-        return hessian
-      },
+      value: programOf([value]),
+      gradient: programOf(gradient),
+      hessian: () => (later.hessian ??= programOf(second())),
+      together: (withSecond = false) =>
+        (later[`${withSecond}`] ??= programOf(withSecond ? [...both, ...second()] : both)),
     }
   }
 }
@@ -136,18 +139,14 @@ export function isName(text: unknown): boolean {
   }
 }
 
-/** The programs of an objective, with the data of the programs' columns. */
-export interface ObjectivePrograms {
-  readonly programs: ExpressionPrograms
-  readonly data: readonly Float64Array[]
-}
-
 /** An expression with data, used as an objective function of its parameters. */
 export class BoundExpression<Names extends string = string> {
   /** Names of the parameters, in the order of x. */
   readonly parameters: readonly Names[]
-  readonly #programs: ExpressionPrograms
-  readonly #data: readonly Float64Array[]
+  /** @internal */
+  readonly programs: ExpressionPrograms
+  /** @internal Data of the programs' columns. */
+  readonly data: readonly Float64Array[]
   readonly #rows: number
   readonly #machines = new Map<string, ProgramRunner>()
 
@@ -158,10 +157,10 @@ export class BoundExpression<Names extends string = string> {
       if (length === first.length) continue
       throw new OptionError(`data: ${name}`, `${first.length} rows per column`, `${length} rows`)
     }
-    this.#data = [...columns.values()]
-    this.#rows = this.#data[0]?.length ?? 0
-    this.#programs = expression.programs([...columns.keys()])
-    this.parameters = this.#programs.parameters as readonly Names[]
+    this.data = [...columns.values()]
+    this.#rows = this.data[0]?.length ?? 0
+    this.programs = expression.programs([...columns.keys()])
+    this.parameters = this.programs.parameters as readonly Names[]
   }
 
   /**
@@ -177,15 +176,20 @@ export class BoundExpression<Names extends string = string> {
 
   /** Writes the gradient at a point x to `out`, in the order of `parameters`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
-    const machine = this.#run('gradient', x)
-    if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
-    for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
+    const { slots, program } = this.#run('gradient', x, out)
+    for (let i = 0; i < program.outputs.length; i++) out[i] = slots[program.outputs[i]]
+  }
+
+  /** @internal One program computes both, with the same bits as separate calls. */
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
+    const { slots, program } = this.#run('together', x, out)
+    for (let i = 1; i < program.outputs.length; i++) out[i - 1] = slots[program.outputs[i]]
+    return slots[program.outputs[0]]
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
-    const machine = this.#run('hessian', x)
-    if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
+    const machine = this.#run('hessian', x, out)
     const { length } = this.parameters
     const { outputs } = machine.program
     for (let i = 0, at = 0; i < length; i++) {
@@ -196,12 +200,12 @@ export class BoundExpression<Names extends string = string> {
     }
   }
 
-  /** @internal */
-  source(): ObjectivePrograms {
-    return { programs: this.#programs, data: this.#data }
-  }
-
-  #run(what: 'value' | 'gradient' | 'hessian', x: ArrayLike<number>): ProgramRunner {
+  /** @param out array for the result, if the result is not a number */
+  #run(
+    what: 'value' | 'gradient' | 'together' | 'hessian',
+    x: ArrayLike<number>,
+    out: unknown = [],
+  ): ProgramRunner {
     const { length } = this.parameters
     const count = x?.length
     if (count !== length) {
@@ -215,12 +219,12 @@ export class BoundExpression<Names extends string = string> {
     const key = `${what} ${dtype}`
     let machine = this.#machines.get(key)
     if (machine === undefined) {
-      const program = what === 'hessian' ? this.#programs.hessian() : this.#programs[what]
-      machine = new ProgramRunner(program, dtype)
+      const program = this.programs[what]
+      machine = new ProgramRunner(typeof program === 'function' ? program() : program, dtype)
       this.#machines.set(key, machine)
     }
-    if (isRowParallel(machine.program, this.#rows)) machine.runInLanes(x, this.#data, this.#rows)
-    else machine.run(x, this.#data, this.#rows)
+    machine.run(x, this.data, this.#rows, isRowParallel(machine.program, this.#rows))
+    if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
     return machine
   }
 }

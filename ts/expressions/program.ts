@@ -158,7 +158,8 @@ function listSteps({ nodes }: Graph, sections: Uint8Array, uses: ArrayLike<numbe
   return steps
 }
 
-function makeSections(graph: Graph, columns: readonly string[]): Uint8Array {
+/** The section of each node: 0 before the rows, 1 in each row, 2 after the rows. */
+export function makeSections(graph: Graph, columns: readonly string[]): Uint8Array {
   const names = new Set(columns)
   const sections = new Uint8Array(graph.nodes.length)
   for (let number = 0; number < graph.nodes.length; number++) {

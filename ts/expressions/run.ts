@@ -31,16 +31,17 @@ export class ProgramRunner {
   }
 
   /**
-   * Runs the program over all rows of the data. Columns are passed in the order of the program. After the call, the
-   * slots contain the outputs.
+   * Runs the program over all rows of the data, either row by row or row-parallel. Columns are passed in the order of
+   * the program. After the call, the slots contain the outputs.
    */
-  run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
+  run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number, inLanes = false): void {
+    if (inLanes) return runToEnd(this.#inLanes(x, data, rows))
     this.#begin(x)
     for (let row = 0; row < rows; row++) this.#visit(data, row)
     this.#execute('tail')
   }
 
-  /** Runs the program with pauses, either row by row or row-parallel. */
+  /** Runs the program with pauses. */
   *runInSlices(
     x: ArrayLike<number>,
     data: readonly ArrayLike<number>[],
@@ -64,10 +65,6 @@ export class ProgramRunner {
    * Runs the program row-parallel, with several rows at a time. The sums are added in the same order as in
    * crates/kernels/src/many/rows.rs.
    */
-  runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
-    runToEnd(this.#inLanes(x, data, rows))
-  }
-
   *#inLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): Slices<void> {
     const { slots, program } = this
     const { sums } = program

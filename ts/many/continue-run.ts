@@ -8,7 +8,7 @@ import { BATCH_SHORT, BLOCK_OF_RUNS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
 import { runToEnd } from '../core/slices.js'
 import type { EngineChoice } from '../engines/select-engine.js'
-import { BoundExpression, Expression, type ObjectivePrograms } from '../expressions/expression.js'
+import { BoundExpression, Expression } from '../expressions/expression.js'
 import type { RunEnd, RunInProgress } from '../minimize/continuation.js'
 import { type MinimizeReason, minimizeReasons } from '../minimize/reasons.js'
 import { type ResolvedRule, resolve, selectForShape } from '../rules/resolve.js'
@@ -33,6 +33,8 @@ const originals = [Expression, BoundExpression].map(({ prototype }) => {
 
 /** The batch of an earlier run, whose memory the next run uses. */
 let spare: Batch | undefined
+
+type ObjectivePrograms = Pick<BoundExpression, 'programs' | 'data'>
 
 /** Performs the remaining updates of a run; undefined if a batch does not support the run. */
 export function continueRun(run: RunInProgress): RunEnd | undefined {
@@ -71,7 +73,7 @@ function programsOf(objective: unknown): ObjectivePrograms | undefined {
   if (Object.hasOwn(objective as object, 'value') || Object.hasOwn(objective as object, 'gradient')) return
   return objective instanceof Expression
     ? { programs: objective.programs([]), data: [] }
-    : (objective as BoundExpression).source()
+    : (objective as BoundExpression)
 }
 
 /** Functions of t are excluded, because rows of coefficients are computed before the updates. */

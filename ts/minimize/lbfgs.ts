@@ -209,12 +209,14 @@ class LbfgsDescent implements Descent {
   }
 
   #ask(t: number): LineTrial {
-    const { value, gradient } = this.#problem
+    const { value, gradient, both } = this.#problem
     const point = this.#pointAt(t)
     const grads = new (this.params.constructor as Float64ArrayConstructor)(point.length) as FloatArray
-    const found = value(point)
-    if (this.#asked++ % CHECKED_GRADIENTS === 0) requireWritten(gradient, grads)(point, grads)
-    else gradient(point, grads)
+    const found = both ? both(point, grads) : value(point)
+    if (!both) {
+      if (this.#asked++ % CHECKED_GRADIENTS === 0) requireWritten(gradient, grads)(point, grads)
+      else gradient(point, grads)
+    }
     const slope = dot(grads, this.#direction)
     const isUsable = (Number.isFinite(found) && Number.isFinite(slope)) || found === -Infinity
     return { t, value: isUsable ? found : Infinity, slope, grads }

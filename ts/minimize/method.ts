@@ -25,6 +25,8 @@ export type Method = Methods[keyof Methods]
 
 /** The objective and the start of a run. */
 export interface MinimizationProblem extends Required<Objective> {
+  /** Returns the value and writes the gradient, if the objective computes both at once. */
+  readonly both: ((x: FloatArray, out: FloatArray) => number) | undefined
   /** Starting point of the run; copied. */
   readonly start: FloatArray
   readonly tolerance: number

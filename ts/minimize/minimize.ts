@@ -255,7 +255,7 @@ export class Minimization {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
-    const { value: given, gradient, names } = readObjective(objective)
+    const { value: given, gradient, both, names } = readObjective(objective)
     const from = copyStart(x, dtype, names)
     const box = readBounds(bounds, {
       names,
@@ -275,7 +275,20 @@ export class Minimization {
             evaluations.gradients++
             return gradient(at, out)
           }
-    const problem = { start: from, value, gradient: this.#gradient, tolerance, box }
+    const problem = {
+      start: from,
+      value,
+      gradient: this.#gradient,
+      both:
+        both &&
+        ((at: FloatArray, out: FloatArray) => {
+          evaluations.values++
+          evaluations.gradients++
+          return both(at, out)
+        }),
+      tolerance,
+      box,
+    }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
       : new RuleDescent(rule, problem, around as OptimizerOptions, box)

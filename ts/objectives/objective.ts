@@ -11,6 +11,12 @@ export interface Objective {
   gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 
+/**
+ * Key of a function that returns the value and writes the gradient, with the same results as separate calls. Methods
+ * that need both call this function of an expression.
+ */
+export const valueAndGradient = Symbol()
+
 /** An objective that may also have second derivatives. */
 export interface TwiceDifferentiable extends Objective {
   /**

@@ -1,6 +1,5 @@
 /** A cohort of a batch. A cohort consists of runs with the same count of completed updates, one run per lane. */
 
-import { BATCH_SHORT } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { pauseAfterNumbers, ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
 import { type BoundsBox, selectLimit } from '../../objectives/bounds.js'
@@ -108,8 +107,7 @@ export class Cohort {
         for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
-    const { since, steps, probes } = BATCH_SHORT
-    for (const column of [since, steps, probes]) short[column].fill(0, 0, filled)
+    for (const column of short) column.fill(0, 0, filled)
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }

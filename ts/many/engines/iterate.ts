@@ -49,8 +49,7 @@ export function* iterateInTypeScript(batch: Batch): Slices<void> {
       let t = done
       for (const last = done + updates; t < last && reason === 0; t++) {
         if (isLong) yield* machine.runInSlices(theta, data, rows, isByRows)
-        else if (isByRows) machine.runInLanes(theta, data, rows)
-        else machine.run(theta, data, rows)
+        else machine.run(theta, data, rows, isByRows)
         if (spending.isDue(operations)) yield
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]

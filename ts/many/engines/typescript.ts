@@ -42,8 +42,7 @@ export function* updateInTypeScript(batch: Batch): Slices<void> {
   const spending = new Spending()
   function* runProgram(machine: ProgramRunner, x: FloatArray): Slices<void> {
     if (isLong) yield* machine.runInSlices(x, data, rows, isByRows)
-    else if (isByRows) machine.runInLanes(x, data, rows)
-    else machine.run(x, data, rows)
+    else machine.run(x, data, rows, isByRows)
   }
   function* valueAt(x: FloatArray): Slices<number> {
     yield* runProgram(value, x)
@@ -128,9 +127,8 @@ export function* updateInTypeScript(batch: Batch): Slices<void> {
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
         t = done + k + 1
-        // Without data, a generator would take as long as the program.
-        if (isLong || isByRows) yield* runProgram(gradient, theta)
-        else gradient.run(theta, data, rows)
+        if (isLong) yield* gradient.runInSlices(theta, data, rows, isByRows)
+        else gradient.run(theta, data, rows, isByRows)
         readGradient(g)
         step(t, rowsOf[k], box)
         change = 0
