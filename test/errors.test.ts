@@ -745,7 +745,7 @@ describe('an unavailable engine', () => {
     [
       'there is no memory',
       noWasmMemory,
-      'the arena is not in a WebAssembly memory: could not allocate memory',
+      'no WebAssembly memory: could not allocate memory',
     ],
   ])('is replaced or reported if WebAssembly cannot run: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })

@@ -117,7 +117,7 @@ export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
  * @throws Error if the module cannot run on this region of memory
  */
 function getInstance({ memory, reason }: Region): Instance {
-  if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
+  if (memory === null) throw new Error(`no WebAssembly memory: ${reason}`)
   const instance = instances.get(memory) ?? new Instance(memory)
   instances.set(memory, instance)
   return instance
