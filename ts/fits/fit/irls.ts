@@ -5,14 +5,13 @@
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
 import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'
 import { modelColumns } from '../programs/function-curve.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import {
   type FitContext,
-  keepFits,
   parameterColumn,
   replaceFits,
   replaceStarts,
@@ -29,18 +28,12 @@ import {
 } from '../solve/model-weights.js'
 import { parameterPoint } from '../uncertainty/estimates.js'
 import { evaluateModel } from '../uncertainty/linearize.js'
-import type { CallFits } from './call-fits.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
+import { WrappedFits } from './wrapped-fits.js'
 
 /** A run of fits with model-based weights. */
-export class IterativeReweighting implements CallFits {
-  // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: CallFits['choice']
-  declare readonly options: CallFits['options']
-  declare readonly progress: CallProgress
-  readonly #first: FitRun
-  #firstContext: FitContext | undefined
+export class IterativeReweighting extends WrappedFits {
   readonly #weightFunction: WeightFunction
   readonly #weights: Float64Array[] = []
   readonly #failedFits = new Map<number, NonFinite>()
@@ -48,25 +41,17 @@ export class IterativeReweighting implements CallFits {
 
   /** @param first the fits without weights, not started yet */
   constructor(first: FitRun) {
-    this.#first = first
-    this.choice = first.choice
-    this.options = first.options
-    this.progress = first.takeProgress()
+    super(first)
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
   }
 
-  /** Context of the first, unweighted run. Later rounds replace the results in the context of the first run. */
-  get #context(): FitContext {
-    this.#firstContext ??= this.#first.ingredients()
-    return this.#firstContext
-  }
-
   *calls(sideBySide = false): Generator<EngineCall> {
-    const { options } = this.#first
-    yield* this.#first.calls(sideBySide)
-    const { solved, refit, observations } = this.#context
+    const { options } = this
+    yield* this.first.calls(sideBySide)
+    // Later rounds replace the results in the context of the first run.
+    const { solved, refit, observations } = this.context
     const isLive = (fit: number) => hasUsablePoint(solved.reason[fit])
     let live = [...observations.keys()].filter(isLive)
     for (let round = 0; live.length > 0; round++) {
@@ -89,31 +74,19 @@ export class IterativeReweighting implements CallFits {
     this.progress.advance(observations.length)
   }
 
-  release(): void {
-    this.#first.release()
-  }
-
-  /**
-   * Context of an aborted run. The context of an aborted run contains no fits, because no round is known to be the
-   * last round.
-   */
-  done(): FitContext {
-    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
-  }
-
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
     const last = this.#lastRun
     const invalidWeights = this.#failedFits
-    if (last === undefined) return new FitManyResult<Names>({ ...this.#context, invalidWeights })
-    const { observations, data, dropsInvalid } = this.#context
-    const { y } = this.#context.problem
+    if (last === undefined) return new FitManyResult<Names>({ ...this.context, invalidWeights })
+    const { observations, data, dropsInvalid } = this.context
+    const { y } = this.context.problem
     const lists = Array.from(observations, (_, fit) => {
       return this.#weights[fit] ?? new Float64Array(rowsInRun(data.get(y) as DataColumn, fit)).fill(1)
     })
     const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
     return new FitManyResult<Names>({
-      ...this.#context,
+      ...this.context,
       ...runToEnd(selectRows(all, WEIGHTS, observations.length, dropsInvalid)),
       data: all,
       compiled: last.compiled,
@@ -142,10 +115,10 @@ export class IterativeReweighting implements CallFits {
    * false.
    */
   *#setWeights(fit: number): Slices<boolean> {
-    const { data, problem, solved } = this.#context
+    const { data, problem, solved } = this.context
     const y = numbersInRun(data.get(problem.y) as DataColumn, fit)
-    const { value: valueAt, columns } = evaluateModel(this.#context, fit, undefined)
-    const point = parameterPoint(this.#context, fit)
+    const { value: valueAt, columns } = evaluateModel(this.context, fit, undefined)
+    const point = parameterPoint(this.context, fit)
     const weights = y.map(() => 1)
     for (let row = 0; row < y.length; row++) {
       if (row % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) yield
@@ -166,13 +139,13 @@ export class IterativeReweighting implements CallFits {
   }
 
   #setReason(fit: number, reason: FitReason): void {
-    this.#context.solved.reason[fit] = fitReasons.indexOf(reason)
+    this.context.solved.reason[fit] = fitReasons.indexOf(reason)
   }
 
   /** Columns of the given fits, reduced to the rows in use, with the current weights. */
   *#selectColumns(fits: readonly number[]): Slices<ReadonlyMap<string, DataColumn>> {
     const selected = new Map<string, DataColumn>()
-    for (const [name, column] of this.#context.columns) {
+    for (const [name, column] of this.context.columns) {
       const isShared = column.offsets === null
       selected.set(name, isShared ? column : concatenate(fits.map((fit) => numbersInRun(column, fit))))
       yield
@@ -182,7 +155,7 @@ export class IterativeReweighting implements CallFits {
   }
 
   *#computeWeights(fits: readonly number[]): Slices<Float64Array[]> {
-    const { data, problem, dropsInvalid } = this.#context
+    const { data, problem, dropsInvalid } = this.context
     if (!dropsInvalid) return fits.map((fit) => this.#weights[fit])
     const names = [...modelColumns(problem), problem.y]
     const isPauseDue = pauseAfterNumbers()
@@ -197,8 +170,8 @@ export class IterativeReweighting implements CallFits {
   }
 
   #selectStarts(fits: readonly number[]) {
-    return replaceStarts(this.#context, (name) => {
-      const column = parameterColumn(this.#context, name)
+    return replaceStarts(this.context, (name) => {
+      const column = parameterColumn(this.context, name)
       return fits.map((fit) => column[fit])
     })
   }

@@ -1,7 +1,6 @@
 /** The option `outliers` of fits. */
 
-import { isObject } from '../../core/untrusted-input.js'
-import { option } from '../../options/kinds.js'
+import { objectOption } from '../solve/object-option.js'
 import type { CallFits, FirstFits } from './call-fits.js'
 
 /**
@@ -20,8 +19,4 @@ export abstract class OutlierMethod {
   abstract wrap(first: FirstFits): CallFits
 }
 
-export const outlierMethod = option<OutlierMethod | undefined, undefined>(
-  'a result of rout()',
-  undefined,
-  (x) => x === undefined || (isObject(x) && OutlierMethod.has(x)),
-)
+export const outlierMethod = objectOption('rout', OutlierMethod.has)

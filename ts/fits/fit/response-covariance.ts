@@ -1,7 +1,6 @@
 /** The option `covariance` of fits. */
 
-import { isObject } from '../../core/untrusted-input.js'
-import { option } from '../../options/kinds.js'
+import { objectOption } from '../solve/object-option.js'
 import type { CallFits, FirstFits } from './call-fits.js'
 
 /**
@@ -20,8 +19,4 @@ export abstract class ResponseCovariance {
   abstract wrap(first: FirstFits): CallFits
 }
 
-export const responseCovariance = option<ResponseCovariance | undefined, undefined>(
-  'a result of covarianceMatrix()',
-  undefined,
-  (x) => x === undefined || (isObject(x) && ResponseCovariance.has(x)),
-)
+export const responseCovariance = objectOption('covarianceMatrix', ResponseCovariance.has)

@@ -7,19 +7,13 @@ import { OptionError } from '../../core/errors.js'
 import { pauseAfterNumbers, runToEnd, type Slices } from '../../core/slices.js'
 import { joinTexts } from '../../core/text.js'
 import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { flag, type GivenOf, option, type ValuesOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { Outlier } from '../problem/outlier.js'
 import { hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'
-import {
-  type FitContext,
-  keepFits,
-  parameterColumn,
-  replaceFits,
-  replaceStarts,
-} from '../solve/fit-context.js'
+import { type FitContext, parameterColumn, replaceFits, replaceStarts } from '../solve/fit-context.js'
 import { WEIGHTS, weightExpression } from '../solve/model-weights.js'
 import { linearizeCached } from '../uncertainty/linearize.js'
 import { findOutliers, robustDeviation } from '../uncertainty/outlier-test.js'
@@ -29,6 +23,7 @@ import type { CallFits, FirstFits } from './call-fits.js'
 import { OutlierMethod } from './outlier-method.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
+import { WrappedFits } from './wrapped-fits.js'
 
 const table = {
   /**
@@ -126,15 +121,8 @@ interface RobustRun {
 }
 
 /** A run of fits that marks outliers. */
-class RoutFits implements CallFits {
-  // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: CallFits['choice']
-  declare readonly options: CallFits['options']
-  declare readonly progress: CallProgress
-  readonly #first: FirstFits
+class RoutFits extends WrappedFits {
   readonly #settings: ValuesOf<typeof table>
-  /** Context with the solutions: the fits of all rows, and after a refit the fits without outliers. */
-  #made: FitContext | undefined
   #robust = new RobustFits([])
   readonly #outliers: (readonly Outlier[])[] = []
 
@@ -147,21 +135,13 @@ class RoutFits implements CallFits {
     if (options.covariance !== undefined) refuse('covariance', 'none', options.covariance)
     const text = weightExpression(options)
     if (text !== undefined) refuse(options.sigma === text ? 'sigma' : 'weights', 'no expression', text)
-    this.#first = first
+    super(first)
     this.#settings = settings
-    this.choice = first.choice
-    this.options = options
-    this.progress = first.takeProgress()
-  }
-
-  get #context(): FitContext {
-    this.#made ??= this.#first.ingredients()
-    return this.#made
   }
 
   *calls(sideBySide = false): Generator<EngineCall> {
-    yield* this.#first.calls(sideBySide)
-    const { observations } = this.#context
+    yield* this.first.calls(sideBySide)
+    const { observations } = this.context
     yield* this.#fitRobustly(sideBySide)
     const isPauseDue = pauseAfterNumbers()
     for (const [fit, rows] of observations.entries()) {
@@ -172,18 +152,9 @@ class RoutFits implements CallFits {
     this.progress.advance(observations.length)
   }
 
-  release(): void {
-    this.#first.release()
-  }
-
-  /** Context of an aborted run. The context contains no fits, because outliers are known only at the end. */
-  done(): FitContext {
-    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
-  }
-
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
-    const context = this.#context
+    const context = this.context
     const { remark } = context
     return new FitManyResult<Names>({
       ...context,
@@ -197,7 +168,7 @@ class RoutFits implements CallFits {
    * least-squares solution may be a step that an outlier causes, in whose neighborhood the robust fit would stay.
    */
   *#fitRobustly(sideBySide: boolean): Generator<EngineCall> {
-    const context = this.#context
+    const context = this.context
     const { observations, solved, problem, starts } = context
     const live = [...observations.keys()].filter(
       (fit) => hasUsablePoint(solved.reason[fit]) && observations[fit] > problem.free.length,
@@ -225,7 +196,7 @@ class RoutFits implements CallFits {
    * Minimizes the cost Σ log(1 + r²/RSDR²), and repeats the fits with the RSDR of their residuals until RSDR settles.
    */
   *#settle(fits: readonly number[], { to, half, sideBySide }: RobustRun): Generator<EngineCall> {
-    const context = this.#context
+    const context = this.context
     const { observations, problem, refit } = context
     let live = fits
     for (let round = 0; round < MAX_ROUNDS && live.length > 0; round++) {
@@ -272,7 +243,7 @@ class RoutFits implements CallFits {
 
   /** The residuals of a fit, at a solution in another context. */
   #evaluate(fit: number, context: FitContext, index: number): RobustFit {
-    const { y } = readResponse(this.#context, fit)
+    const { y } = readResponse(this.context, fit)
     const weights = this.#weights(fit)
     const { curve } = linearizeCached(context, index)
     const residuals = y.map((value, row) => Math.sqrt(weights[row]) * (value - curve[row]))
@@ -281,14 +252,14 @@ class RoutFits implements CallFits {
 
   /** Weights of the rows in use. */
   #weights(fit: number): Float64Array {
-    const { y, weights } = readResponse(this.#context, fit)
+    const { y, weights } = readResponse(this.context, fit)
     return weights ?? new Float64Array(y.length).fill(1)
   }
 
   /** Whether most rows differ from the curve by more than rounding errors. */
   #hasScatter(fit: number, { fits }: RobustFits): boolean {
     const { deviation, residuals } = fits.get(fit) as RobustFit
-    return !isExact(deviation * deviation * residuals.length, sumOfSquares(this.#context, fit))
+    return !isExact(deviation * deviation * residuals.length, sumOfSquares(this.context, fit))
   }
 
   #mark(fit: number): Outlier[] {
@@ -296,10 +267,10 @@ class RoutFits implements CallFits {
     if (robust === undefined || this.#robust.failed.has(fit) || !this.#hasScatter(fit, this.#robust))
       return []
     const { residuals, deviation } = robust
-    const freedom = residuals.length - this.#context.problem.free.length
+    const freedom = residuals.length - this.context.problem.free.length
     const marked = findOutliers(residuals, deviation, freedom, this.#settings.q)
     if (marked.length === 0) return []
-    const [rows, weights] = [rowsInUse(this.#context, fit), this.#weights(fit)]
+    const [rows, weights] = [rowsInUse(this.context, fit), this.#weights(fit)]
     return marked.map(({ index, t, pValue, threshold }) => {
       return {
         row: rows[index],
@@ -313,7 +284,7 @@ class RoutFits implements CallFits {
 
   /** Repeats the fits that have outliers, with the weight 0 for outliers. */
   *#refit(sideBySide: boolean): Generator<EngineCall> {
-    const context = this.#context
+    const context = this.context
     const { data, problem, observations, solved, refit, dropsInvalid } = context
     const fits = this.#outliers.flatMap((marked, fit) => (marked.length > 0 ? [fit] : []))
     if (fits.length === 0) return
@@ -337,7 +308,7 @@ class RoutFits implements CallFits {
     replaceFits(solved, Uint32Array.from(fits), last.solved, Uint32Array.from(fits.keys()))
     for (const [k, fit] of fits.entries()) solved.evaluations[fit] += last.solved.evaluations[k]
     const all = sharedFirst(new Map([...data, [name, concatenate(weights)]]))
-    this.#made = {
+    this.context = {
       ...context,
       ...runToEnd(selectRows(all, name, observations.length, dropsInvalid)),
       data: all,

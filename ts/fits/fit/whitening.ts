@@ -8,23 +8,18 @@ import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
-import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
 import { hasUsablePoint } from '../problem/reasons.js'
 import { modelColumns } from '../programs/function-curve.js'
-import {
-  type FitContext,
-  keepFits,
-  parameterColumn,
-  replaceFits,
-  replaceStarts,
-} from '../solve/fit-context.js'
+import { parameterColumn, replaceFits, replaceStarts } from '../solve/fit-context.js'
 import type { CallFits, FirstFits } from './call-fits.js'
 import { ResponseCovariance } from './response-covariance.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 import { wasmModule } from './wasm-module.js'
+import { WrappedFits } from './wrapped-fits.js'
 
 /**
  * Maximum number of rows of a fit with a covariance matrix. With more rows, a compiled program would have tens of
@@ -78,13 +73,7 @@ export function covarianceMatrix(covariance: readonly ArrayLike<number>[]): Resp
 }
 
 /** A run of fits with a covariance matrix of y. */
-class WhitenedFit implements CallFits {
-  // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: CallFits['choice']
-  declare readonly options: FirstFits['options']
-  declare readonly progress: CallProgress
-  readonly #first: FirstFits
-  readonly #context: FitContext
+class WhitenedFit extends WrappedFits {
   readonly #covariance: readonly Float64Array[]
   readonly #inverse: readonly Float64Array[]
   #lastRun: FitRun | undefined
@@ -95,21 +84,17 @@ class WhitenedFit implements CallFits {
    * @param inverse columns of the inverse Cholesky factor L⁻¹ of the covariance
    */
   constructor(first: FirstFits, covariance: readonly Float64Array[], inverse: readonly Float64Array[]) {
-    this.#first = first
-    this.#context = first.ingredients()
-    this.choice = first.choice
-    this.options = first.options
-    this.progress = first.takeProgress()
+    super(first)
     const { loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
-    if (this.#context.problem.functionModel !== null) {
+    if (this.context.problem.functionModel !== null) {
       const expected = 'none for a function model (whiten its residuals instead)'
       throw new OptionError('covariance', expected, covariance)
     }
     for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new OptionError(name, 'none if covariance is set', value)
     }
-    const { observations, data, problem } = this.#context
+    const { observations, data, problem } = this.context
     for (const fit of observations.keys()) {
       const count = rowsInRun(data.get(problem.y) as DataColumn, fit)
       if (count !== covariance.length)
@@ -120,8 +105,8 @@ class WhitenedFit implements CallFits {
   }
 
   *calls(sideBySide = false): Generator<EngineCall> {
-    yield* this.#first.calls(sideBySide)
-    const { solved } = this.#context
+    yield* this.first.calls(sideBySide)
+    const { solved } = this.context
     if (!solved.reason.some(hasUsablePoint)) return
     this.#lastRun = this.#whitenedModel()
     this.#lastRun.progress = this.progress
@@ -134,19 +119,14 @@ class WhitenedFit implements CallFits {
     replaceFits(now, unusable, solved, unusable)
   }
 
-  release(): void {
-    this.#first.release()
+  override release(): void {
+    super.release()
     this.#lastRun?.release()
-  }
-
-  /** Context of an aborted run. The context of an aborted run contains no fits, because all fits end together. */
-  done(): FitContext {
-    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
 
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
-    if (this.#lastRun === undefined) return new FitManyResult<Names>(this.#context)
+    if (this.#lastRun === undefined) return new FitManyResult<Names>(this.context)
     const last = this.#lastRun.ingredients()
     return new FitManyResult<Names>({
       ...last,
@@ -154,14 +134,14 @@ class WhitenedFit implements CallFits {
         covariance: this.#covariance,
         ones: this.#multiply(this.#inverse.map(() => 1)),
         // A covariance matrix of y does not define the error of a new observation.
-        plain: { ...this.#context, solved: last.solved, weightAt: () => NaN },
+        plain: { ...this.context, solved: last.solved, weightAt: () => NaN },
       },
     })
   }
 
   /** Creates the fits of L⁻¹·y, which start at the solutions of the first run. */
   #whitenedModel(): FitRun {
-    const { problem, data: given, observations, parameters } = this.#context
+    const { problem, data: given, observations, parameters } = this.context
     const columns = modelColumns(problem)
     const apart = separator([
       problem.text,
@@ -174,9 +154,9 @@ class WhitenedFit implements CallFits {
       ),
     }
     const start: Record<string, FitParameter> = {
-      ...replaceStarts(this.#context, (name) => {
+      ...replaceStarts(this.context, (name) => {
         // Fits without a usable point start at a placeholder. The results of such fits come from the first run.
-        return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
+        return Array.from(parameterColumn(this.context, name), (x) => (Number.isFinite(x) ? x : 1))
       }),
     } as Record<string, FitParameter>
     const names = new RegExp(`\\d[\\d.]*(?:[eE][+-]?\\d+)?|${NAME}`, 'gu')

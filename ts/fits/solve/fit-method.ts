@@ -1,11 +1,10 @@
 /** The option `method` of fits. */
 
-import { isObject } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { option } from '../../options/kinds.js'
 import type { WasmModule } from '../../webassembly/module.js'
 import type { Problem } from '../problem/problem.js'
+import { objectOption } from './object-option.js'
 import type { SolverBatch, StoppedRuns } from './solver.js'
 
 /** A request to minimize fits. */
@@ -41,8 +40,4 @@ export abstract class FitMethod {
   abstract minimize(request: MethodRequest): Generator<EngineCall, StoppedRuns>
 }
 
-export const fitMethod = option<FitMethod | undefined, undefined>(
-  'a result of ruleMethod()',
-  undefined,
-  (x) => x === undefined || (isObject(x) && FitMethod.has(x)),
-)
+export const fitMethod = objectOption('ruleMethod', FitMethod.has)

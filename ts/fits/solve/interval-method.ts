@@ -1,11 +1,10 @@
 /** The option `intervals` of fits. */
 
-import { isObject } from '../../core/untrusted-input.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { option } from '../../options/kinds.js'
 import type { Problem } from '../problem/problem.js'
 import type { ComputeIntervals, ProfileContext, ProfiledEndpoints } from './fit-context.js'
 import type { Iterations } from './iterations.js'
+import { objectOption } from './object-option.js'
 
 /**
  * Method that computes the `intervals()` of a result instead of value ± t·error: the object that `profileIntervals()`
@@ -42,8 +41,4 @@ export type SolveAgain = (
   starts: ReadonlyMap<string, Float64Array>,
 ) => Generator<EngineCall, void>
 
-export const intervalMethod = option<IntervalMethod | undefined, undefined>(
-  'a result of profileIntervals()',
-  undefined,
-  (x) => x === undefined || (isObject(x) && IntervalMethod.has(x)),
-)
+export const intervalMethod = objectOption('profileIntervals', IntervalMethod.has)
