@@ -12,6 +12,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
 import regression from 'regression'
 import { adam, expression } from '../dist/node/index.mjs'
+import { fit } from '../dist/node/fits/index.mjs'
 import { optimizerClass } from '../dist/node/tfjs/index.mjs'
 import { loadLimits } from './lib/limits.mjs'
 import { ratio, summary } from './lib/measure.mjs'
@@ -78,15 +79,17 @@ const rowsOf = (subjects) =>
 const skipped = []
 const versions = { tfjs: tf.version_core, regression: '2.0.1' }
 
-function oursInALoop() {
-  const model = expression('a*exp(-b*t) + c')
+const decay = expression('a*exp(-b*t) + c')
+
+/** @param modelOf returns the model of the next fit */
+function oursInALoop(id = 'antigrad', modelOf = () => decay) {
   return {
-    id: 'antigrad',
+    id,
     count: CURVES,
     run() {
       return processorTime(() => {
         this.found = curves.map((y) => {
-          const { values } = it(model, { t, y }, { start: { a: 1, b: 1, c: 0 }, threads: 1 })
+          const { values } = fit(modelOf(), { t, y }, { start: { a: 1, b: 1, c: 0 }, threads: 1 })
           return [values.a, values.b, values.c]
         })
       })
@@ -160,7 +163,8 @@ function check({ id, found }, ours) {
 }
 
 async function measureFits() {
-  const subjects = [oursInALoop(), byRegression()]
+  const textEachTime = oursInALoop('antigrad, text each time', () => expression(decay.text))
+  const subjects = [oursInALoop(), textEachTime, byRegression()]
   let host
   try {
     const python = await inPython()
