@@ -260,12 +260,12 @@ export const solutionColumns = <Column>({
   atBound,
   unidentifiable,
   reason,
-}: SolutionColumns<Column>): Column[] => [
+}: QuantityColumns<Column>): Column[] => [
   ...[...free, ...covariance, ...errors, cost],
   ...[...atBound, ...unidentifiable, reason],
 ]
 
-interface SolutionColumns<Column> {
+interface QuantityColumns<Column> {
   readonly free: Iterable<Column>
   readonly covariance: Iterable<Column>
   readonly errors: Iterable<Column>
