@@ -38,6 +38,7 @@ import {
 import { cohortCount, runsPerBatch, scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
+import { advanceByRule } from './engines/typescript-rules.js'
 import { type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
@@ -226,6 +227,7 @@ export class ManyRuns {
       value,
       gradient,
       kernel,
+      advance: advanceByRule,
       runs: runs.length,
       rows,
       cohorts,

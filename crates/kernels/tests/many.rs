@@ -216,7 +216,8 @@ impl Memory {
 
     /// A run's value where it has ended.
     fn value(&self, run: usize) -> f64 {
-        let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE + LANES * self.size);
+        let at =
+            self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE + LANES * self.size);
         // SAFETY: that is where results are.
         unsafe { at.cast::<f64>().add(Outcome::AT.value as usize * LANES + run).read() }
     }
@@ -589,7 +590,12 @@ fn a_rule_moves_runs_whose_rows_are_lanes() {
             for run in 0..3 {
                 let x = round(round(start(run)) - round(0.25 * sum_in_order(size, run, run, rows)));
                 assert_eq!(memory.result(run), (x, 1.0, Reason::MaxIterations as u32), "{size} {rows}");
-                assert_eq!(memory.value(run), sum_from(size, x, run, rows), "{} {size} {rows} {run} {x}", set.name());
+                assert_eq!(
+                    memory.value(run),
+                    sum_from(size, x, run, rows),
+                    "{} {size} {rows} {run} {x}",
+                    set.name()
+                );
             }
         }
     }

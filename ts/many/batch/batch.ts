@@ -32,6 +32,8 @@ export interface BatchShape {
    * Kernel of the rule; null for a program that computes the next parameters itself and decides whether the run stops.
    */
   readonly kernel: Kernel | null
+  /** Performs the updates of a kernel in the TypeScript engine. */
+  readonly advance?: (batch: Batch) => Slices<void>
   /** Count of the runs in the batch. */
   readonly runs: number
   /** Count of all data columns, count of shared data columns, and count of rows per run. */
