@@ -45,7 +45,7 @@ function sumOf(terms: readonly number[], round: (x: number) => number): number {
   return total
 }
 
-function squares(rows: number, [a, b]: ArrayLike<number>, round: (x: number) => number): number[] {
+function squares(rows: number, { 0: a, 1: b }: ArrayLike<number>, round: (x: number) => number): number[] {
   const { t, y } = data.get(rows) as ReturnType<typeof columns>
   return Array.from(t, (at, k) => {
     const residual = round(round(y[k]) - round(a + round(b * round(at))))
@@ -82,8 +82,8 @@ describe.each(lengths)('%i rows', (rows) => {
       const start = arrayOf[dtype].of(0.25, 0.75)
       expect(bound.value(start)).toBe(sumOf(squares(rows, start, round), round))
       const rule = adam({ lr: 0.03 })
-      const shared = { data: data.get(rows), maxIterations: 90 }
-      const { t, y } = shared.data as ReturnType<typeof columns>
+      const { t, y } = data.get(rows) as ReturnType<typeof columns>
+      const shared = { data: { t, y }, maxIterations: 90 }
       const byRun = { ...shared, data: { t, y: [y, y.map((at) => at + 1), y] } }
       const starts = { a: arrayOf[dtype].of(0.25, 1, 0.25), b: arrayOf[dtype].of(0.75, 1, 0.75) }
       const results = ways.flatMap((way) => {

@@ -35,7 +35,10 @@ export class ProgramRunner {
    * the program. After the call, the slots contain the outputs.
    */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number, inLanes = false): void {
-    if (inLanes) return runToEnd(this.#inLanes(x, data, rows))
+    if (inLanes) {
+      runToEnd(this.#inLanes(x, data, rows))
+      return
+    }
     this.#begin(x)
     for (let row = 0; row < rows; row++) this.#visit(data, row)
     this.#execute('tail')

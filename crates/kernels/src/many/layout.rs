@@ -110,7 +110,7 @@ tables! {
     }
 
     /// Behind the planes of a cohort, a column each, then the runs' numbers: the change and the gradient's norm when
-    /// steps became short; the update then, or 0; how many short steps there were, and gradients at nearby points.
+    /// steps became short; the update then, or 0. Two counts follow: short steps, and gradients at nearby points.
     Short of f64 {
         change,
         gradient_norm,

@@ -359,8 +359,8 @@ impl Run<'_> {
             (0..count).for_each(|number| piece(scratch.number, number));
             true
         };
-        // SAFETY: as above. The lines that rows share are those of this run, which do not change: each line is filled
-        // with its first number. No other thread uses the scratch.
+        // SAFETY: as above. The rows share this run's own lines. Filling a line with its first number keeps that number.
+        // No other thread uses the scratch.
         unsafe { self.batch.run_by_rows::<T>(routine, cohort.run(self.lane), 1, scratch, &alone) }
     }
 
