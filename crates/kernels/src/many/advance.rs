@@ -44,6 +44,8 @@ pub struct Scratch {
     pub single: *mut u8,
     /// Directions in which a single run explores, in float64.
     pub directions: *mut u8,
+    /// The elements of a matrix for a vector of lanes.
+    pub tile: *mut u8,
     pub number: usize,
 }
 
@@ -70,6 +72,9 @@ pub struct ManyCode {
     #[cfg(feature = "equations")]
     pub pairs: &'static [Pair],
     pub clamp: Operate,
+    /// All operations on matrices.
+    #[cfg(feature = "matrices")]
+    pub matrix: Operate,
     pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
 }
 
@@ -457,12 +462,13 @@ impl Batch {
             step: BLOCK * size + GAP,
             columns: scratch.columns,
             data: cohort.data(first),
+            tile: scratch.tile,
             lanes: if self.has_own_lanes() { Lanes::OwnData } else { Lanes::Runs },
         }
     }
 
     pub fn scratch(&self, number: usize) -> Scratch {
-        let Header { parameters, slots, size, .. } = self.header;
+        let Header { parameters, slots, size, tile, .. } = self.header;
         let mut next = self.place(self.header.scratch).wrapping_add(number * self.scratch_bytes() as usize);
         let mut take = |bytes: usize| {
             let at = next;
@@ -480,6 +486,7 @@ impl Batch {
             columns: take(slots * LINE),
             single: take(slots * LINE),
             directions: take(parameters * LINE),
+            tile: take(tile * LINE),
             number,
         }
     }

@@ -2,8 +2,12 @@
 
 use super::batch::Batch;
 use super::layout::{Counts, Header, Instruction};
+#[cfg(feature = "matrices")]
+use super::matrices::{self, FIRST_MATRIX_OPERATION, Ranges, Shape};
 use crate::arena::{ArenaError, LINE};
 use crate::memory;
+#[cfg(feature = "matrices")]
+use crate::programs::operations::left_out;
 use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
@@ -30,6 +34,8 @@ pub struct Slots {
     pub columns: *mut u8,
     /// The first lane's own data.
     pub data: *mut u8,
+    /// Workspace of operations on matrices: the header's lines.
+    pub tile: *mut u8,
     pub lanes: Lanes,
 }
 
@@ -262,6 +268,10 @@ impl<'a> Routine<'a> {
         };
         (0..sums).try_for_each(|k| mark(self.program.sum(k), BY_ROW))?;
         let body = head..head + body;
+        #[cfg(feature = "matrices")]
+        if body.clone().any(|number| self.program.instruction(number).operation >= FIRST_MATRIX_OPERATION) {
+            return Err(ArenaError::new(&"a matrix has rows in lanes"));
+        }
         body.clone().try_for_each(|number| mark(self.program.instruction(number).to, BY_ROW))?;
         body.clone().try_for_each(|number| {
             let Instruction { a, b, c, d, .. } = self.program.instruction(number);
@@ -313,7 +323,12 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, ArenaError> {
-        let Instruction { operation, to, a, b, c, d } = self.program.instruction(number);
+        let instruction = self.program.instruction(number);
+        #[cfg(feature = "matrices")]
+        if instruction.operation >= FIRST_MATRIX_OPERATION {
+            return self.look_up_matrix(&instruction);
+        }
+        let Instruction { operation, to, a, b, c, d } = instruction;
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?, self.slot(d)?];
         Ok(Step {
@@ -322,6 +337,27 @@ impl<'a> Routine<'a> {
             operands: slots.map(|slot| slot.0),
             strides: slots.map(|slot| slot.1),
         })
+    }
+
+    /// An instruction on matrices: both ranges of slots exist and are computed, and the tile is large enough.
+    #[cfg(feature = "matrices")]
+    fn look_up_matrix(&self, instruction: &Instruction) -> Result<Step, ArenaError> {
+        let shape = Shape::of(instruction)?;
+        let range = |first: usize, length: usize| {
+            let last = first.checked_add(length.max(1) - 1);
+            self.target(last.ok_or(ArenaError::new(&"there is no such slot"))?)?;
+            self.target(first)
+        };
+        let to = range(instruction.to, shape.changed())?;
+        let fixed = if shape.fixed() > 0 { range(instruction.a, shape.fixed())? } else { to };
+        let Slots { step, tile, lanes, .. } = self.slots;
+        if shape.tile() > self.batch.header.tile {
+            return Err(ArenaError::new(&"a matrix has no room"));
+        }
+        // Such a routine runs the body alone, which has no matrices: see `mark`.
+        let operation = if lanes == Lanes::Rows { left_out } else { self.batch.many.matrix };
+        let operands = matrices::operands(&self.batch.header, shape, Ranges { fixed, step, tile });
+        Ok(Step { operation, to, operands, strides: [STAYS; 4] })
     }
 
     /// Address of a slot in the first row, and its distance to the next row.
