@@ -3,6 +3,7 @@
  * node.
  */
 
+import type { MatrixNode } from './matrix-operations.js'
 import { type Operation, toScalarOperation } from './operations.js'
 
 export type Node =
@@ -17,6 +18,10 @@ export type Node =
   | { readonly kind: 'carried'; readonly index: number }
   | { readonly kind: 'end'; readonly operand: number; readonly next: number }
   | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
+  /** An operand of an instruction on matrices, the instruction, and an element of its result: see `matrices.ts`. */
+  | { readonly kind: 'entry'; readonly operand: number }
+  | MatrixNode
+  | { readonly kind: 'element'; readonly operand: number; readonly at: number }
 
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
@@ -27,21 +32,21 @@ export class Graph {
 
   /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {
-    return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
+    return this.node(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
   }
 
   name(name: string): number {
-    return this.#number(`name ${name}`, { kind: 'name', name })
+    return this.node(`name ${name}`, { kind: 'name', name })
   }
 
   sum(operand: number): number {
-    return this.#number(`sum ${operand}`, { kind: 'sum', operand })
+    return this.node(`sum ${operand}`, { kind: 'sum', operand })
   }
 
   /** A value that is carried from row to row; {@link end} defines how a row updates the value. */
   carried(): number {
     const index = this.nodes.length
-    return this.#number(`carried ${index}`, { kind: 'carried', index })
+    return this.node(`carried ${index}`, { kind: 'carried', index })
   }
 
   /**
@@ -49,7 +54,7 @@ export class Graph {
    * use the carried value.
    */
   end(operand: number, next: number): number {
-    return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
+    return this.node(`end ${operand} ${next}`, { kind: 'end', operand, next })
   }
 
   /**
@@ -66,7 +71,7 @@ export class Graph {
     if (operation === 'subtract' && this.#negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
-    return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
+    return this.node(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }
 
   /** The value of a constant; undefined for other nodes. */
@@ -78,9 +83,9 @@ export class Graph {
   /** Indices of the operands of a node. */
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
-    if (node.kind === 'operation') return node.operands
+    if ('operands' in node) return node.operands
     if (node.kind === 'end') return [node.next]
-    return node.kind === 'sum' ? [node.operand] : []
+    return 'operand' in node ? [node.operand] : []
   }
 
   /** The operand of a negation; undefined for other nodes. */
@@ -89,7 +94,8 @@ export class Graph {
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
 
-  #number(key: string, node: Node): number {
+  /** The node of a key, which is created if it is unknown. */
+  node(key: string, node: Node): number {
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
     this.#numbers.set(key, this.nodes.length)

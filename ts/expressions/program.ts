@@ -1,5 +1,6 @@
 /** Compiles a graph to a sequence of instructions on numbered slots, which an engine runs for many points at once. */
 
+import { extensions } from '../extensions.js'
 import type { Graph } from './graph.js'
 import {
   findUses,
@@ -31,8 +32,10 @@ export interface Program {
   readonly sums: readonly number[]
   /** Slots of the program's outputs. All outputs are computed values, and no output is in the slot of a parameter. */
   readonly outputs: readonly number[]
-  /** Whether rows depend on earlier rows through carried values, in addition to sums. */
+  /** Whether rows depend on earlier rows through carried values, in addition to sums, or contain matrices. */
   readonly carries: boolean
+  /** Count of elements in the workspace of matrices. */
+  readonly tile?: number | undefined
 }
 
 /** Compiles the given output nodes. */
@@ -47,14 +50,17 @@ export function compile(
   const uses = findUses(graph, outputs)
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
-  const some = fused(listSteps(graph, sections, uses), uses, outputs)
+  const slots = new Slots(parameters.length + columns.length + constants.length)
+  const matrices = extensions.matrices?.place({ graph, uses, sections, places, slots })
+  const some = fused(listSteps(graph, sections, uses, matrices?.steps), uses, outputs)
   const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
 
   const sums = nodes.flatMap(({ kind }, number) =>
     uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],
   )
-  const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs)
+  // Slots of matrices have no other use.
+  for (const number of places.keys()) lastUse.delete(number)
   for (const sum of sums) places.set(sum, slots.take())
   // The next row of data reads the carried value from the slot of this node.
   for (const [number, node] of nodes.entries()) {
@@ -93,7 +99,8 @@ export function compile(
     tail,
     sums: sums.map(place),
     outputs: results,
-    carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
+    carries: matrices?.areByRow || nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
+    tile: matrices?.tile,
   }
 }
 
@@ -113,8 +120,13 @@ function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
 }
 
 /** One step for each computed node that is used. */
-function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
-  const steps: ProgramStep[] = []
+function listSteps(
+  { nodes }: Graph,
+  sections: readonly Section[],
+  uses: ArrayLike<number>,
+  matrices: readonly ProgramStep[] = [],
+): ProgramStep[] {
+  const steps = [...matrices]
   for (const [number, node] of nodes.entries()) {
     if (uses[number] === 0) continue
     if (node.kind === 'operation')
@@ -122,7 +134,7 @@ function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLi
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
-  return steps
+  return steps.sort((a, b) => a.number - b.number)
 }
 
 function makeSections(graph: Graph, columns: readonly string[]): Section[] {

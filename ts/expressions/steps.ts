@@ -22,6 +22,8 @@ export interface ProgramStep {
   readonly code: Code
   readonly operands: readonly number[]
   readonly section: Section
+  /** The instruction of a step that is not an operation. */
+  readonly instruction?: Instruction
 }
 
 /** Counts how often wanted nodes and the operands of used nodes refer to each node; the count is 0 for unused nodes. */
@@ -173,7 +175,7 @@ export function placeSteps(
   places: Map<number, number>,
   slots: Slots,
 ): Instruction[] {
-  return order.map(({ number, code, operands }, step) => {
+  return order.map(({ number, code, operands, instruction: known }, step) => {
     const from = operands.map((operand) => places.get(operand) as number)
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
@@ -182,7 +184,7 @@ export function placeSteps(
     }
     const to = places.get(number) ?? slots.take()
     places.set(number, to)
-    return instruction(code, to, from)
+    return known ?? instruction(code, to, from)
   })
 }
 

@@ -367,6 +367,7 @@ function computeLayout(shape: BatchShape) {
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
   const slots = Math.max(value.slots, gradient.slots)
+  const tile = Math.max(value.tile ?? 0, gradient.tile ?? 0)
   const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
   const constants = value.constants.length
   const planes = planeCount(shape)
@@ -386,7 +387,8 @@ function computeLayout(shape: BatchShape) {
     results: cohorts * lanes * (parameters * size + MIN_RESULT_BYTES),
     scratch:
       scratches *
-      ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
+      ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
+        (2 * slots + parameters + tile) * LINE),
     pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
   }
   const { places, lines } = placeArrays(lengths)
@@ -406,6 +408,7 @@ function computeLayout(shape: BatchShape) {
     lanes,
     rowLength,
     scratches,
+    tile,
     bounded: Number(shape.isBounded),
   }
   return { header, places, lengths, words, perRun: each, bytes: lines * LINE }
