@@ -66,14 +66,14 @@ function run(
     ...{ cohorts: 1, lanes: Math.ceil(runs / 256) * 256, updates: 1, maxUpdates: 9, tolerance: 0 },
     ...{ exempt: 0, delay: 0, scratches: 1, isBounded: false },
   })
-  const x = program.parameters.map(() => 0)
+  const x = program.parameters.map((_, k) =>
+    k < inputs ? Float64Array.from(points, (point) => point[k]) : 0,
+  )
   runToEnd(batch.fill({ runs: Uint32Array.from(points, (_, k) => k), data: [], x, starts: [], box: null }))
   batch.set('updates', 1)
-  const { planes } = batch.cohorts()[0]
-  for (const [lane, point] of points.entries())
-    for (const [k, number] of point.entries()) planes[k][lane] = number
   selectRunner(options, module).runner.advance(batch)
-  return planes.slice(inputs, inputs + results).map((plane) => plane.slice(0, runs))
+  const [cohort] = batch.cohorts()
+  return Array.from({ length: results }, (_, k) => cohort.theta(inputs + k).slice(0, runs))
 }
 
 const all = (factors: Factors) => [...factors.elements, ...factors.solutions.flat()]

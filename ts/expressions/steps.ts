@@ -23,7 +23,7 @@ export interface ProgramStep {
   readonly operands: readonly number[]
   readonly section: Section
   /** The instruction of a step that is not an operation. */
-  readonly instruction?: Instruction
+  readonly instruction?: Instruction | undefined
 }
 
 /** Counts how often wanted nodes and the operands of used nodes refer to each node; the count is 0 for unused nodes. */
@@ -50,7 +50,7 @@ export function fused(
   const costs: number[] = new Array(uses.length)
   for (const step of steps) own[step.number] = step
   for (const step of steps) {
-    const { number, section } = step
+    const { number, section, instruction } = step
     const innerAt = (node: number) => {
       const inner = own[node]
       // A sum is an operand of the step that adds to the sum. A sum is therefore not an inner step.
@@ -62,7 +62,7 @@ export function fused(
       for (const node of operands) if (innerAt(node) !== undefined) cost += costs[node]
       if (cost >= least) return
       least = cost
-      best[number] = { number, code, operands, section }
+      best[number] = { number, code, operands, section, instruction }
     }
     consider(step.code, step.operands)
     for (const [code, shape] of listShapes.get(step.code) ?? []) {
