@@ -15,7 +15,7 @@ export interface MatrixShape {
   readonly n: number
   /** Count of right-hand sides; for `qr`, of further columns. */
   readonly r: number
-  /** Count of rows for `qr`, elements per row for `solveUpper`, otherwise 0. */
+  /** Count of rows for `qr`, elements per row for `solveUpper`, 1 for factors that are not stored, otherwise 0. */
   readonly d: number
 }
 
@@ -57,13 +57,15 @@ export const tileLength = (shape: MatrixShape): number =>
 
 /** Runs an instruction on slots. */
 export function runMatrix(slots: FloatArray, [code, to, from, n, r, d]: readonly number[]): void {
-  const shape = { operation: MATRIX_OPERATIONS[code - FIRST_MATRIX_OPERATION], n, r, d }
+  const operation = MATRIX_OPERATIONS[code - FIRST_MATRIX_OPERATION]
+  const shape = { operation, n, r, d }
   const [fixed, changed] = [fixedLength(shape), changedLength(shape)]
   const tile = new Float64Array(fixed + changed)
   tile.set(slots.subarray(from, from + fixed))
   tile.set(slots.subarray(to, to + changed), fixed)
   compute(tile, shape)
-  slots.set(tile.subarray(fixed), to)
+  const dropped = d === 1 && operation !== 'qr' ? matrixLength(shape) : fixed
+  slots.set(tile.subarray(dropped), to + dropped - fixed)
 }
 
 function compute(a: Float64Array, shape: MatrixShape): void {

@@ -177,6 +177,15 @@ fn triangle(i: usize, j: usize) -> usize {
 
 /// The reference: the elements of the fixed matrix and of what changes, before and after.
 fn compute(shape: MatrixShape, x: &mut [f64]) {
+    let before = x.to_vec();
+    factorize(shape, x);
+    let is_factor = matches!(shape.kind, Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky | Kind::Lu);
+    if is_factor && shape.d == 1 {
+        x[..shape.matrix()].copy_from_slice(&before[..shape.matrix()]);
+    }
+}
+
+fn factorize(shape: MatrixShape, x: &mut [f64]) {
     let MatrixShape { kind, n, r, d } = shape;
     let (a, sides) = x.split_at_mut(shape.matrix());
     match kind {
@@ -326,7 +335,7 @@ fn lane(shape: MatrixShape, number: usize, random: &mut Random) -> Vec<f64> {
         3 => x[..matrix].fill(0.0),
         4 => x[..matrix].iter_mut().for_each(|x| *x *= 1e150),
         5 => x[..matrix].iter_mut().for_each(|x| *x *= 1e-150),
-        6 if number % 3 == 0 => x[matrix / 2] = f64::NAN,
+        6 if number.is_multiple_of(3) => x[matrix / 2] = f64::NAN,
         6 => x[matrix / 2] = f64::INFINITY,
         _ => {}
     }
@@ -345,6 +354,7 @@ fn shapes() -> Vec<MatrixShape> {
         let d = |r: usize| match kind {
             Kind::Qr => n + usize::from(r == 2 && n < 64),
             Kind::SolveUpper => n + r,
+            Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky | Kind::Lu => usize::from(r == 2),
             _ => 0,
         };
         shapes.extend([0, 1, 2].map(|r| shape_of(kind, [n, r, d(r)])).into_iter().filter(|one| {

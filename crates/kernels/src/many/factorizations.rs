@@ -3,15 +3,17 @@
 //! `ts/expressions/matrix-operations.ts`.
 //!
 //! No lane decides what another one does, and no result is a trap: a pivot of 0 makes infinite and NaN results.
+//!
+//! Vectors stay in loops here: an iterator's method that is not inlined would be compiled without the instruction set.
 
 use super::matrices::{Kind, MAX_MATRIX, Shape, triangle};
 use crate::target::SMALL;
-use crate::vector::{Vector, load_at, splat, store_at};
+use crate::vector::{Vector, load_at, splat};
 use std::array;
 use std::marker::PhantomData;
 
 /// Sums that are computed side by side, so that none waits for its own last term.
-const SUMS: usize = if SMALL { 2 } else { 4 };
+const SUMS: usize = if SMALL { 1 } else { 4 };
 
 /// Vectors by number.
 pub struct Tile<'a, V> {
@@ -43,23 +45,32 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
     fn set(&mut self, at: usize, vector: V) {
         if let Some(lanes) = self.numbers.get_mut(at * V::LANES..(at + 1) * V::LANES) {
             // SAFETY: these are the numbers of one vector.
-            unsafe { store_at(vector, lanes.as_mut_ptr(), 0) };
+            unsafe { vector.store(lanes.as_mut_ptr()) };
         }
     }
 
-    /// `x − Σ a·b` over `count` vectors from both places on, for several x and a with the same b.
+    #[inline(always)]
+    fn multiply(&mut self, at: usize, factor: V) {
+        self.set(at, self.get(at) * factor);
+    }
+
+    /// `x − Σ a·b` over `count` vectors, for several x and a with the same b. `firsts` are places of the a; each x is
+    /// behind its a. Returns the largest absolute value of the results and of `most`, which are not NaN.
     #[inline(always)]
     fn subtract_products<const N: usize>(
-        &self,
-        xs: [usize; N],
-        a: [usize; N],
+        &mut self,
+        firsts: [usize; N],
         b: usize,
         count: usize,
-    ) -> [V; N] {
-        let mut rests = xs.map(|x| self.get(x));
-        let a = a.map(|first| self.lanes(first, count));
-        let b = self.lanes(b, count);
+        mut most: V,
+    ) -> V {
+        let mut rests = [splat::<V>(0.0); N];
+        for (rest, first) in rests.iter_mut().zip(firsts) {
+            *rest = self.get(first + count);
+        }
         let length = count * V::LANES;
+        let a: [&[f64]; N] = array::from_fn(|k| self.lanes(firsts[k], count));
+        let b = self.lanes(b, count);
         if b.len() == length && a.iter().all(|a| a.len() == length) {
             for at in (0..length).step_by(V::LANES) {
                 // SAFETY: this was just checked.
@@ -70,26 +81,19 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
                 }
             }
         }
-        rests
+        for (rest, first) in rests.into_iter().zip(firsts) {
+            self.set(first + count, rest);
+            most = greater(rest.abs(), most);
+        }
+        most
     }
 
-    /// Computes `count` vectors from place `to` on from themselves and from vectors elsewhere.
+    /// Adds `factor` times other vectors to `count` vectors from place `to` on, or subtracts it.
     #[inline(always)]
-    fn update(&mut self, to: usize, from: usize, count: usize, compute: impl Fn(V, V) -> V) {
-        let (first, second) = (to.min(from) * V::LANES, to.max(from) * V::LANES);
-        let length = count * V::LANES;
-        let Some((low, high)) = self.numbers.split_at_mut_checked(second) else { return };
-        let (Some(low), Some(high)) = (low.get_mut(first..first + length), high.get_mut(..length)) else {
-            return;
-        };
-        let (to, from) = if to < from { (low, high) } else { (high, low) };
-        for (to, from) in to.chunks_exact_mut(V::LANES).zip(from.chunks_exact(V::LANES)) {
-            // SAFETY: this is a vector.
-            let own = unsafe { V::load(to.as_ptr()) };
-            // SAFETY: so is this.
-            let other = unsafe { V::load(from.as_ptr()) };
-            // SAFETY: see above.
-            unsafe { compute(own, other).store(to.as_mut_ptr()) };
+    fn combine<const ADDS: bool>(&mut self, to: usize, from: usize, count: usize, factor: V) {
+        for k in 0..count {
+            let (own, product) = (self.get(to + k), self.get(from + k) * factor);
+            self.set(to + k, if ADDS { own + product } else { own - product });
         }
     }
 
@@ -98,12 +102,8 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
     #[inline(always)]
     fn exchange(&mut self, k: usize, other: usize, [first, n, width]: [usize; 3]) {
         for lane in 0..V::LANES {
-            let Some(&number) = self.numbers.get(other * V::LANES + lane) else { return };
-            let number = number as usize;
-            if number == k || number >= n {
-                continue;
-            }
-            for column in 0..width {
+            let number = self.numbers.get(other * V::LANES + lane).map_or(k, |number| *number as usize);
+            for column in 0..if number < n && number != k { width } else { 0 } {
                 let [a, b] = [k, number].map(|row| (first + row * width + column) * V::LANES + lane);
                 if a < self.numbers.len() && b < self.numbers.len() {
                     self.numbers.swap(a, b);
@@ -113,62 +113,42 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
     }
 }
 
-/// Places of what a shape has, behind the matrix, which is first.
-#[derive(Clone, Copy)]
-struct Places {
-    /// Right-hand sides.
-    sides: usize,
-    /// Inverses of the diagonal, or sums of columns.
-    inverses: usize,
-    /// A row or a column that is computed with.
-    vector: usize,
-}
-
 /// Runs an operation on a tile.
 #[inline(always)]
 pub fn factorize<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, shape: Shape) {
     let Shape { kind, n, r, d } = shape;
-    let end = shape.fixed() + shape.changed();
-    let places = Places { sides: shape.matrix(), inverses: end, vector: end + 2 * MAX_MATRIX };
+    // Workspace: inverses of the diagonal.
+    let inverses = shape.fixed() + shape.changed();
     match kind {
-        Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky => by_columns(tile, kind, n, places),
+        Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky => by_columns(tile, kind, n, inverses),
         Kind::Lu => eliminate(tile, n),
-        Kind::Qr => return reflect(tile, d, n, n + r, places),
+        Kind::Qr => return reflect(tile, d, n, n + r, inverses),
         _ => {}
     }
-    if r == 0 {
-        return;
-    }
-    let diagonal = match kind {
-        Kind::Lu | Kind::SolveLu => Rows::Equal(n),
+    let is_lu = matches!(kind, Kind::Lu | Kind::SolveLu);
+    let is_ldlt = matches!(kind, Kind::Ldlt | Kind::ModifiedLdlt | Kind::SolveLdlt);
+    let rows = match kind {
         Kind::SolveUpper => Rows::Equal(d),
+        _ if is_lu => Rows::Equal(n),
         _ => Rows::Triangle,
     };
     for i in 0..n {
-        tile.set(places.inverses + i, splat::<V>(1.0) / tile.get(diagonal.first(i) + i));
+        tile.set(inverses + i, splat::<V>(1.0) / tile.get(rows.first(i) + i));
     }
     for side in 0..r {
-        let x = places.sides + side * n;
-        let inverses = places.inverses;
-        match kind {
-            Kind::Ldlt | Kind::ModifiedLdlt | Kind::SolveLdlt => {
-                lower(tile, n, x, diagonal, None);
-                (0..n).for_each(|i| tile.set(x + i, tile.get(x + i) * tile.get(inverses + i)));
-                lower_transposed(tile, n, x, None);
-            }
-            Kind::Cholesky => {
-                lower(tile, n, x, diagonal, Some(inverses));
-                lower_transposed(tile, n, x, Some(inverses));
-            }
-            Kind::Lu | Kind::SolveLu => {
-                (0..n).for_each(|k| tile.exchange(k, n * n + k, [x, n, 1]));
-                lower(tile, n, x, diagonal, None);
-                upper(tile, n, x, n, inverses);
-            }
-            Kind::SolveLower => lower(tile, n, x, diagonal, Some(inverses)),
-            Kind::SolveLowerTransposed => lower_transposed(tile, n, x, Some(inverses)),
-            Kind::SolveUpper => upper(tile, n, x, d, inverses),
-            Kind::Qr => {}
+        let x = shape.matrix() + side * n;
+        for k in 0..if is_lu { n } else { 0 } {
+            tile.exchange(k, n * n + k, [x, n, 1]);
+        }
+        if !matches!(kind, Kind::SolveLowerTransposed | Kind::SolveUpper) {
+            let is_scaled = matches!(kind, Kind::Cholesky | Kind::SolveLower);
+            forward(tile, n, x, rows, is_scaled.then_some(inverses));
+        }
+        for i in 0..if is_ldlt { n } else { 0 } {
+            tile.multiply(x + i, tile.get(inverses + i));
+        }
+        if kind != Kind::SolveLower {
+            backward(tile, n, x, rows, (!is_ldlt).then_some(inverses));
         }
     }
 }
@@ -190,61 +170,44 @@ impl Rows {
     }
 }
 
-/// L·D·Lᵀ and L·Lᵀ, a column after the other. Until all columns are computed, columns of L·D are in place of L.
+/// L·D·Lᵀ and L·Lᵀ, a column after the other. Rows that are not complete contain L·D in place of L.
 #[inline(always)]
-fn by_columns<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, kind: Kind, n: usize, places: Places) {
-    let Places { inverses, vector, .. } = places;
+fn by_columns<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, kind: Kind, n: usize, inverses: usize) {
     let is_modified = kind == Kind::ModifiedLdlt;
     let is_cholesky = kind == Kind::Cholesky;
-    let bounds = if is_modified {
-        Bounds::of(tile, n)
-    } else {
-        Bounds { inverse_beta: splat(0.0), delta: splat(0.0) }
-    };
+    let bounds = Bounds::of(tile, if is_modified { n } else { 0 });
     for j in 0..n {
-        // Row j of L.
+        let row = triangle(j);
+        let mut pivot = tile.get(row + j);
         for k in 0..j {
-            let x = tile.get(triangle(j) + k);
-            tile.set(vector + k, if is_cholesky { x } else { x * tile.get(inverses + k) });
+            let x = tile.get(row + k);
+            let factor = if is_cholesky { x } else { x * tile.get(inverses + k) };
+            pivot = pivot - x * factor;
+            tile.set(row + k, factor);
         }
-        let mut i = j;
+        let mut theta = splat(0.0);
+        let mut i = j + 1;
         while i + SUMS <= n {
-            sums::<V, SUMS>(tile, i, j, vector);
+            theta = tile.subtract_products::<SUMS>(array::from_fn(|k| triangle(i + k)), row, j, theta);
             i += SUMS;
         }
-        (i..n).for_each(|i| sums::<V, 1>(tile, i, j, vector));
-        let diagonal = triangle(j) + j;
-        let mut pivot = tile.get(diagonal);
+        while SUMS > 1 && i < n {
+            theta = tile.subtract_products([triangle(i)], row, j, theta);
+            i += 1;
+        }
         if is_modified {
-            pivot = bounds.raise(pivot, largest(tile, (j + 1..n).map(|i| triangle(i) + j)));
+            pivot = bounds.raise(pivot, theta);
         }
         if is_cholesky {
             pivot = pivot.sqrt();
         }
-        tile.set(diagonal, pivot);
+        tile.set(row + j, pivot);
         let inverse = splat::<V>(1.0) / pivot;
         tile.set(inverses + j, inverse);
-        if is_cholesky {
-            (j + 1..n).for_each(|i| tile.set(triangle(i) + j, tile.get(triangle(i) + j) * inverse));
+        for i in j + 1..if is_cholesky { n } else { 0 } {
+            tile.multiply(triangle(i) + j, inverse);
         }
     }
-    for i in (0..n).take_while(|_| !is_cholesky) {
-        (0..i).for_each(|k| tile.set(triangle(i) + k, tile.get(triangle(i) + k) * tile.get(inverses + k)));
-    }
-}
-
-/// Subtracts the products of earlier columns from elements of column j in consecutive rows.
-#[inline(always)]
-fn sums<V: Vector<Scalar = f64>, const N: usize>(tile: &mut Tile<V>, i: usize, j: usize, vector: usize) {
-    let rows: [usize; N] = array::from_fn(|k| triangle(i + k));
-    let rests = tile.subtract_products(rows.map(|row| row + j), rows, vector, j);
-    rows.into_iter().zip(rests).for_each(|(row, rest)| tile.set(row + j, rest));
-}
-
-/// The largest absolute value of some elements; NaN is not counted.
-#[inline(always)]
-fn largest<V: Vector<Scalar = f64>>(tile: &Tile<V>, elements: impl Iterator<Item = usize>) -> V {
-    elements.fold(splat(0.0), |most, at| greater(tile.get(at).abs(), most))
 }
 
 /// `a > b ? a : b`.
@@ -265,9 +228,18 @@ impl<V: Vector<Scalar = f64>> Bounds<V> {
     /// all elements are 0, δ is 1.
     #[inline(always)]
     fn of(tile: &Tile<V>, n: usize) -> Self {
-        let diagonal = largest(tile, (0..n).map(|i| triangle(i) + i));
-        let others = largest(tile, (0..n).flat_map(|i| (0..i).map(move |j| triangle(i) + j)));
-        let root = splat::<V>(((n * n - 1).max(1) as f64).sqrt());
+        let (mut diagonal, mut others) = (splat::<V>(0.0), splat::<V>(0.0));
+        for i in 0..n {
+            let first = triangle(i);
+            // No row waits for the one before.
+            let mut most = splat(0.0);
+            for j in 0..i {
+                most = greater(tile.get(first + j).abs(), most);
+            }
+            others = greater(most, others);
+            diagonal = greater(tile.get(first + i).abs(), diagonal);
+        }
+        let root = splat::<V>(((n * n).max(2) as f64 - 1.0).sqrt());
         let beta = greater(others / root, diagonal).sqrt();
         let epsilon = splat::<V>(f64::EPSILON);
         let delta = epsilon * diagonal + epsilon * others;
@@ -298,23 +270,28 @@ fn eliminate<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, n: usize) {
         for i in k + 1..n {
             let factor = tile.get(i * n + k) * inverse;
             tile.set(i * n + k, factor);
-            tile.update(i * n + k + 1, k * n + k + 1, n - k - 1, |rest, pivot| rest - factor * pivot);
+            tile.combine::<false>(i * n + k + 1, k * n + k + 1, n - k - 1, factor);
         }
     }
 }
 
-/// R and Qᵀ·B by Householder's reflections. Each is computed from a column that is divided by its largest element.
+/// R and Qᵀ·B by Householder's reflections. Each is computed from a column that is divided by its largest element. The
+/// workspace from `dots` on has sums of columns, then the reflection.
 #[inline(always)]
-fn reflect<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, m: usize, n: usize, width: usize, places: Places) {
-    let [zero, one] = [0.0, 1.0].map(splat::<V>);
-    let Places { inverses: dots, vector: v, .. } = places;
+fn reflect<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, m: usize, n: usize, width: usize, dots: usize) {
+    let [zero, one] = [splat::<V>(0.0), splat::<V>(1.0)];
+    let v = dots + 2 * MAX_MATRIX;
     for k in 0..n.min(m - 1) {
-        let size = largest(tile, (k..m).map(|i| i * width + k));
+        let mut size = zero;
+        for i in k..m {
+            size = greater(tile.get(i * width + k).abs(), size);
+        }
         let mut square = zero;
         for i in k..m {
             let x = tile.get(i * width + k).div_or_zero(size);
             square = square + x * x;
             tile.set(v + i, x);
+            tile.set(i * width + k, zero);
         }
         let length = square.sqrt();
         let first = tile.get(v + k);
@@ -322,24 +299,25 @@ fn reflect<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, m: usize, n: usize, widt
         tile.set(v + k, first + signed);
         let scale = one.div_or_zero(length * (length + first.abs()));
         tile.set(k * width + k, zero - signed * size);
-        (k + 1..m).for_each(|i| tile.set(i * width + k, zero));
-        let (rest, first) = (width - k - 1, k + 1);
-        (0..rest).for_each(|j| tile.set(dots + j, zero));
-        for i in k..m {
-            let x = tile.get(v + i);
-            tile.update(dots, i * width + first, rest, |dot, element| dot + x * element);
+        let rest = width - k - 1;
+        for j in 0..rest {
+            tile.set(dots + j, zero);
         }
-        (0..rest).for_each(|j| tile.set(dots + j, tile.get(dots + j) * scale));
         for i in k..m {
-            let x = tile.get(v + i);
-            tile.update(i * width + first, dots, rest, |element, dot| element - x * dot);
+            tile.combine::<true>(dots, i * width + k + 1, rest, tile.get(v + i));
+        }
+        for j in 0..rest {
+            tile.multiply(dots + j, scale);
+        }
+        for i in k..m {
+            tile.combine::<false>(i * width + k + 1, dots, rest, tile.get(v + i));
         }
     }
 }
 
 /// x = L⁻¹·x. Without inverses, L's diagonal is 1.
 #[inline(always)]
-fn lower<V: Vector<Scalar = f64>>(
+fn forward<V: Vector<Scalar = f64>>(
     tile: &mut Tile<V>,
     n: usize,
     x: usize,
@@ -347,31 +325,38 @@ fn lower<V: Vector<Scalar = f64>>(
     inverses: Option<usize>,
 ) {
     for i in 0..n {
-        let [rest] = tile.subtract_products([x + i], [rows.first(i)], x, i);
-        tile.set(x + i, inverses.map_or(rest, |at| rest * tile.get(at + i)));
+        let mut rest = tile.get(x + i);
+        for k in 0..i {
+            rest = rest - tile.get(rows.first(i) + k) * tile.get(x + k);
+        }
+        if let Some(at) = inverses {
+            rest = rest * tile.get(at + i);
+        }
+        tile.set(x + i, rest);
     }
 }
 
-/// x = L⁻ᵀ·x with a triangle by rows.
+/// x = U⁻¹·x, or x = L⁻ᵀ·x with a triangle.
 #[inline(always)]
-fn lower_transposed<V: Vector<Scalar = f64>>(
+fn backward<V: Vector<Scalar = f64>>(
     tile: &mut Tile<V>,
     n: usize,
     x: usize,
+    rows: Rows,
     inverses: Option<usize>,
 ) {
     for i in (0..n).rev() {
-        let rest =
-            (i + 1..n).fold(tile.get(x + i), |rest, k| rest - tile.get(triangle(k) + i) * tile.get(x + k));
-        tile.set(x + i, inverses.map_or(rest, |at| rest * tile.get(at + i)));
-    }
-}
-
-/// x = U⁻¹·x with a triangle in rows of `width` elements.
-#[inline(always)]
-fn upper<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, n: usize, x: usize, width: usize, inverses: usize) {
-    for i in (0..n).rev() {
-        let [rest] = tile.subtract_products([x + i], [i * width + i + 1], x + i + 1, n - i - 1);
-        tile.set(x + i, rest * tile.get(inverses + i));
+        let mut rest = tile.get(x + i);
+        for k in i + 1..n {
+            let at = match rows {
+                Rows::Triangle => triangle(k) + i,
+                Rows::Equal(width) => i * width + k,
+            };
+            rest = rest - tile.get(at) * tile.get(x + k);
+        }
+        if let Some(at) = inverses {
+            rest = rest * tile.get(at + i);
+        }
+        tile.set(x + i, rest);
     }
 }

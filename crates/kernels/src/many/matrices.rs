@@ -7,8 +7,9 @@
 use super::factorizations::{Tile, factorize};
 use super::layout::{Header, Instruction};
 use crate::arena::ArenaError;
+use crate::memory;
 use crate::programs::operations::{Operand, Operands};
-use crate::vector::{Scalar, Vector};
+use crate::vector::Vector;
 
 /// The number of the first operation on matrices. Operations on single slots have smaller numbers.
 pub const FIRST_MATRIX_OPERATION: usize = 256;
@@ -32,6 +33,7 @@ macro_rules! kinds {
 
 kinds! {
     /// A lower triangle by rows becomes D on the diagonal and L below; right-hand sides, which follow, become solutions.
+    /// If `d` is 1, the matrix keeps its slots: only solutions are stored. The same holds for `Cholesky` and `Lu`.
     Ldlt,
     /// The same of a matrix that is modified until it is positive definite.
     ModifiedLdlt,
@@ -59,7 +61,7 @@ pub struct Shape {
     pub n: usize,
     /// Right-hand sides.
     pub r: usize,
-    /// Rows of a matrix that is not square, or elements of a row.
+    /// Rows of a matrix that is not square, or elements of a row. 1 for factors that are not stored.
     pub d: usize,
 }
 
@@ -74,6 +76,7 @@ impl Shape {
         let is_valid = match kind {
             Kind::Qr => (n..=MAX_MATRIX).contains(&d),
             Kind::SolveUpper => (n..=2 * MAX_MATRIX).contains(&d),
+            Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky | Kind::Lu => d <= 1,
             _ => d == 0,
         };
         if !(1..=MAX_MATRIX).contains(&n) || r > MAX_MATRIX || !is_valid {
@@ -108,6 +111,15 @@ impl Shape {
     pub fn changed(self) -> usize {
         let sides = if self.kind == Kind::Qr { 0 } else { self.n * self.r };
         self.matrix() - self.fixed() + sides
+    }
+
+    /// Elements at the beginning of a tile that are not stored.
+    pub fn dropped(self) -> usize {
+        match self.kind {
+            Kind::Ldlt | Kind::ModifiedLdlt | Kind::Cholesky | Kind::Lu if self.d == 0 => 0,
+            Kind::Qr => 0,
+            _ => self.matrix(),
+        }
     }
 
     /// Elements of a tile: what is read, then workspace of the factorization.
@@ -161,59 +173,59 @@ pub unsafe fn operate<V: Vector<Scalar = f64>>(to: *mut u8, operands: &Operands,
     // SAFETY: the caller guarantees the tile, which any bits fill with numbers and nothing else uses. A line per element
     // is as long as a vector, or longer.
     let numbers = unsafe { std::slice::from_raw_parts_mut(tile.cast_mut().cast::<f64>(), length) };
-    let (stays, changes) = (shape.fixed(), shape.changed());
     for lane in (0..count).step_by(V::LANES) {
         let (fixed, to) = (fixed.wrapping_add(lane * size), to.wrapping_add(lane * size));
-        let (head, tail) = numbers.split_at_mut(stays * V::LANES);
-        if size == 4 {
-            // SAFETY: the caller guarantees these slots from this lane on, up to the end of its line.
-            unsafe { gather::<V, f32>(fixed, step, head) };
-            // SAFETY: see above.
-            unsafe { gather::<V, f32>(to, step, &mut tail[..changes * V::LANES]) };
-        } else {
-            // SAFETY: see above.
-            unsafe { gather::<V, f64>(fixed, step, head) };
-            // SAFETY: see above.
-            unsafe { gather::<V, f64>(to, step, &mut tail[..changes * V::LANES]) };
+        for (element, lanes) in
+            numbers.chunks_exact_mut(V::LANES).enumerate().take(shape.fixed() + shape.changed())
+        {
+            let from = match element.checked_sub(shape.fixed()) {
+                None => fixed.wrapping_add(element * step),
+                Some(element) => to.cast_const().wrapping_add(element * step),
+            };
+            // SAFETY: the caller guarantees this slot from this lane on, up to the end of its line.
+            unsafe { gather::<V>(from, size, lanes) };
         }
         factorize(&mut Tile::<V>::new(numbers), shape);
-        let results = &numbers[stays * V::LANES..(stays + changes) * V::LANES];
-        if size == 4 {
-            // SAFETY: see above.
-            unsafe { scatter::<V, f32>(to, step, results) };
-        } else {
-            // SAFETY: see above.
-            unsafe { scatter::<V, f64>(to, step, results) };
+        let results = numbers.chunks_exact(V::LANES).enumerate().take(shape.fixed() + shape.changed());
+        for (element, lanes) in results.skip(shape.dropped()) {
+            // SAFETY: see above; nothing else uses this slot.
+            unsafe { scatter::<V>(to.wrapping_add((element - shape.fixed()) * step), size, lanes) };
         }
     }
 }
 
-/// Copies a vector of lanes of each slot to a tile.
+/// Copies a vector of lanes of a slot to a tile.
 ///
 /// # Safety
-/// Each slot must have as many lanes.
+/// The slot must have as many lanes, and `lanes` too.
 #[inline(always)]
-unsafe fn gather<V: Vector, T: Scalar>(from: *const u8, step: usize, tile: &mut [f64]) {
-    for (slot, lanes) in tile.chunks_exact_mut(V::LANES).enumerate() {
-        let from = from.wrapping_add(slot * step).cast::<T>();
-        for (lane, number) in lanes.iter_mut().enumerate() {
-            // SAFETY: the caller guarantees the lanes of this slot.
-            *number = unsafe { from.wrapping_add(lane).read_unaligned() }.to_f64();
-        }
+unsafe fn gather<V: Vector<Scalar = f64>>(from: *const u8, size: usize, lanes: &mut [f64]) {
+    if size == 8 {
+        // SAFETY: the caller guarantees the lanes.
+        let vector = unsafe { V::load(from.cast()) };
+        // SAFETY: see above.
+        return unsafe { vector.store(lanes.as_mut_ptr()) };
+    }
+    for (lane, number) in lanes.iter_mut().enumerate() {
+        // SAFETY: the caller guarantees the lanes.
+        *number = f64::from(unsafe { memory::read(from.cast::<f32>(), lane) });
     }
 }
 
-/// Copies a tile to a vector of lanes of each slot.
+/// Copies a vector of lanes of a tile to a slot.
 ///
 /// # Safety
 /// Same as for `gather`; nothing else may use these lanes.
 #[inline(always)]
-unsafe fn scatter<V: Vector, T: Scalar>(to: *mut u8, step: usize, tile: &[f64]) {
-    for (slot, lanes) in tile.chunks_exact(V::LANES).enumerate() {
-        let to = to.wrapping_add(slot * step).cast::<T>();
-        for (lane, &number) in lanes.iter().enumerate() {
-            // SAFETY: the caller guarantees the lanes of this slot.
-            unsafe { to.wrapping_add(lane).write_unaligned(T::from_f64(number)) };
-        }
+unsafe fn scatter<V: Vector<Scalar = f64>>(to: *mut u8, size: usize, lanes: &[f64]) {
+    if size == 8 {
+        // SAFETY: the caller guarantees the lanes.
+        let vector = unsafe { V::load(lanes.as_ptr()) };
+        // SAFETY: see above.
+        return unsafe { vector.store(to.cast()) };
+    }
+    for (lane, &number) in lanes.iter().enumerate() {
+        // SAFETY: the caller guarantees the lanes.
+        unsafe { memory::write(to.cast::<f32>(), lane, number as f32) };
     }
 }
