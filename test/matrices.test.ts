@@ -266,7 +266,19 @@ describe('a compiled matrix', () => {
     const codes = computation.program.head.map(([code]) => code)
     expect(codes.filter((code) => code >= FIRST_MATRIX_OPERATION)).toEqual([FIRST_MATRIX_OPERATION])
     expect(codes).toHaveLength(4)
-    expect(computation.program.head.at(-1)).toEqual([FIRST_MATRIX_OPERATION, expect.anything(), 0, 2, 0, 0])
+    expect(computation.program.head.at(-1)).toEqual([FIRST_MATRIX_OPERATION, 8, 0, 2, 0, 0])
+  })
+
+  test('stores factors only if they are read', () => {
+    const lastOf = (results: (graph: Graph, factors: Factors) => readonly number[]) => {
+      const { program } = define(5, (graph, nodes) =>
+        results(graph, lu(graph, vectors(nodes.slice(0, 4), 2), [[nodes[4], nodes[0]]])),
+      )
+      return program.head.filter(([code]) => code >= FIRST_MATRIX_OPERATION).map(([, , , , , d]) => d)
+    }
+    expect(lastOf((_, { solutions }) => solutions[0])).toEqual([1])
+    expect(lastOf((_, { elements }) => elements.slice(5))).toEqual([0])
+    expect(lastOf((graph, factors) => solve(graph, factors, factors.solutions)[0])).toEqual([0, 0])
   })
 
   test('depends on rows of data, and then rows are not in lanes', () => {

@@ -79,7 +79,7 @@ export const ldlt = (graph: Graph, triangle: readonly number[], sides: Vectors =
  * Same as {@link ldlt} for a matrix that is modified until it is positive definite. A sufficiently positive definite
  * matrix stays as it is. Each element of D is at least |c|, (θ/β)² and δ, where c is the element that elimination
  * leaves, and θ is the largest element below it (Gill, Murray and Wright, Practical Optimization, 1981, section
- * 4.4.2.2). The matrix of zeros becomes the unit matrix. If the matrix contains NaN, so do all solutions.
+ * 4.4.2.2; β² is twice their value, because rows are not exchanged). The matrix of zeros becomes the unit matrix. If the matrix contains NaN, so do all solutions.
  */
 export const modifiedLdlt = (graph: Graph, triangle: readonly number[], sides: Vectors = []): Factors =>
   factorizeTriangle(graph, 'modifiedLdlt', triangle, sides)
@@ -191,6 +191,7 @@ function factorize(graph: Graph, shape: MatrixShape, elements: readonly number[]
 
 function placeMatrices({ graph, uses, sections, places, slots }: MatrixPlacement): MatrixSteps {
   const steps: ProgramStep[] = []
+  const kept = findKept(graph, uses)
   let tile = 0
   let areByRow = false
   for (const [number, node] of graph.nodes.entries()) {
@@ -213,7 +214,8 @@ function placeMatrices({ graph, uses, sections, places, slots }: MatrixPlacement
         const isOwn = uses[operand] === 1 && graph.nodes[operand].kind === 'operation'
         if (isOwn && sections[operand] === section) places.set(operand, base + k)
       }
-      const { operation, n, r, d } = shape
+      const { operation, n, r } = shape
+      const d = shape.d || Number(isFactor(shape) && !kept.has(number))
       const code = FIRST_MATRIX_OPERATION + MATRIX_OPERATIONS.indexOf(operation)
       const fixed = entries < operands.length ? (places.get(operands[entries]) as number) : 0
       const instruction: Instruction = [code, base, fixed, n, r, d]
@@ -223,4 +225,19 @@ function placeMatrices({ graph, uses, sections, places, slots }: MatrixPlacement
     }
   }
   return { steps, tile, areByRow }
+}
+
+const isFactor = ({ operation }: MatrixShape) => operation !== 'qr' && !operation.startsWith('solve')
+
+/** Matrices whose factors are read. */
+function findKept(graph: Graph, uses: readonly number[]): Set<number> {
+  const kept = new Set<number>()
+  for (const [number, node] of graph.nodes.entries()) {
+    if (uses[number] === 0) continue
+    if (node.kind === 'matrix' && node.entries < node.operands.length) kept.add(node.operands[node.entries])
+    if (node.kind !== 'element') continue
+    const { shape, entries } = graph.nodes[node.operand] as MatrixNode
+    if (node.at < entries - shape.n * shape.r) kept.add(node.operand)
+  }
+  return kept
 }

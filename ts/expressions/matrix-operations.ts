@@ -124,7 +124,8 @@ const greater = (a: number, b: number): number => (a > b ? a : b)
 
 /**
  * The modification of Gill, Murray and Wright (Practical Optimization, 1981, section 4.4.2.2), without exchanges of
- * rows. It limits each element of L·√D by β. If all elements are 0, δ is 1.
+ * rows. It limits each element of L·√D by β. Here β² is twice their value: without exchanges, theirs can leave a pivot
+ * of 0 behind a column that (θ/β)² has raised. If all elements are 0, δ is 1.
  */
 function modification(a: Float64Array, n: number): Pivot {
   let [diagonal, others] = [0, 0]
@@ -133,7 +134,7 @@ function modification(a: Float64Array, n: number): Pivot {
     diagonal = greater(Math.abs(a[first + i]), diagonal)
     for (let j = 0; j < i; j++) others = greater(Math.abs(a[first + j]), others)
   }
-  const beta = Math.sqrt(greater(others / Math.sqrt(Math.max(1, n * n - 1)), diagonal))
+  const beta = Math.sqrt(2 * greater(others / Math.sqrt(Math.max(1, n * n - 1)), diagonal))
   const delta = Number.EPSILON * diagonal + Number.EPSILON * others || 1
   return (c, theta) => {
     const ratio = theta * (1 / beta)
@@ -200,8 +201,8 @@ function reflect(a: Float64Array, m: number, n: number, width: number): void {
     for (let i = k + 1; i < m; i++) a[i * width + k] = 0
     for (let j = k + 1; j < width; j++) {
       let dot = 0
-      for (let i = k; i < m; i++) dot += v[i] * a[i * width + j]
-      const factor = dot * scale
+      for (let i = k; i < m; i++) dot -= v[i] * a[i * width + j]
+      const factor = dot * (0 - scale)
       for (let i = k; i < m; i++) a[i * width + j] -= v[i] * factor
     }
   }

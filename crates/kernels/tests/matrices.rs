@@ -256,7 +256,7 @@ fn modified(a: &mut [f64], n: usize) {
         (0..a.len()).filter(|at| is_diagonal(*at) == on).fold(0.0, |most, at| f64::max(most, a[at].abs()))
     };
     let (gamma, xi) = (most(a, true), most(a, false));
-    let beta = f64::max(gamma, xi / ((n * n - 1).max(1) as f64).sqrt()).sqrt();
+    let beta = (2.0 * f64::max(gamma, xi / ((n * n - 1).max(1) as f64).sqrt())).sqrt();
     let delta = f64::EPSILON * gamma + f64::EPSILON * xi;
     let delta = if delta == 0.0 { 1.0 } else { delta };
     ldlt(a, n, |c, theta| {
@@ -302,7 +302,7 @@ fn qr(a: &mut [f64], m: usize, n: usize, width: usize) {
         a[k * width + k] = 0.0 - signed * size;
         (k + 1..m).for_each(|i| a[i * width + k] = 0.0);
         for j in k + 1..width {
-            let dot = (k..m).fold(0.0, |sum, i| sum + v[i - k] * a[i * width + j]) * scale;
+            let dot = (k..m).fold(0.0, |sum, i| sum - v[i - k] * a[i * width + j]) * (0.0 - scale);
             (k..m).for_each(|i| a[i * width + j] -= v[i - k] * dot);
         }
     }

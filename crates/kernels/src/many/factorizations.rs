@@ -88,18 +88,17 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
         most
     }
 
-    /// Adds `factor` times other vectors to `count` vectors from place `to` on, or subtracts it.
-    #[inline(always)]
-    fn combine<const ADDS: bool>(&mut self, to: usize, from: usize, count: usize, factor: V) {
+    /// Subtracts `factor` times other vectors from `count` vectors from place `to` on.
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    fn subtract_multiple(&mut self, to: usize, from: usize, count: usize, factor: V) {
         for k in 0..count {
-            let (own, product) = (self.get(to + k), self.get(from + k) * factor);
-            self.set(to + k, if ADDS { own + product } else { own - product });
+            self.set(to + k, self.get(to + k) - self.get(from + k) * factor);
         }
     }
 
     /// Exchanges row k of `n` rows with the row of each lane whose number is in vector `other`. Rows have `width`
     /// elements.
-    #[inline(always)]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn exchange(&mut self, k: usize, other: usize, [first, n, width]: [usize; 3]) {
         for lane in 0..V::LANES {
             let number = self.numbers.get(other * V::LANES + lane).map_or(k, |number| *number as usize);
@@ -217,14 +216,15 @@ fn greater<V: Vector>(a: V, b: V) -> V {
 }
 
 /// The modification of Gill, Murray and Wright (Practical Optimization, 1981, section 4.4.2.2), without exchanges of
-/// rows: D's element is at least |c|, (θ/β)² and δ. It limits each element of L·√D by β.
+/// rows: D's element is at least |c|, (θ/β)² and δ. It limits each element of L·√D by β. Here β² is twice their value:
+/// without exchanges, theirs can leave a pivot of 0 behind a column that (θ/β)² has raised.
 struct Bounds<V> {
     inverse_beta: V,
     delta: V,
 }
 
 impl<V: Vector<Scalar = f64>> Bounds<V> {
-    /// β² is the largest of |aᵢᵢ| and of |aᵢⱼ|/√(n² − 1), and δ is ε times the sum of the largest |aᵢᵢ| and |aᵢⱼ|. If
+    /// β² is twice the largest of |aᵢᵢ| and of |aᵢⱼ|/√(n² − 1), and δ is ε times the sum of the largest |aᵢᵢ| and |aᵢⱼ|. If
     /// all elements are 0, δ is 1.
     #[inline(always)]
     fn of(tile: &Tile<V>, n: usize) -> Self {
@@ -240,7 +240,8 @@ impl<V: Vector<Scalar = f64>> Bounds<V> {
             diagonal = greater(tile.get(first + i).abs(), diagonal);
         }
         let root = splat::<V>(((n * n).max(2) as f64 - 1.0).sqrt());
-        let beta = greater(others / root, diagonal).sqrt();
+        let largest = greater(others / root, diagonal);
+        let beta = (largest + largest).sqrt();
         let epsilon = splat::<V>(f64::EPSILON);
         let delta = epsilon * diagonal + epsilon * others;
         Self { inverse_beta: splat::<V>(1.0) / beta, delta: delta.if_zero(splat(1.0), delta) }
@@ -270,7 +271,7 @@ fn eliminate<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, n: usize) {
         for i in k + 1..n {
             let factor = tile.get(i * n + k) * inverse;
             tile.set(i * n + k, factor);
-            tile.combine::<false>(i * n + k + 1, k * n + k + 1, n - k - 1, factor);
+            tile.subtract_multiple(i * n + k + 1, k * n + k + 1, n - k - 1, factor);
         }
     }
 }
@@ -304,13 +305,13 @@ fn reflect<V: Vector<Scalar = f64>>(tile: &mut Tile<V>, m: usize, n: usize, widt
             tile.set(dots + j, zero);
         }
         for i in k..m {
-            tile.combine::<true>(dots, i * width + k + 1, rest, tile.get(v + i));
+            tile.subtract_multiple(dots, i * width + k + 1, rest, tile.get(v + i));
         }
         for j in 0..rest {
-            tile.multiply(dots + j, scale);
+            tile.multiply(dots + j, zero - scale);
         }
         for i in k..m {
-            tile.combine::<false>(i * width + k + 1, dots, rest, tile.get(v + i));
+            tile.subtract_multiple(i * width + k + 1, dots, rest, tile.get(v + i));
         }
     }
 }
