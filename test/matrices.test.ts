@@ -4,6 +4,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { FIRST_MATRIX_OPERATION } from '../dist/arena/manifest.js'
 import { runToEnd } from '../dist/core/slices.js'
+import { Builder } from '../dist/expressions/differentiate.js'
 import { Graph } from '../dist/expressions/graph.js'
 import {
   cholesky,
@@ -17,6 +18,7 @@ import {
 } from '../dist/expressions/matrices.js'
 import { compile, type Program } from '../dist/expressions/program.js'
 import { ProgramRunner } from '../dist/expressions/run.js'
+import { factorize, solve as solveWritten } from '../dist/fits/programs/ldlt.js'
 import { Batch } from '../dist/many/batch/batch.js'
 import { selectRunner } from '../dist/many/engines/engines.js'
 import { wasmModule as fits } from '../dist/webassembly/fits.js'
@@ -173,7 +175,7 @@ const resultsOf = (computation: Computation, point: readonly number[]) =>
 const symmetric = (triangle: readonly number[], i: number, j: number) =>
   triangle[i < j ? triangleOf(j) + i : triangleOf(i) + j]
 
-describe('solutions', () => {
+describe('a solution', () => {
   const n = 12
   const draw = random(7)
   const matrix = Array.from({ length: n * n }, draw)
@@ -181,7 +183,7 @@ describe('solutions', () => {
   for (let i = 0; i < n; i++) triangle[triangleOf(i) + i] += n
   const [b, c] = [0, 1].map(() => Array.from({ length: n }, draw))
 
-  test.each(['ldlt', 'modifiedLdlt', 'cholesky'])('of %s solve the equations, also later ones', (name) => {
+  test.each(['ldlt', 'modifiedLdlt', 'cholesky'])('satisfies the equations, also later ones: %s', (name) => {
     const results = resultsOf(computations[name](n), [...triangle, ...b, ...c])
     const solutions = results.slice(triangleOf(n))
     for (const [k, right] of [b, b, c].entries())
@@ -192,7 +194,7 @@ describe('solutions', () => {
       }
   })
 
-  test('of lu solve the equations', () => {
+  test('satisfies the equations: lu', () => {
     const results = resultsOf(computations.lu(n), [...matrix, ...b, ...c])
     const solutions = results.slice(n * n + n)
     for (const [k, right] of [b, b, c].entries())
@@ -203,7 +205,7 @@ describe('solutions', () => {
       }
   })
 
-  test('of qr leave residuals that are orthogonal to the columns', () => {
+  test('leaves residuals that are orthogonal to the columns: qr', () => {
     const rows = vectors(Array.from({ length: (n + 2) * (n + 1) }, draw), n + 1)
     const x = resultsOf(computations.qr(n), rows.flat()).slice(-n)
     const residuals = rows.map((row) => x.reduce((sum, xj, j) => sum - row[j] * xj, row[n]))
@@ -211,7 +213,7 @@ describe('solutions', () => {
       expect(residuals.reduce((sum, residual, i) => sum + residual * rows[i][j], 0)).toBeCloseTo(0, 12)
   })
 
-  test('of a modified matrix are those of a definite one, and do not depend on its scale', () => {
+  test('descends if the matrix is modified, whatever its scale', () => {
     const indefinite = triangle.map((x, k) => (k % 3 === 0 ? -x : x))
     const results = resultsOf(computations.modifiedLdlt(n), [...indefinite, ...b, ...c])
     const pivots = Array.from({ length: n }, (_, i) => results[triangleOf(i) + i])
@@ -230,12 +232,22 @@ describe('solutions', () => {
     expect(definite).toEqual(resultsOf(computations.ldlt(n), [...triangle, ...b, ...c]))
   })
 
-  test('of a matrix of zeros are the right-hand side', () => {
+  test('has the bits of the algebra of fits: ldlt', () => {
+    const written = define(triangleOf(n) + 2 * n, (graph, nodes) => {
+      const builder = new Builder(graph)
+      const factors = factorize(builder, nodes.slice(0, triangleOf(n)), n)
+      return vectors(nodes.slice(triangleOf(n)), n).flatMap((side) => solveWritten(builder, factors, side))
+    })
+    const expected = resultsOf(written, [...triangle, ...b, ...c])
+    expect(resultsOf(computations.ldlt(n), [...triangle, ...b, ...c]).slice(-2 * n)).toEqual(expected)
+  })
+
+  test('is the right-hand side if the matrix is 0', () => {
     const results = resultsOf(computations.modifiedLdlt(n), [...triangle.map(() => 0), ...b, ...c])
     expect(results.slice(triangleOf(n), triangleOf(n) + n)).toEqual(b)
   })
 
-  test('are NaN if the matrix contains NaN', () => {
+  test('is NaN if the matrix contains NaN', () => {
     for (let k = 0; k < triangle.length; k++) {
       const point = [...triangle.map((x, at) => (at === k ? NaN : x)), ...b, ...c]
       const results = resultsOf(computations.modifiedLdlt(n), point)

@@ -106,6 +106,7 @@ export function newtonLanes(n, usesMatrix, options, runs = 4096) {
     ...{ scratches: 1, isBounded: false },
   })
   return {
+    runs,
     instructions: program.head.length,
     run() {
       const init = {

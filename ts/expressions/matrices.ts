@@ -22,29 +22,22 @@ import {
 } from './matrix-operations.js'
 import type { Instruction, ProgramStep, Section, Slots } from './steps.js'
 
-/** What `compile` needs to place matrices. */
+/** The parts of a program that `compile` has made before steps get slots. */
 interface MatrixPlacement {
-  readonly graph: Graph
   readonly uses: readonly number[]
   /** Sections of the nodes; operands of a matrix move to the section of the matrix. */
   readonly sections: Section[]
   readonly places: Map<number, number>
   readonly slots: Slots
-}
-
-/** Steps of the matrices in a program. */
-interface MatrixSteps {
-  readonly steps: readonly ProgramStep[]
-  /** Count of elements in the largest workspace of an instruction. */
-  readonly tile: number
-  /** Whether matrices depend on rows. Rows in lanes are not possible then. */
-  readonly areByRow: boolean
+  /** Steps in the order of their nodes. Steps of matrices are added. */
+  readonly steps: ProgramStep[]
 }
 
 declare module '../extensions.js' {
   interface Extensions {
     matrices: {
-      place(placement: MatrixPlacement): MatrixSteps
+      /** Places matrices. Returns properties of the program. */
+      place(graph: Graph, placement: MatrixPlacement): { readonly tile: number; readonly carries?: true }
       run: typeof runMatrix
     }
   }
@@ -77,9 +70,10 @@ export const ldlt = (graph: Graph, triangle: readonly number[], sides: Vectors =
 
 /**
  * Same as {@link ldlt} for a matrix that is modified until it is positive definite. A sufficiently positive definite
- * matrix stays as it is. Each element of D is at least |c|, (θ/β)² and δ, where c is the element that elimination
- * leaves, and θ is the largest element below it (Gill, Murray and Wright, Practical Optimization, 1981, section
- * 4.4.2.2; β² is twice their value, because rows are not exchanged). The matrix of zeros becomes the unit matrix. If the matrix contains NaN, so do all solutions.
+ * matrix stays as it is. Elimination leaves an element c of the diagonal, and θ is the largest element below c. The
+ * element of D is the largest of |c|, (θ/β)² and δ (Gill, Murray and Wright, Practical Optimization, 1981, section
+ * 4.4.2.2; β² is twice their value, because rows are not exchanged). The matrix of zeros becomes the unit matrix. If
+ * the matrix contains NaN, all solutions are NaN.
  */
 export const modifiedLdlt = (graph: Graph, triangle: readonly number[], sides: Vectors = []): Factors =>
   factorizeTriangle(graph, 'modifiedLdlt', triangle, sides)
@@ -189,11 +183,11 @@ function factorize(graph: Graph, shape: MatrixShape, elements: readonly number[]
   return { operation, order: n, node, elements: results.slice(0, first), solutions }
 }
 
-function placeMatrices({ graph, uses, sections, places, slots }: MatrixPlacement): MatrixSteps {
-  const steps: ProgramStep[] = []
+function placeMatrices(graph: Graph, { uses, sections, places, slots, steps }: MatrixPlacement) {
   const kept = findKept(graph, uses)
   let tile = 0
-  let areByRow = false
+  // Rows that contain matrices cannot be lanes.
+  let isByRow = false
   for (const [number, node] of graph.nodes.entries()) {
     if (uses[number] === 0) continue
     const section = sections[number]
@@ -219,12 +213,13 @@ function placeMatrices({ graph, uses, sections, places, slots }: MatrixPlacement
       const code = FIRST_MATRIX_OPERATION + MATRIX_OPERATIONS.indexOf(operation)
       const fixed = entries < operands.length ? (places.get(operands[entries]) as number) : 0
       const instruction: Instruction = [code, base, fixed, n, r, d]
-      steps.push({ number, code: 'copy', operands, section, instruction })
+      steps.push({ number, code: instruction, operands, section })
       tile = Math.max(tile, tileLength(shape))
-      areByRow ||= section === 1
+      isByRow ||= section === 1
     }
   }
-  return { steps, tile, areByRow }
+  steps.sort((a, b) => a.number - b.number)
+  return { tile, ...(isByRow && { carries: true as const }) }
 }
 
 const isFactor = ({ operation }: MatrixShape) => operation !== 'qr' && !operation.startsWith('solve')

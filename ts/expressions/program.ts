@@ -35,7 +35,7 @@ export interface Program {
   /** Whether rows depend on earlier rows through carried values, in addition to sums, or contain matrices. */
   readonly carries: boolean
   /** Count of elements in the workspace of matrices. */
-  readonly tile?: number | undefined
+  readonly tile: number
 }
 
 /** Compiles the given output nodes. */
@@ -51,16 +51,16 @@ export function compile(
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
   const slots = new Slots(parameters.length + columns.length + constants.length)
-  const matrices = extensions.matrices?.place({ graph, uses, sections, places, slots })
-  const some = fused(listSteps(graph, sections, uses, matrices?.steps), uses, outputs)
+  const steps = listSteps(graph, sections, uses)
+  const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
+  const some = fused(steps, uses, outputs)
   const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
 
   const sums = nodes.flatMap(({ kind }, number) =>
     uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],
   )
-  const lastUse = lastUses(order, outputs)
   // Slots of matrices have no other use.
-  for (const number of places.keys()) lastUse.delete(number)
+  const lastUse = lastUses(order, [...outputs, ...places.keys()])
   for (const sum of sums) places.set(sum, slots.take())
   // The next row of data reads the carried value from the slot of this node.
   for (const [number, node] of nodes.entries()) {
@@ -99,8 +99,9 @@ export function compile(
     tail,
     sums: sums.map(place),
     outputs: results,
-    carries: matrices?.areByRow || nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
-    tile: matrices?.tile,
+    carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
+    tile: 0,
+    ...matrices,
   }
 }
 
@@ -120,13 +121,8 @@ function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
 }
 
 /** One step for each computed node that is used. */
-function listSteps(
-  { nodes }: Graph,
-  sections: readonly Section[],
-  uses: ArrayLike<number>,
-  matrices: readonly ProgramStep[] = [],
-): ProgramStep[] {
-  const steps = [...matrices]
+function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
+  const steps: ProgramStep[] = []
   for (const [number, node] of nodes.entries()) {
     if (uses[number] === 0) continue
     if (node.kind === 'operation')
@@ -134,7 +130,7 @@ function listSteps(
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
-  return steps.sort((a, b) => a.number - b.number)
+  return steps
 }
 
 function makeSections(graph: Graph, columns: readonly string[]): Section[] {

@@ -19,11 +19,10 @@ export type Section = 0 | 1 | 2
 export interface ProgramStep {
   /** Index of the node that the step computes. */
   readonly number: number
-  readonly code: Code
+  /** An operation, or the instruction of a step that is not an operation. */
+  readonly code: Code | Instruction
   readonly operands: readonly number[]
   readonly section: Section
-  /** The instruction of a step that is not an operation. */
-  readonly instruction?: Instruction | undefined
 }
 
 /** Counts how often wanted nodes and the operands of used nodes refer to each node; the count is 0 for unused nodes. */
@@ -50,19 +49,19 @@ export function fused(
   const costs: number[] = new Array(uses.length)
   for (const step of steps) own[step.number] = step
   for (const step of steps) {
-    const { number, section, instruction } = step
+    const { number, section } = step
     const innerAt = (node: number) => {
       const inner = own[node]
       // A sum is an operand of the step that adds to the sum. A sum is therefore not an inner step.
       return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
     }
     let least = Infinity
-    const consider = (code: Code, operands: readonly number[]) => {
+    const consider = (code: ProgramStep['code'], operands: readonly number[]) => {
       let cost = OWN_COST + operands.length
       for (const node of operands) if (innerAt(node) !== undefined) cost += costs[node]
       if (cost >= least) return
       least = cost
-      best[number] = { number, code, operands, section, instruction }
+      best[number] = { number, code, operands, section }
     }
     consider(step.code, step.operands)
     for (const [code, shape] of listShapes.get(step.code) ?? []) {
@@ -86,7 +85,7 @@ export function fused(
 const OWN_COST = 2
 
 /** Operation trees by their outermost operation. */
-const listShapes = new Map<Code, typeof shapes>(
+const listShapes = new Map<ProgramStep['code'], typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
@@ -175,7 +174,7 @@ export function placeSteps(
   places: Map<number, number>,
   slots: Slots,
 ): Instruction[] {
-  return order.map(({ number, code, operands, instruction: known }, step) => {
+  return order.map(({ number, code, operands }, step) => {
     const from = operands.map((operand) => places.get(operand) as number)
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
@@ -184,14 +183,15 @@ export function placeSteps(
     }
     const to = places.get(number) ?? slots.take()
     places.set(number, to)
-    return known ?? instruction(code, to, from)
+    return instruction(code, to, from)
   })
 }
 
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
-export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
+export function instruction(code: Code | Instruction, to: number, operands: readonly number[]): Instruction {
+  if (typeof code !== 'string') return code
   const [a, b = 0, c = 0, d = 0] = operands
   return [numbers.get(code) as number, to, a, b, c, d]
 }

@@ -367,7 +367,7 @@ function computeLayout(shape: BatchShape) {
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
   const slots = Math.max(value.slots, gradient.slots)
-  const tile = Math.max(value.tile ?? 0, gradient.tile ?? 0)
+  const tile = Math.max(value.tile, gradient.tile)
   const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
   const constants = value.constants.length
   const planes = planeCount(shape)

@@ -44,8 +44,6 @@ pub struct Scratch {
     pub single: *mut u8,
     /// Directions in which a single run explores, in float64.
     pub directions: *mut u8,
-    /// The elements of a matrix for a vector of lanes.
-    pub tile: *mut u8,
     pub number: usize,
 }
 
@@ -462,13 +460,12 @@ impl Batch {
             step: BLOCK * size + GAP,
             columns: scratch.columns,
             data: cohort.data(first),
-            tile: scratch.tile,
             lanes: if self.has_own_lanes() { Lanes::OwnData } else { Lanes::Runs },
         }
     }
 
     pub fn scratch(&self, number: usize) -> Scratch {
-        let Header { parameters, slots, size, tile, .. } = self.header;
+        let Header { parameters, slots, size, .. } = self.header;
         let mut next = self.place(self.header.scratch).wrapping_add(number * self.scratch_bytes() as usize);
         let mut take = |bytes: usize| {
             let at = next;
@@ -486,7 +483,6 @@ impl Batch {
             columns: take(slots * LINE),
             single: take(slots * LINE),
             directions: take(parameters * LINE),
-            tile: take(tile * LINE),
             number,
         }
     }

@@ -34,8 +34,6 @@ pub struct Slots {
     pub columns: *mut u8,
     /// The first lane's own data.
     pub data: *mut u8,
-    /// Workspace of operations on matrices: the header's lines.
-    pub tile: *mut u8,
     pub lanes: Lanes,
 }
 
@@ -350,12 +348,15 @@ impl<'a> Routine<'a> {
         };
         let to = range(instruction.to, shape.changed())?;
         let fixed = if shape.fixed() > 0 { range(instruction.a, shape.fixed())? } else { to };
-        let Slots { step, tile, lanes, .. } = self.slots;
-        if shape.tile() > self.batch.header.tile {
+        let Slots { step, columns, lanes, .. } = self.slots;
+        let Header { parameters, slots, tile, .. } = self.batch.header;
+        if shape.tile() > tile {
             return Err(ArenaError::new(&"a matrix has no room"));
         }
         // Such a routine runs the body alone, which has no matrices: see `mark`.
         let operation = if lanes == Lanes::Rows { left_out } else { self.batch.many.matrix };
+        // The last part of a scratch, behind the columns, a single run and directions.
+        let tile = columns.wrapping_add((2 * slots + parameters) * LINE);
         let operands = matrices::operands(&self.batch.header, shape, Ranges { fixed, step, tile });
         Ok(Step { operation, to, operands, strides: [STAYS; 4] })
     }

@@ -325,7 +325,7 @@ impl Run<'_> {
     /// A program for that run.
     fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, ArenaError> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
-        let Scratch { single, columns: column_slots, tile, .. } = *self.block.scratch;
+        let Scratch { single, columns: column_slots, .. } = *self.block.scratch;
         let slots = Slots {
             parameters: single,
             stride: LINE,
@@ -333,7 +333,6 @@ impl Run<'_> {
             step: LINE,
             columns: column_slots,
             data: self.block.cohort.data(self.lane),
-            tile,
             lanes: Lanes::Runs,
         };
         Routine::new(self.batch, program, slots)

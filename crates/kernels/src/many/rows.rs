@@ -121,7 +121,6 @@ impl Work<'_> {
             step: self.runs.step,
             columns: scratch.columns,
             data: self.batch.lane_data(0),
-            tile: scratch.tile,
             lanes: Lanes::Rows,
         };
         let body = Routine::new(self.batch, &self.batch.gradient, slots)?;
