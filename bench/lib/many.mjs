@@ -9,6 +9,7 @@ import { build } from 'esbuild'
 import { adam, engines, expression, minimize, minimizeManySync } from '../../dist/index.js'
 import { Host } from '../peers/processes.mjs'
 import { ratio, summary } from './measure.mjs'
+import { newtonLanes } from './newton.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const arrayOf = { float32: Float32Array, float64: Float64Array }
@@ -49,7 +50,7 @@ function startsOf({ box }, dtype, runs) {
 const sum = (numbers) => numbers.reduce((total, x) => total + x, 0)
 
 /** Parts that can be measured separately. */
-export const parts = ['rosenbrock', 'exponential', 'wasm', 'loop', 'size']
+export const parts = ['rosenbrock', 'exponential', 'wasm', 'loop', 'newton', 'size']
 
 /** Rows { part, what, dtype, runs, figure, unit, wanted, met, detail }; `wanted` is a `least` or a `most`. */
 export async function measureMany({ limits, reason, rounds, quick, python, missing, only, progress }) {
@@ -348,6 +349,29 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
         least: 25,
       })
       against(`Rosenbrock: minimize run by run (${loop.engine}), to two threads`, setting, both, loop)
+    }
+
+    part = 'newton'
+    for (const n of isWanted(part) ? [10, 30] : []) {
+      progress(`Newton's method, ${n} parameters`)
+      const options = { engine: 'native', threads: 1 }
+      const [written, matrix] = [false, true].map((usesMatrix) => newtonLanes(n, usesMatrix, options))
+      const samples = { written: [], matrix: [] }
+      for (let round = 0; round < rounds; round++) {
+        samples.written.push(written.run())
+        samples.matrix.push(matrix.run())
+      }
+      const [slow, fast] = [samples.written, samples.matrix].map((all) => summary(all).median.toFixed(0))
+      const what = `Newton's method, ${n} parameters: a program without matrices, to one with an instruction on matrices`
+      const detail = `${fast} and ${slow} ns a run and evaluation`
+      const wanted = n === 30 ? { least: 2 } : undefined
+      add(
+        what,
+        { dtype: 'float64', runs: matrix.runs },
+        ratio(samples.written, samples.matrix),
+        wanted,
+        detail,
+      )
     }
 
     part = 'size'

@@ -132,6 +132,12 @@ export const EQUATION_SLOTS = 128
 export const EQUATION_TEMPORARIES = 64
 export const EQUATION_INSTRUCTIONS = 256
 
+/** Number of the first operation on matrices. */
+export const FIRST_MATRIX_OPERATION = 256
+
+/** Maximum number of rows, columns and right-hand sides of a matrix. */
+export const MAX_MATRIX = 64
+
 /** Kernel number of batches whose updates a program makes. */
 export const NO_KERNEL = 4294967295
 

@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '#webassembly/catalogue'
 export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
-export const HASH = 0x5b6350f6
+export const HASH = 0x6f041e1f
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
@@ -30,18 +30,19 @@ export const BATCH = {
   flushes: 15,
   bounded: 16,
   scratches: 17,
-  value: 18,
-  gradient: 19,
-  settings: 20,
-  constantValues: 21,
-  data: 22,
-  laneData: 23,
-  coefficients: 24,
-  live: 25,
-  planes: 26,
-  results: 27,
-  scratch: 28,
-  pieces: 29,
+  tile: 18,
+  value: 19,
+  gradient: 20,
+  settings: 21,
+  constantValues: 22,
+  data: 23,
+  laneData: 24,
+  coefficients: 25,
+  live: 26,
+  planes: 27,
+  results: 28,
+  scratch: 29,
+  pieces: 30,
 } as const
 
 /** Indices of the float64 settings of a batch. */
@@ -138,6 +139,20 @@ export const OPERATIONS = [
   'voigt',
   'faddeevaByX',
   'faddeevaByY',
+] as const
+
+/** Operations on matrices, by number from FIRST_MATRIX_OPERATION on. */
+export const MATRIX_OPERATIONS = [
+  'ldlt',
+  'modifiedLdlt',
+  'cholesky',
+  'lu',
+  'qr',
+  'solveLdlt',
+  'solveLu',
+  'solveLower',
+  'solveLowerTransposed',
+  'solveUpper',
 ] as const
 
 // The kernels. Each has a number, a hash of its computation, and the names of its state arrays. Its coefficients have

@@ -3,6 +3,7 @@
  * node.
  */
 
+import type { MatrixNode } from './matrix-operations.js'
 import { type Operation, toScalarOperation } from './operations.js'
 
 export type Node =
@@ -13,6 +14,10 @@ export type Node =
   | CarriedNode
   | EndNode
   | OperationNode
+  /** An operand of an instruction on matrices, the instruction, and an element of its result: see `matrices.ts`. */
+  | { readonly kind: 'entry'; readonly operand: number }
+  | MatrixNode
+  | { readonly kind: 'element'; readonly operand: number; readonly at: number }
 
 /** A value that is carried from row to row. */
 export interface CarriedNode {
@@ -85,15 +90,15 @@ export class Graph {
 
   /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {
-    return this.#number(Object.is(value, -0) ? '-0' : value, { kind: 'constant', value })
+    return this.node(Object.is(value, -0) ? '-0' : value, { kind: 'constant', value })
   }
 
   name(name: string): number {
-    return this.#number(`name ${name}`, { kind: 'name', name })
+    return this.node(`name ${name}`, { kind: 'name', name })
   }
 
   sum(operand: number): number {
-    return this.#number(`sum ${operand}`, { kind: 'sum', operand })
+    return this.node(`sum ${operand}`, { kind: 'sum', operand })
   }
 
   /**
@@ -114,7 +119,7 @@ export class Graph {
     // If a value becomes another carried value, the value is copied before a row updates the other value.
     const isShift = next !== operand && this.nodes[next].kind === 'carried'
     const copy = isShift ? this.operation('select', this.constant(1), next, next) : next
-    const end = this.#number(`end ${operand}`, { kind: 'end', operand, next: copy })
+    const end = this.node(`end ${operand}`, { kind: 'end', operand, next: copy })
     this.ends.set(operand, end)
     return end
   }
@@ -155,10 +160,10 @@ export class Graph {
   /** Indices of the operands of a node. */
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
-    if (node.kind === 'operation') return node.operands
+    if ('operands' in node) return node.operands
     if (node.kind === 'end') return [node.operand, node.next]
     if (node.kind === 'carried') return node.initial === undefined ? [] : [node.initial]
-    return node.kind === 'sum' ? [node.operand] : []
+    return 'operand' in node ? [node.operand] : []
   }
 
   /** The operand of a negation; undefined for other nodes. */
@@ -167,7 +172,8 @@ export class Graph {
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
 
-  #number(key: number | string, node: Node): number {
+  /** The node of a key, which is created if it is unknown. */
+  node(key: number | string, node: Node): number {
     const known = this.#known.get(key)
     if (known !== undefined) return known
     this.#known.set(key, this.nodes.length)

@@ -1,5 +1,6 @@
 /** Compiles a graph to a sequence of instructions on numbered slots, which an engine runs for many points at once. */
 
+import { extensions } from '../extensions.js'
 import type { EndNode, Graph } from './graph.js'
 import {
   findUses,
@@ -36,8 +37,10 @@ export interface Program {
    * loops.
    */
   readonly loops: readonly ProgramLoop[]
-  /** Whether rows depend on earlier rows through carried values, in addition to sums. */
+  /** Whether rows depend on earlier rows through carried values, in addition to sums, or contain matrices. */
   readonly carries: boolean
+  /** Count of elements in the workspace of matrices. */
+  readonly tile: number
 }
 
 /**
@@ -65,7 +68,10 @@ export function compile(
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
   const isUsed = (number: number) => uses[number] > 0
   const ends = [...graph.ends.values()].filter(isUsed)
-  const order = fused(listSteps(graph, sections, uses), uses, [...outputs, ...ends])
+  const slots = new Slots(parameters.length + columns.length + constants.length)
+  const steps = listSteps(graph, sections, uses)
+  const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
+  const order = fused(steps, uses, [...outputs, ...ends])
   // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
   const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
   order.sort((a, b) => phase(a) - phase(b))
@@ -75,8 +81,8 @@ export function compile(
     if (isUsed(number) && (kind === 'sum' || kind === 'carried')) sums.push(number)
     if (isUsed(number) && kind === 'carried') carried.push(number)
   })
-  const slots = new Slots(parameters.length + columns.length + constants.length)
-  const lastUse = lastUses(order, outputs, nodes.length)
+  // Slots of matrices have no other use.
+  const lastUse = lastUses(order, [...outputs, ...(matrices?.kept ?? [])], nodes.length)
   for (const sum of sums) places[sum] = slots.take()
   for (const number of carried) if (!graph.ends.has(number)) lastUse[number] = -1
   // The next row of data reads the carried value from the slot of this node.
@@ -117,7 +123,8 @@ export function compile(
     sums: sums.map(place),
     outputs: results,
     loops: [],
-    carries: carried.length > 0,
+    carries: carried.length > 0 || matrices?.isByRow === true,
+    tile: matrices?.tile ?? 0,
   }
 }
 

@@ -3,6 +3,7 @@
 import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
 import { runToEnd, type Slices } from '../core/slices.js'
+import { extensions } from '../extensions.js'
 import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
@@ -158,7 +159,9 @@ export class ProgramRunner {
     // Elements are read by index, because destructuring an instruction would take longer than executing it.
     for (let k = from; k < to; k++) {
       const one = instructions[k]
-      slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
+      if (one[0] < scalars.length)
+        slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
+      else extensions.matrices?.run(slots, one)
     }
   }
 }

@@ -19,7 +19,8 @@ export type Section = 0 | 1 | 2
 export interface ProgramStep {
   /** Index of the node that the step computes. */
   readonly number: number
-  readonly code: Code
+  /** An operation, or the instruction of a step that is not an operation. */
+  readonly code: Code | Instruction
   readonly operands: readonly number[]
   readonly section: Section
 }
@@ -117,7 +118,7 @@ function costOf(
 }
 
 /** Operation trees by their outermost operation. */
-const shapesByLast = new Map<Code, typeof shapes>(
+const shapesByLast = new Map<ProgramStep['code'], typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
@@ -231,6 +232,7 @@ export function placeSteps(
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
-export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
+export function instruction(code: Code | Instruction, to: number, operands: readonly number[]): Instruction {
+  if (typeof code !== 'string') return code
   return [numbers.get(code) as number, to, operands[0], operands[1] ?? 0, operands[2] ?? 0, operands[3] ?? 0]
 }

@@ -9,6 +9,8 @@ use crate::kernel::matrices::{Compiled, Work};
 use crate::kernel::pipeline::{self, Factors, Preparation, Scratch};
 use crate::kernel::{self, Kernel, MAX_TENSOR, RowAt, Streams, Sum, Sums};
 use crate::many::advance::{self, ManyCode, Movement};
+#[cfg(feature = "matrices")]
+use crate::many::matrices;
 use crate::many::{self, Batch};
 #[cfg(feature = "equations")]
 use crate::programs::equations::{self, Kind};
@@ -265,6 +267,13 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            #[cfg(feature = "matrices")]
+            #[inline(never)]
+            unsafe fn matrix(to: *mut u8, operands: &Operands, length: usize) {
+                unsafe { matrices::operate::<$f64>(to, operands, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             #[cfg(feature = "equations")]
             unsafe fn tally<T: Scalar>(from: *const u8, length: usize, what: usize, stripes: &mut [f64; sums::STRIPES]) {
                 let values = unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) };
@@ -317,6 +326,8 @@ macro_rules! code {
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
+                #[cfg(feature = "matrices")]
+                matrix,
                 moved: moved::<VectorPair<$f32>>,
             };
             pub static MANY64: ManyCode = ManyCode {
@@ -324,6 +335,8 @@ macro_rules! code {
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,
+                #[cfg(feature = "matrices")]
+                matrix,
                 moved: moved::<VectorPair<$f64>>,
             };
 

@@ -138,6 +138,12 @@ fn numbers() -> String {
         ),
         ("EQUATION_TEMPORARIES", "", programs::MAX_TEMPORARIES),
         ("EQUATION_INSTRUCTIONS", "", programs::MAX_INSTRUCTIONS),
+        (
+            "FIRST_MATRIX_OPERATION",
+            "Number of the first operation on matrices.",
+            many::FIRST_MATRIX_OPERATION,
+        ),
+        ("MAX_MATRIX", "Maximum number of rows, columns and right-hand sides of a matrix.", many::MAX_MATRIX),
         ("NO_KERNEL", "Kernel number of batches whose updates a program makes.", many::NO_KERNEL),
     ];
     for (name, doc, value) in constants {
@@ -203,6 +209,10 @@ fn tables() -> String {
     let _ = write!(text, "\n/** Operations of programs, by number. */\n");
     let operations: Vec<_> = operations.collect();
     let _ = writeln!(text, "export const OPERATIONS = [\n  {},\n] as const", operations.join(",\n  "));
+    let matrices = many::MatrixOperation::NAMES.iter().map(|name| format!("'{}'", camel(name)));
+    let _ = write!(text, "\n/** Operations on matrices, by number from FIRST_MATRIX_OPERATION on. */\n");
+    let matrices: Vec<_> = matrices.collect();
+    let _ = writeln!(text, "export const MATRIX_OPERATIONS = [\n  {},\n] as const", matrices.join(",\n  "));
     text += "\n// The kernels. Each has a number, a hash of its computation, and the names of its state arrays. Its coefficients have\n\
              // their indices. Further fields are the values per tensor, the sums that the first of these values hold, and\n\
              // whether the kernel takes whole tensors as matrices. The last fields are the names of the state per row and\n\

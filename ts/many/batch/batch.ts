@@ -378,6 +378,7 @@ function computeLayout(shape: BatchShape) {
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
   const slots = Math.max(value.slots, gradient.slots)
+  const tile = Math.max(value.tile, gradient.tile)
   const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
   const constants = value.constants.length
   const planes = planeCount(shape)
@@ -398,7 +399,7 @@ function computeLayout(shape: BatchShape) {
     scratch:
       scratches *
       ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
-        (2 * slots + parameters) * LINE +
+        (2 * slots + parameters + tile) * LINE +
         countSteps(value, gradient, rowLanes) * STEP_OF_RUNS),
     pieces: rowLanes > 0 ? scratches * PIECES * Math.max(gradient.sums.length, value.sums.length) * size : 0,
   }
@@ -419,6 +420,7 @@ function computeLayout(shape: BatchShape) {
     lanes,
     rowLength,
     scratches,
+    tile,
     bounded: Number(shape.isBounded),
   }
   return { header, places, lengths, words, perRun: each, bytes: lines * LINE }

@@ -78,6 +78,9 @@ pub struct ManyCode {
     #[cfg(feature = "equations")]
     pub pairs: &'static [Pair],
     pub clamp: Operate,
+    /// All operations on matrices.
+    #[cfg(feature = "matrices")]
+    pub matrix: Operate,
     pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
 }
 
@@ -481,7 +484,7 @@ impl Batch {
     }
 
     pub fn scratch(&self, number: usize) -> Scratch {
-        let Header { parameters, slots, size, .. } = self.header;
+        let Header { parameters, slots, size, tile, .. } = self.header;
         let mut next = self.place(self.header.scratch).wrapping_add(number * self.scratch_bytes() as usize);
         let mut take = |bytes: usize| {
             let at = next;
@@ -489,16 +492,23 @@ impl Batch {
             at
         };
         let block = BLOCK * size + GAP;
+        let (computed, values) = (take(slots * block), take(slots * block));
+        let before = take(parameters * block);
+        let [largest, sum, prepared] = [(); 3].map(|()| take(block));
+        let (columns, single) = (take(slots * LINE), take(slots * LINE));
+        let directions = take(parameters * LINE);
+        // Matrices are computed here: see `look_up_matrix`.
+        take(tile * LINE);
         Scratch {
-            computed: take(slots * block),
-            values: take(slots * block),
-            before: take(parameters * block),
-            largest: take(block),
-            sum: take(block),
-            prepared: take(block),
-            columns: take(slots * LINE),
-            single: take(slots * LINE),
-            directions: take(parameters * LINE),
+            computed,
+            values,
+            before,
+            largest,
+            sum,
+            prepared,
+            columns,
+            single,
+            directions,
             steps: take(self.gradient.instructions() * STEP).cast(),
             other_steps: take(self.steps_of_others() * STEP).cast(),
             row_steps: take(self.steps_of_rows() * STEP).cast(),

@@ -196,13 +196,13 @@ impl Batch {
 
     /// Number of scratch bytes. Blocks need slots for both programs, the parameters before a step, the largest change of
     /// the step, its sum, and a prepared gradient. Slots of one vector are needed for a single run, columns and
-    /// directions. Steps follow, of the block's gradient, of another routine and of rows.
+    /// directions, and the tile of matrices. Steps follow, of the block's gradient, of another routine and of rows.
     pub fn scratch_bytes(&self) -> u64 {
-        let Header { parameters, slots, size, .. } = self.header;
+        let Header { parameters, slots, size, tile, .. } = self.header;
         let blocks = 2 * slots as u64 + parameters as u64 + 3;
         let steps = self.gradient.instructions() + self.steps_of_others() + self.steps_of_rows();
         blocks * (BLOCK * size + GAP) as u64
-            + (2 * slots as u64 + parameters as u64) * LINE as u64
+            + (2 * slots as u64 + parameters as u64 + tile as u64) * LINE as u64
             + steps as u64 * STEP as u64
     }
 

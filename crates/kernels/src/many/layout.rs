@@ -49,8 +49,9 @@ tables! {
         flushes,
         /// Whether parameters have bounds; then there are planes of them.
         bounded,
-        /// How many scratches there are, one for each thread.
+        /// How many scratches there are, one for each thread, and how many lines of each are the tile of matrices.
         scratches,
+        tile,
         /// Places: two programs, float64 settings, constants and data in the dtype, for all and by lane, rows of
         /// coefficients.
         value,

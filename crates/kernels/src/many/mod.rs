@@ -2,7 +2,11 @@
 
 pub(crate) mod advance;
 mod batch;
+#[cfg_attr(not(feature = "matrices"), allow(dead_code))]
+mod factorizations;
 mod layout;
+#[cfg_attr(not(feature = "matrices"), allow(dead_code))]
+pub(crate) mod matrices;
 mod program;
 mod results;
 mod rows;
@@ -11,5 +15,6 @@ pub use crate::arena::LINE;
 pub use crate::programs::operations::NAMES as OPERATIONS;
 pub use batch::Batch;
 pub use layout::*;
+pub use matrices::{FIRST_MATRIX_OPERATION, Kind as MatrixOperation, MAX_MATRIX, Shape as MatrixShape};
 pub use results::Reason;
 pub use rows::{MAX_PIECES, MIN_BLOCKS, PIECES, RowTeam};

@@ -2,8 +2,12 @@
 
 use super::batch::Batch;
 use super::layout::{Counts, Header, Instruction, Loop, STEP};
+#[cfg(feature = "matrices")]
+use super::matrices::{self, FIRST_MATRIX_OPERATION, Ranges, Shape};
 use crate::arena::{ArenaError, LINE};
 use crate::memory;
+#[cfg(feature = "matrices")]
+use crate::programs::operations::left_out;
 use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
 use std::ops::Range;
@@ -323,6 +327,10 @@ impl<'a> Routine<'a> {
         };
         (0..sums).try_for_each(|k| mark(self.program.sum(k), BY_ROW))?;
         let body = head..head + body;
+        #[cfg(feature = "matrices")]
+        if body.clone().any(|number| self.program.instruction(number).operation >= FIRST_MATRIX_OPERATION) {
+            return Err(ArenaError::new(&"a matrix has rows in lanes"));
+        }
         body.clone().try_for_each(|number| mark(self.program.instruction(number).to, BY_ROW))?;
         body.clone().try_for_each(|number| {
             let Instruction { a, b, c, d, .. } = self.program.instruction(number);
@@ -449,7 +457,12 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, ArenaError> {
-        let Instruction { operation, to, a, b, c, d } = self.program.instruction(number);
+        let instruction = self.program.instruction(number);
+        #[cfg(feature = "matrices")]
+        if instruction.operation >= FIRST_MATRIX_OPERATION {
+            return self.look_up_matrix(&instruction);
+        }
+        let Instruction { operation, to, a, b, c, d } = instruction;
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?, self.slot(d)?];
         Ok(Step {
@@ -466,6 +479,30 @@ impl<'a> Routine<'a> {
         let Header { parameters, columns, shared, .. } = self.batch.header;
         let own = parameters + if self.slots.lanes == Lanes::OwnData { shared } else { columns };
         number < parameters || (own..parameters + columns).contains(&number)
+    }
+
+    /// An instruction on matrices: both ranges of slots exist and are computed, and the tile is large enough.
+    #[cfg(feature = "matrices")]
+    fn look_up_matrix(&self, instruction: &Instruction) -> Result<Step, ArenaError> {
+        let shape = Shape::of(instruction)?;
+        let range = |first: usize, length: usize| {
+            let last = first.checked_add(length.max(1) - 1);
+            self.target(last.ok_or(ArenaError::new(&"there is no such slot"))?)?;
+            self.target(first)
+        };
+        let to = range(instruction.to, shape.changed())?;
+        let fixed = if shape.fixed() > 0 { range(instruction.a, shape.fixed())? } else { to };
+        let Slots { step, columns, lanes, .. } = self.slots;
+        let Header { parameters, slots, tile, .. } = self.batch.header;
+        if shape.tile() > tile {
+            return Err(ArenaError::new(&"a matrix has no room"));
+        }
+        // Such a routine runs the body alone, which has no matrices: see `mark`.
+        let operation = if lanes == Lanes::Rows { left_out } else { self.batch.many.matrix };
+        // Behind the columns, a single run and directions.
+        let tile = columns.wrapping_add((2 * slots + parameters) * LINE);
+        let operands = matrices::operands(&self.batch.header, shape, Ranges { fixed, step, tile });
+        Ok(Step { operation, to, operands, strides: [STAYS; 4], moves: [false; 4] })
     }
 
     /// Address of a slot in the first row, and its distance to the next row.
