@@ -8,7 +8,7 @@ import { isName } from '../../expressions/expression.js'
 import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
 import { checkName } from '../../expressions/names.js'
 import { customOption, flag, type Option, option, optional, type ValuesOf } from '../../options/kinds.js'
-import { readOptions } from '../../options/read.js'
+import { makeDefaults, readOptions } from '../../options/read.js'
 
 /** A parameter of a fit: a starting value, bounds and a transformation, or an expression that defines the parameter. */
 export interface FitParameter {
@@ -141,7 +141,7 @@ function readStarts(
     names.push(name)
   }
   return names.map((name) => {
-    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : NO_FIELDS)
+    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : NO_DEFAULTS)
   })
 }
 
@@ -151,12 +151,15 @@ function collectNames(entry: FitParameters[string], name: string): boolean {
 }
 
 type ParameterFields = Partial<ValuesOf<typeof parameterFields>>
-const NO_FIELDS: ParameterFields & FitParameter = {}
+/** Entry of a parameter without defaults. */
+const NO_DEFAULTS: FitParameter = {}
+/** Own properties for all fields, so that properties of Object.prototype have no effect. */
+const noFields = (): ParameterFields => makeDefaults(parameterFields)
 
 function readFields(argument: string, entry: unknown): ParameterFields {
   // In most fits, the starting values are numbers, or the model guesses the starting values.
-  if (entry === undefined) return NO_FIELDS
-  if (Number.isFinite(entry)) return { start: entry as number }
+  if (entry === undefined) return noFields()
+  if (Number.isFinite(entry)) return { ...noFields(), start: entry as number }
   const isPlain = typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
   const expected = 'a number, one per fit, or { start, min, max, positive, fixed, expr }'
   return readOptions(argument, isPlain ? { start: entry } : entry, parameterFields, expected)
@@ -165,7 +168,7 @@ function readFields(argument: string, entry: unknown): ParameterFields {
 function readParameter(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const argument = `start: ${name}`
   const given = readFields(argument, entry)
-  const model = defaults === NO_FIELDS ? NO_FIELDS : readOptions(argument, defaults, parameterFields)
+  const model = defaults === NO_DEFAULTS ? noFields() : readOptions(argument, defaults, parameterFields)
   const { start = model.start ?? null, max = model.max ?? Infinity } = given
   const { fixed = model.fixed ?? false, positive = model.positive ?? false, expr = model.expr } = given
   const least = given.min ?? model.min ?? -Infinity
