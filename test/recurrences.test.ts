@@ -126,7 +126,7 @@ describe('a carried value', () => {
       const graph = new Graph()
       const b = new Builder(graph)
       const carried = b.carried(isInitial ? b.name('p0') : undefined)
-      const end = b.end(carried, b.multiply(b.name('t'), b.operation('exp', carried)))
+      const end = b.end(carried, b.multiply(b.operation('exp', b.name('t')), carried))
       return compile(graph, [end], ['p0'], ['t']).body.length
     })
     expect(lengths).toEqual([2, 2])
