@@ -121,6 +121,17 @@ describe('a carried value', () => {
     expect(found).toEqual([15])
   })
 
+  test('is updated in place, with or without an initial value', () => {
+    const lengths = [false, true].map((isInitial) => {
+      const graph = new Graph()
+      const b = new Builder(graph)
+      const carried = b.carried(isInitial ? b.name('p0') : undefined)
+      const end = b.end(carried, b.multiply(b.operation('exp', b.name('t')), carried))
+      return compile(graph, [end], ['p0'], ['t']).body.length
+    })
+    expect(lengths).toEqual([2, 2])
+  })
+
   test('is updated even if the final value is unused', () => {
     const found = resultsOf((b) => {
       const carried = b.carried(b.multiply(b.name('p0'), b.name('p0')))

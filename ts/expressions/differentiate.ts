@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
-import type { FollowCarried, Graph, RowSlopes, RowSweep } from './graph.js'
+import type { CarriedDerivatives, Graph, RowSlopes, RowSweep } from './graph.js'
 import type { Operation } from './operations.js'
 
 /**
@@ -260,7 +260,7 @@ export function differentiate(
   const gradient =
     slopes.leaves.length === 0
       ? parameters.map((name) => slopes.slopeAt(graph.name(name)) ?? sweep.builder.zero)
-      : (graph.followCarried as FollowCarried)(graph, parameters, sweep, slopes, isByRow)
+      : (graph.followCarried as CarriedDerivatives)(graph, parameters, sweep, slopes, isByRow)
   return { value: isByRow(root) ? graph.sum(root) : root, gradient }
 }
 

@@ -62,7 +62,7 @@ export interface RowSweep {
 }
 
 /** Adds the derivatives that pass through carried values, sums and final values. The result is the gradient. */
-export type FollowCarried = (
+export type CarriedDerivatives = (
   graph: Graph,
   parameters: readonly string[],
   sweep: RowSweep,
@@ -76,7 +76,7 @@ export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'eq
 export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
-  readonly followCarried: FollowCarried | undefined
+  readonly followCarried: CarriedDerivatives | undefined
   /** Nodes of the final values, by carried value. */
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
@@ -84,7 +84,7 @@ export class Graph {
   /** Nodes of operations by operation and third operand, and by the first two operands. */
   readonly #operations = new Map<string, Map<number, number>>()
 
-  constructor(followCarried?: FollowCarried) {
+  constructor(followCarried?: CarriedDerivatives) {
     this.followCarried = followCarried
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { OptionError } from '../core/errors.js'
-import type { CarriedNode, EndNode, FollowCarried, Graph, RowSlopes, RowSweep } from './graph.js'
+import type { CarriedDerivatives, CarriedNode, EndNode, Graph, RowSlopes, RowSweep } from './graph.js'
 
 /** Maximum count of parameters. Each carried value has one tangent per parameter. */
 const MAX_PARAMETERS = 64
@@ -14,7 +14,7 @@ const MAX_PARAMETERS = 64
  *
  * @throws OptionError for second derivatives, and for more than 64 parameters
  */
-export const followCarried: FollowCarried = (graph, parameters, sweep, slopes, isByRow) => {
+export const followCarried: CarriedDerivatives = (graph, parameters, sweep, slopes, isByRow) => {
   const { builder } = sweep
   const tangents = new Tangents(graph, parameters, sweep)
   const gradientOf = ({ slopeAt, leaves, multiply }: RowSlopes): Slope[] => {
@@ -32,7 +32,7 @@ export const followCarried: FollowCarried = (graph, parameters, sweep, slopes, i
         continue
       }
       const isEnd = node.kind === 'end'
-      for (const [i, tangent] of tangents.of(isEnd ? node.operand : leaf).entries()) {
+      for (const [i, tangent] of tangents.find(isEnd ? node.operand : leaf).entries()) {
         if (tangent === undefined) continue
         const term = multiply(leaf, isEnd ? (graph.ends.get(tangent) as number) : tangent)
         add(i, isByRow(leaf) ? builder.sum(term) : term)
@@ -62,7 +62,7 @@ class Tangents {
   }
 
   /** The tangents of a carried value, one per parameter. */
-  of(carried: number): readonly Slope[] {
+  find(carried: number): readonly Slope[] {
     if (!this.#found.has(carried)) this.#create(carried)
     return this.#found.get(carried) as Slope[]
   }
