@@ -109,8 +109,8 @@ for (const path of [
   ...modules.filter((file) => file.endsWith('.js')),
   'dist/engines/typescript/all-tensors.js',
 ]) {
-  // V8 only inlines functions with few bytecodes, and passes numbers to all other functions on the heap. In the file
-  // whose functions all others call, the loops of float64 therefore do without the calls of f, which returns its argument.
+  // V8 can inline only short functions, and passes numbers to other functions on the heap. The functions in numbers.js
+  // are called most often, so their float64 copies do not call f, which returns its argument.
   const isShort = path === 'dist/functions/numbers.js'
   writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8'), isShort))
 }

@@ -82,7 +82,7 @@ pub fn reduce_lanes<V: Vector>(x: V) -> Turned<V> {
 }
 
 /// Replaces far lanes one by one. Not inline: callers have no registers to spare for what is rare. The remainders of
-/// near lanes are no argument: callers would keep what they hand over in memory, also where no lane is far.
+/// near lanes are not an argument, because callers would then keep the remainders of all vectors in memory.
 #[cold]
 #[inline(never)]
 fn lanes_of_any_size<V: Vector>(x: V) -> [Stored<V>; 3] {
