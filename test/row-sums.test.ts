@@ -1,6 +1,13 @@
 /** Sums over rows: fits, evaluations, `minimize`, `minimizeMany` and `standardErrors` add rows in one order. */
 
-import { adam, expression, minimize, minimizeManySync, standardErrors } from 'antigrad'
+import {
+  adam,
+  expression,
+  type MinimizeManyOptions,
+  minimize,
+  minimizeManySync,
+  standardErrors,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { BLOCK_OF_RUNS } from '../dist/arena/manifest.js'
 import { runToEnd } from '../dist/core/slices.js'
@@ -89,9 +96,8 @@ describe.each(lengths)('%i rows', (rows) => {
       const results = ways.flatMap((way) => {
         const one = minimize(bound, start, rule, { ...way, maxIterations: 90 })
         expect(one.value).toBe(sumOf(squares(rows, one.x, round), round))
-        const many = [shared, byRun].map((options) =>
-          minimizeManySync(text, starts, rule, { ...options, ...way }),
-        )
+        const both: MinimizeManyOptions[] = [shared, byRun]
+        const many = both.map((options) => minimizeManySync(text, starts, rule, { ...options, ...way }))
         const of = many.flatMap(({ x, value, gradientNorm, iterations }) =>
           [0, 2].map((run) => [
             arrayOf[dtype].of(x.a[run], x.b[run]),
