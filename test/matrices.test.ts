@@ -248,7 +248,7 @@ describe('a solution', () => {
   })
 
   test('is NaN if the matrix contains NaN', () => {
-    for (let k = 0; k < triangle.length; k++) {
+    for (let k = 0; k < triangle.length; k += 7) {
       const point = [...triangle.map((x, at) => (at === k ? NaN : x)), ...b, ...c]
       const results = resultsOf(computations.modifiedLdlt(n), point)
       expect(results.slice(triangleOf(n)).every(Number.isNaN), `${k}`).toBe(true)

@@ -106,7 +106,7 @@ export function lu(graph: Graph, rows: Vectors, sides: Vectors = []): Factors {
 }
 
 /**
- * Triangularizes a matrix of at least as many rows as columns by Householder reflections: A = Q·R. The rows of the
+ * Reduces a matrix of at least as many rows as columns by Householder reflections: A = Q·R. The rows of the
  * result are the rows of R, which end with 0 below the diagonal, each followed by the elements of Qᵀ·B.
  *
  * @param columns nodes of the rows of B, each as long as A has right-hand sides
