@@ -11,8 +11,8 @@ import * as layers from '@tensorflow/tfjs-layers'
 import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
 import regression from 'regression'
+import { fit as fitOne } from '../dist/node/fits/index.mjs'
 import { adam, expression } from '../dist/node/index.mjs'
-import { fit } from '../dist/node/fits/index.mjs'
 import { optimizerClass } from '../dist/node/tfjs/index.mjs'
 import { loadLimits } from './lib/limits.mjs'
 import { ratio, summary } from './lib/measure.mjs'
@@ -89,7 +89,7 @@ function oursInALoop(id = 'antigrad', modelOf = () => decay) {
     run() {
       return processorTime(() => {
         this.found = curves.map((y) => {
-          const { values } = fit(modelOf(), { t, y }, { start: { a: 1, b: 1, c: 0 }, threads: 1 })
+          const { values } = fitOne(modelOf(), { t, y }, { start: { a: 1, b: 1, c: 0 }, threads: 1 })
           return [values.a, values.b, values.c]
         })
       })

@@ -141,7 +141,11 @@ function readStarts(
     names.push(name)
   }
   return names.map((name) => {
-    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : NO_DEFAULTS)
+    return readParameter(
+      name,
+      entries.get(name),
+      Object.hasOwn(defaults, name) ? defaults[name] : NO_DEFAULTS,
+    )
   })
 }
 
