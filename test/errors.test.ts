@@ -742,11 +742,7 @@ describe('an unavailable engine', () => {
       "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('forbidden here') } }",
       'the module does not compile: forbidden here',
     ],
-    [
-      'there is no memory',
-      noWasmMemory,
-      'no WebAssembly memory: could not allocate memory',
-    ],
+    ['there is no memory', noWasmMemory, 'no WebAssembly memory: could not allocate memory'],
   ])('is replaced or reported if WebAssembly cannot run: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))

@@ -21,6 +21,7 @@ import { ProgramRunner } from '../dist/expressions/run.js'
 import { factorize, solve as solveWritten } from '../dist/fits/programs/ldlt.js'
 import { Batch } from '../dist/many/batch/batch.js'
 import { selectRunner } from '../dist/many/engines/engines.js'
+import { iterateInTypeScript } from '../dist/many/engines/iterate.js'
 import { wasmModule as fits } from '../dist/webassembly/fits.js'
 import { wasmModule as many } from '../dist/webassembly/many.js'
 import { bits, dtypes } from './helpers.js'
@@ -64,7 +65,17 @@ function run(
 ) {
   const runs = points.length
   const batch = new Batch({
-    ...{ dtype, value: program, gradient: program, kernel: null, runs, columns: 0, shared: 0, rows: 0 },
+    ...{
+      dtype,
+      value: program,
+      gradient: program,
+      kernel: null,
+      loop: iterateInTypeScript,
+      runs,
+      columns: 0,
+      shared: 0,
+      rows: 0,
+    },
     ...{ cohorts: 1, lanes: Math.ceil(runs / 256) * 256, updates: 1, maxUpdates: 9, tolerance: 0 },
     ...{ exempt: 0, delay: 0, scratches: 1, isBounded: false },
   })

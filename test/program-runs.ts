@@ -5,6 +5,7 @@ import type { Graph } from '../dist/expressions/graph.js'
 import { compile, type Program } from '../dist/expressions/program.js'
 import { Batch } from '../dist/many/batch/batch.js'
 import { selectRunner } from '../dist/many/engines/engines.js'
+import { iterateInTypeScript } from '../dist/many/engines/iterate.js'
 import { wasmModule } from '../dist/webassembly/many.js'
 import { arrayOf, type Dtype, type FloatArray } from './bits.js'
 import type { Variant } from './support.js'
@@ -38,7 +39,7 @@ export function runProgram(
   const rows = columns[0]?.length ?? 0
   const lanes = 256 * Math.ceil(points.length / 256)
   const batch = new Batch({
-    ...{ dtype, value: program, gradient: program, kernel: null },
+    ...{ dtype, value: program, gradient: program, kernel: null, loop: iterateInTypeScript },
     ...{ runs: points.length, columns: columns.length, shared: columns.length, rows },
     ...{ cohorts: 1, lanes, updates: 1, maxUpdates: 1, tolerance: 0, exempt: 0, delay: 0, scratches: 1 },
     isBounded: false,

@@ -1,7 +1,6 @@
 /** Runs the fits of one call of `fit` or `fitMany`. */
 
 import { OptionError } from '../../core/errors.js'
-import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -52,7 +51,6 @@ import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
 import {
   type FitContext,
   keepFits,
-  type PendingFits,
   type ProfiledEndpoints,
   type SolvedFits,
   solutionColumns,
