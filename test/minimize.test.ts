@@ -389,7 +389,9 @@ describe('an object of the class Minimization', () => {
       expect(evaluations.gradients).toBe(result.evaluations.gradients)
       const counts = { iterations, evaluations: result.evaluations }
       const ran = { engine, engineReasons }
-      const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
+      const bounds = { atBound: [], projectedGradientNorm: gradientNorm }
+      const numbers = { x: params, value, gradientNorm, ...counts, reason, maxChange }
+      const same = { ...numbers, ...bounds, gradientSource, ...ran }
       expect(inBits(same)).toBe(inBits(result))
       // The run remains at the point at which the run has stopped.
       expect(minimization.step()).toBe(false)

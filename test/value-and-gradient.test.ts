@@ -43,7 +43,11 @@ test('lbfgs has the same results with one program, in fewer calls', () => {
   const valley = () => expression('(1 - x)^2 + 100*(y - x^2)^2')
   for (const start of [Float32Array.of(-1.5, 2), Float64Array.of(-1.5, 2)]) {
     const f = valley()
-    const called = { value: (x: ArrayLike<number>) => f.value(x), gradient: f.gradient.bind(f) as never }
+    const called = {
+      parameters: f.parameters,
+      value: (x: ArrayLike<number>) => f.value(x),
+      gradient: f.gradient.bind(f) as never,
+    }
     expect(inBits(minimize(valley(), start, lbfgs()))).toBe(inBits(minimize(called, start, lbfgs())))
   }
   const value = vi.spyOn(Object.getPrototypeOf(valley()), 'value')
