@@ -65,6 +65,7 @@ const tolerances: Record<string, number> = {
   Optax: 1e-5,
   Keras: 1.5e-5,
   'jax-js': 1e-6,
+  'scipy.optimize': 1e-6,
 }
 
 describe.each(sections.filter(({ title }) => title in tolerances))(

@@ -318,6 +318,7 @@ add('minimize Minimization', '', {
   }),
 })
 add('Minimization#step', '', {})
+add('Minimization#finish', '', {})
 add('standardErrors', '', {
   objective: at(or(callback, only('holes with its names')), functions),
   x: at(numbers, [1, 2]),

@@ -73,6 +73,9 @@ export type CarriedDerivatives = (
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
+/** Limit of the count of nodes (2²⁶), so that two indices fit in one number. */
+const MAX_NODES = 67_108_864
+
 export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
@@ -145,7 +148,7 @@ export class Graph {
     const kind = operands.length > 2 ? `${operation} ${operands[2]}` : operation
     const known = this.#operations.get(kind) ?? new Map<number, number>()
     this.#operations.set(kind, known)
-    const key = operands[0] * 2 ** 26 + (operands[1] ?? 0)
+    const key = operands[0] * MAX_NODES + (operands[1] ?? 0)
     const found = known.get(key) ?? this.nodes.push({ kind: 'operation', operation, operands }) - 1
     known.set(key, found)
     return found

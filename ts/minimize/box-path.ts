@@ -10,9 +10,8 @@ const MIN_SLOPE_RATIO = 0.1
 
 /**
  * The points of a line search with bounds. If the step 1 along a direction leaves the bounds, the way leads to the
- * projection of its end, or else (if the function decreases much less that way) along the direction to the first bound.
- * Both are the choices of L-BFGS-B for the end of its subspace step (Byrd, Lu, Nocedal and Zhu, 1995; Morales and
- * Nocedal, 2011).
+ * projection of its end. If the function decreases much less that way, the way follows the direction to the first
+ * bound. L-BFGS-B ends its subspace step in these two ways (Byrd, Lu, Nocedal and Zhu, 1995; Morales and Nocedal, 2011).
  */
 export class BoxPath {
   /** The direction of the way, whose step 1 stays within the bounds. */

@@ -458,9 +458,9 @@ export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: in
 
 const methodOptions = {
   ...stoppingOptions,
-  bounds: passThrough(),
   dtype: dtype(),
   callback: optional(callback<NonNullable<MinimizeOptions['callback']>>()),
+  bounds: passThrough(),
 }
 
 const table = {

@@ -211,7 +211,7 @@ impl Batch {
         if self.header.row_lanes > 0 { self.steps_of_others() } else { 0 }
     }
 
-    /// Steps of a routine of runs other than the gradient of a block. Of such routines one exists at a time.
+    /// Steps of a routine of runs other than the gradient of a block. At most one such routine exists at a time.
     pub fn steps_of_others(&self) -> usize {
         self.gradient.instructions().max(self.value.instructions())
     }

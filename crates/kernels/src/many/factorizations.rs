@@ -26,7 +26,7 @@ impl<'a, V: Vector<Scalar = f64>> Tile<'a, V> {
         Self { numbers, vectors: PhantomData }
     }
 
-    /// The numbers of consecutive vectors. There are none where the tile ends, which no shape reaches.
+    /// The numbers of consecutive vectors. The result is empty behind the end of the tile, which no shape reaches.
     #[inline(always)]
     fn lanes(&self, first: usize, count: usize) -> &[f64] {
         self.numbers.get(first * V::LANES..(first + count) * V::LANES).unwrap_or(&[])

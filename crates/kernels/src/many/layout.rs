@@ -80,7 +80,7 @@ tables! {
         sums,
     }
 
-    /// Instructions that repeat as long as a slot is not 0 in some lane, but at most so many times. Loops are in the
+    /// Instructions that repeat as long as the slot `again` is not 0 in some lane, but at most `most` times. Loops are in the
     /// order of their first instructions, an outer loop before its inner loops.
     Loop of usize {
         start,

@@ -19,8 +19,8 @@ pub const MAX_MATRIX: usize = 64;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Operations on matrices. The slots from `to` on hold the operands that change, and those from `a` on a matrix
-        /// that stays. `b` is the order n, `c` the number r of right-hand sides.
+        /// Operations on matrices. The slots from `to` on hold the operands that change. The slots from `a` on hold a
+        /// matrix that stays. `b` is the order n, `c` the number r of right-hand sides.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Kind { $($(#[$doc])* $name,)* }
 
@@ -35,7 +35,7 @@ kinds! {
     /// A lower triangle by rows becomes D on the diagonal and L below; right-hand sides, which follow, become solutions.
     /// If `d` is 1, the matrix keeps its slots: only solutions are stored. The same holds for `Cholesky` and `Lu`.
     Ldlt,
-    /// The same of a matrix that is modified until it is positive definite.
+    /// The same operation on a matrix that is modified until it is positive definite.
     ModifiedLdlt,
     /// A lower triangle becomes L of L·Lᵀ; right-hand sides become solutions.
     Cholesky,

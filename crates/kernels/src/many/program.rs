@@ -181,7 +181,7 @@ pub struct Routine<'a> {
     batch: &'a Batch,
     pub program: &'a Program,
     pub slots: Slots,
-    /// The instructions from the first one that this routine runs on. They are looked up once.
+    /// The decoded instructions of this routine, of which the first has the number `first`.
     steps: &'a mut [Step],
     first: usize,
 }
