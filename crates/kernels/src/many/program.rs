@@ -208,7 +208,7 @@ impl<'a> Routine<'a> {
         for number in wanted.clone() {
             let step = routine.look_up(number)?;
             // SAFETY: the caller guarantees room for all instructions.
-            unsafe { steps.add(number - wanted.start).write(step) };
+            unsafe { steps.wrapping_add(number - wanted.start).write(step) };
         }
         // SAFETY: the caller guarantees the memory, and these steps were just written.
         routine.steps = unsafe { std::slice::from_raw_parts_mut(steps, wanted.len()) };
