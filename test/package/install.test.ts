@@ -133,11 +133,11 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     const ofFits = "export { expression } from 'antigrad'; export { fit } from 'antigrad/fit'"
-    expect(await bundledSize(ofFits)).toBeLessThan(86_000)
-    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(73_000)
+    expect(await bundledSize(ofFits)).toBeLessThan(88_000)
+    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(75_500)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)
-    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_050)
+    expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_200)
   })
   test('has the size per rule that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
