@@ -3,7 +3,7 @@
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
-import { type BoundsBox, clamp } from '../objectives/bounds.js'
+import { type BoundsBox, clamp, isHeld } from '../objectives/bounds.js'
 
 /** The weight decay of a rule, which moves parameters in addition to the gradient. */
 export interface DecayTerms {
@@ -79,7 +79,7 @@ export function* hasConverged(
   return false
 }
 
-/** Whether a parameter is at a bound and the gradient component points out of the bounds. */
+/** Whether a parameter is at a bound, and its gradient with the weight decay points out of the bounds. */
 function isAtBound(
   x: FloatArray,
   g: FloatArray,
@@ -87,9 +87,7 @@ function isAtBound(
   { l2, sign }: DecayTerms,
   box: BoundsBox | null,
 ): boolean {
-  if (box === null) return false
-  const pull = sign * g[i] + l2 * x[i]
-  return (pull > 0 && x[i] <= box.min[i]) || (pull < 0 && x[i] >= box.max[i])
+  return box !== null && isHeld(x[i], sign * g[i] + l2 * x[i], i, box)
 }
 
 /** Largest |gᵢ| of the parameters that are not at a bound. */

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import { plural } from '../core/text.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
-import { type Bounds, project, readBounds } from '../objectives/bounds.js'
+import { type Bounds, isHeld, project, readBounds } from '../objectives/bounds.js'
 import { centralDifferences, requireWritten } from '../objectives/gradient.js'
 import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
 import { type GivenOf, integerAtLeast, option, optional, passThrough } from '../options/kinds.js'
@@ -123,10 +123,9 @@ export function standardErrors(
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)
   const { gradient: g, hessian } = found
   const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
-  const isHeld = (i: number) =>
-    box !== null && ((g[i] > 0 && at[i] <= box.min[i]) || (g[i] < 0 && at[i] >= box.max[i]))
-  const free = [...at.keys()].filter((i) => !isHeld(i))
-  const known = { hessian, derivatives, atBound: [...at.keys()].filter(isHeld) } as const
+  const isFixed = (i: number) => box !== null && isHeld(at[i], g[i], i, box)
+  const free = [...at.keys()].filter((i) => !isFixed(i))
+  const known = { hessian, derivatives, atBound: [...at.keys()].filter(isFixed) } as const
 
   if (![here, ...g, ...hessian.flatMap((row) => [...row])].every(Number.isFinite)) {
     const message = 'the value or a derivative is not finite'

@@ -38,7 +38,7 @@ export function project(x: FloatArray, { min, max }: BoundsBox): void {
 
 /** Whether a variable is at a bound, and its pull (the gradient, for descent) points out of the bounds. */
 export function isHeld(x: number, pull: number, i: number, { min, max }: BoundsBox): boolean {
-  return min[i] === max[i] || (pull > 0 && x <= min[i]) || (pull < 0 && x >= max[i])
+  return (pull > 0 && x <= min[i]) || (pull < 0 && x >= max[i])
 }
 
 interface BoundsContext {
