@@ -4,7 +4,7 @@ use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::HASH;
 use antigrad_kernels::many::{
     BLOCK, Batch, Counts, FIRST_MATRIX_OPERATION, GAP, Header, Instruction, LINE, MatrixOperation as Kind,
-    MatrixShape, NO_KERNEL, OPERATIONS, Outcome, Settings, Short,
+    MatrixShape, NO_KERNEL, OPERATIONS, Outcome, STEP, Settings, Short,
 };
 
 /// Contents of the memory after a batch, which must not change.
@@ -49,7 +49,9 @@ impl Memory {
             ("results", BLOCK * (parameters * size + Outcome::SIZE * 8 + 4)),
             (
                 "scratch",
-                (2 * slots + parameters + 3) * (BLOCK * size + GAP) + (2 * slots + parameters + tile) * LINE,
+                (2 * slots + parameters + 3) * (BLOCK * size + GAP)
+                    + (2 * slots + parameters + tile) * LINE
+                    + 2 * instructions * STEP,
             ),
         ] {
             places.push((name, lines));
@@ -93,7 +95,8 @@ impl Memory {
         let operation = FIRST_MATRIX_OPERATION + shape.kind as usize;
         instructions.push([operation, first + shape.fixed(), first, shape.n, shape.r, shape.d]);
         let outputs = (0..=elements).map(|k| first + k);
-        let counts = [instructions.len(), 0, 0, 0];
+        let mut counts = [0; Counts::SIZE];
+        counts[Counts::AT.head] = instructions.len();
         let all = counts.into_iter().chain(instructions.into_iter().flatten()).chain(outputs);
         for name in ["value", "gradient"] {
             all.clone()
