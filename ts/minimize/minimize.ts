@@ -84,7 +84,7 @@ export interface MinimizeResult {
    * The parameters by name, if the objective has `parameters`, as an expression has; otherwise undefined.
    */
   readonly values: Readonly<Record<string, number>> | undefined
-  /** Indices of the parameters that are at a bound, in ascending order. */
+  /** Indices in `x` of the parameters that are at a bound, in ascending order. */
   readonly atBound: readonly number[]
   /**
    * Largest |P(xᵢ − gᵢ) − xᵢ|, where P moves a number into the bounds: 0 at a minimum within the bounds. With bounds,
