@@ -34,7 +34,7 @@ const columns = (rows: number) => {
 }
 const curve = expression('(a*exp(-b*t) + c - y)^2')
 
-/** The same functions, in an object that is not an expression. */
+/** A plain object with the functions of an expression, which `minimize` calls one update at a time. */
 const called = (f: Text) => ({
   value: (x: ArrayLike<number>) => f.value(x),
   gradient: (x: ArrayLike<number>, out: Float64Array) => f.gradient(x, out),
