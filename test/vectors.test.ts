@@ -181,7 +181,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
           (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
         )
         // Only large arguments of sines, cosines and tangents take the cold branch, whose polynomials are not unrolled.
-        const isCold = /operate<\w+, (?:Sin|Cos|Tan)>.*(?:lanes_of_any_size|try_map|next_back|expect_failed|panic)/
+        const isCold =
+          /operate<\w+, (?:Sin|Cos|Tan)>.*(?:lanes_of_any_size|try_map|next_back|expect_failed|panic)/
         const isRare = (call: string) => /memcpy@/.test(call) || isCold.test(call)
         expect(calls.filter((call) => !isRare(call))).toEqual([])
       })
