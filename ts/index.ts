@@ -38,7 +38,7 @@ export { type Workers, type WorkersOptions, workers } from './many/engines/worke
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
-export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
+export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {
   type Evaluations,
