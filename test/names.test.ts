@@ -114,5 +114,5 @@ describe('naming rules', () => {
 const sameIdea = new Map([
   ['Schedules', 'each schedule adds itself to one interface'],
   ['Methods', 'each method adds itself to one interface'],
-  ['Extensions', 'each extension adds itself to one interface'],
+  ['Extensions', 'MethodKind', 'each extension adds itself to one interface'],
 ])
