@@ -52,7 +52,7 @@ export interface MinimizeOptions
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** Options for a method such as `lbfgs()`. Methods run in TypeScript. */
+/** Options for a method such as `lbfgs()`. `minimize` runs methods in TypeScript. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
