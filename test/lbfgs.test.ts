@@ -11,7 +11,6 @@ import {
   Minimization,
   type MinimizeReason,
   minimize,
-  minimizeManySync,
   type Objective,
   Optimizer,
   objectives,
