@@ -255,7 +255,7 @@ export class Minimization {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
-    const { value: given, gradient, both, names } = readObjective(objective)
+    const { value: given, gradient, hessian, both, names } = readObjective(objective)
     const from = copyStart(x, dtype, names)
     const box = readBounds(bounds, {
       names,
@@ -281,11 +281,12 @@ export class Minimization {
       gradient: this.#gradient,
       both:
         both &&
-        ((at: FloatArray, out: FloatArray) => {
+        ((at: FloatArray, out: FloatArray, second?: FloatArray) => {
           evaluations.values++
           evaluations.gradients++
-          return both(at, out)
+          return both(at, out, second)
         }),
+      hessian: () => gradient && hessian(),
       tolerance,
       box,
     }
