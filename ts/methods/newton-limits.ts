@@ -2,8 +2,6 @@
 
 /** Maximum count of parameters, because a pass takes time that grows as the cube of the count. */
 export const MAX_NEWTON_PARAMETERS = 32
-/** Trust radius of the first step, in units of the largest parameter or of 1. */
-export const FIRST_RADIUS = 3
 /** Least ratio of the reduction to the predicted reduction for which a trial point is accepted. */
 export const MIN_RATIO = 1e-4
 /** A step with a smaller ratio makes the trust radius smaller than the step. */

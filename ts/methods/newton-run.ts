@@ -10,7 +10,6 @@ import {
   BORDER,
   DAMPING_MARGIN,
   EPSILON,
-  FIRST_RADIUS,
   FLATTER,
   GOOD_RATIO,
   GROWTH_FACTOR,
@@ -34,7 +33,7 @@ export class NewtonRun {
   /** The best point so far, and its gradient. */
   readonly best: FloatArray
   readonly gradient: FloatArray
-  value = Infinity
+  value = NaN
   /** The point at which the next pass evaluates the objective. */
   readonly trial: FloatArray
   /** Whether the proposal is the best point itself, because the next proposal needs another damping. */
@@ -54,7 +53,8 @@ export class NewtonRun {
   /** Sum of |Hᵢⱼ| over the lower triangle, and largest |gᵢ| of the parameters that are not held. */
   #scale = 0
   #norm = Infinity
-  #radius = 0
+  #radius: number
+  #isFirst = true
   /** The secular equation suggests the damping base + gain/radius. The damping is at least `low`; 0 if `low` is −1. */
   #base = 0
   #gain = 0
@@ -65,9 +65,13 @@ export class NewtonRun {
   #reach = 0
   #moved = 0
 
-  /** @param start a point within the bounds */
+  /**
+   * @param start a point within the bounds
+   * @param radius radius of the first trust region, in units of the largest parameter or of 1
+   */
   constructor(
     start: FloatArray,
+    radius: number,
     { box, tolerance }: { readonly box: BoundsBox | null; readonly tolerance: number },
   ) {
     const size = start.length
@@ -78,6 +82,7 @@ export class NewtonRun {
     this.#size = size
     this.#box = box
     this.#tolerance = tolerance
+    this.#radius = radius
     this.#epsilon = epsilon[start.BYTES_PER_ELEMENT]
     this.#factors = new NewtonFactors(size)
     this.#held = new Uint8Array(size)
@@ -90,7 +95,8 @@ export class NewtonRun {
   /** Accepts or rejects the trial point, and adjusts the trust radius. Returns whether the point is accepted. */
   judge(trial: Evaluation): boolean {
     const { value, gradient } = trial
-    const isFirst = this.value === Infinity
+    const isFirst = this.#isFirst
+    this.#isFirst = false
     const scale = this.#sum(trial.hessian)
     let sum = 0
     for (let i = 0; i < gradient.length; i++) sum += Math.abs(gradient[i])
@@ -98,17 +104,17 @@ export class NewtonRun {
     const isFinite = Math.abs(value) < Infinity && sum + scale < Infinity
     const reduction = this.value - value
     const noise = NOISE_FACTOR * this.#epsilon * Math.abs(this.value)
-    const isNoise = Math.abs(reduction) <= noise && !isFirst
+    const isNoise = Math.abs(reduction) <= noise
     const isLess = reduction > 0 && reduction >= MIN_RATIO * this.#predicted
     const isFlatter = isNoise && !isLess && norm <= FLATTER * this.#norm
-    const isBetter = isFinite ? isFirst || isLess || isFlatter : value === -Infinity
+    const isBetter = isFirst || (isFinite ? isLess || isFlatter : value === -Infinity)
     const isPoor = !(isFinite && reduction > 0 && reduction >= POOR_RATIO * this.#predicted)
     const isGood = reduction >= GOOD_RATIO * this.#predicted && this.#reach >= BORDER * this.#radius
     const shorter = SHRINK_FACTOR * Math.min(this.#length, this.#radius)
     const changed = isPoor ? shorter : isGood ? GROWTH_FACTOR * this.#radius : this.#radius
     this.#radius = isFirst ? this.#firstRadius() : isFlatter ? this.#radius : changed
     const isTooShort = this.#moved < this.#tolerance || (isNoise && this.#predicted <= noise)
-    this.isStuck = isBetter ? value === -Infinity : isFirst || isTooShort
+    this.isStuck = isBetter ? !isFinite : isTooShort
     if (!isBetter) return false
     this.value = value
     this.best.set(this.trial)
@@ -250,7 +256,7 @@ export class NewtonRun {
   #firstRadius(): number {
     let size = 1
     for (let i = 0; i < this.#size; i++) size = Math.max(size, Math.abs(this.trial[i]))
-    return FIRST_RADIUS * size
+    return this.#radius * size
   }
 
   /** Σ|Hᵢⱼ| over the lower triangle. */

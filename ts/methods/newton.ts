@@ -4,11 +4,19 @@ import { type Descent, type MinimizationProblem, method } from '../minimize/meth
 import { project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/objective.js'
+import { positive, type ValuesOf } from '../options/kinds.js'
 import { CHECKED_EVALUATIONS, EPSILON, MAX_NEWTON_PARAMETERS } from './newton-limits.js'
 import { type Evaluation, NewtonRun } from './newton-run.js'
 
+const options = {
+  /** > 0: radius of the first trust region, in units of the largest |xᵢ| at the start or of 1; default 3 */
+  radius: positive(3),
+}
+
+type NewtonValues = ValuesOf<typeof options>
+
 /** Description of the Newton method; see {@link newton}. */
-export interface Newton {
+export interface Newton extends NewtonValues {
   readonly method: 'newton'
 }
 
@@ -31,7 +39,7 @@ class NewtonDescent implements Descent {
   readonly #hessianOut: FloatArray
   #evaluated = 0
 
-  constructor(problem: MinimizationProblem) {
+  constructor({ radius }: NewtonValues, problem: MinimizationProblem) {
     const { length } = problem.start
     if (length > MAX_NEWTON_PARAMETERS) {
       const expected = `at most ${MAX_NEWTON_PARAMETERS} parameters with newton() (lbfgs() takes any number)`
@@ -46,7 +54,7 @@ class NewtonDescent implements Descent {
     if (problem.box !== null) project(start, problem.box)
     this.#problem = problem
     this.#hessian = hessian
-    this.#run = new NewtonRun(start, problem)
+    this.#run = new NewtonRun(start, radius, problem)
     this.params = this.#run.best
     this.grads = this.#run.gradient
     this.#gradientOut = start.slice()
@@ -57,11 +65,11 @@ class NewtonDescent implements Descent {
     return this.#run.isStuck
   }
 
-  update(): number | undefined {
+  update(): number {
     const run = this.#run
     if (this.#evaluated === 0) this.#pass()
     while (!run.isStuck && !this.#pass());
-    return Number.isFinite(run.value) ? run.value : undefined
+    return run.value
   }
 
   gradsHere(): FloatArray {
@@ -69,7 +77,7 @@ class NewtonDescent implements Descent {
   }
 
   state(): readonly FloatArray[] {
-    return []
+    return [this.#run.hessian]
   }
 
   decay() {
@@ -115,13 +123,13 @@ class NewtonDescent implements Descent {
  * time. The method runs in TypeScript, in float64, with parameters and derivatives rounded to their dtype. The results
  * are bit-identical everywhere.
  *
- * @throws OptionError if an option is unknown
+ * @throws OptionError if an option is unknown or out of its range
  * @example
  * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], newton())
  */
-export const newton: (options?: object) => Newton = method({
+export const newton: (options?: Partial<NewtonValues>) => Newton = method({
   name: 'newton',
-  options: {},
+  options,
   check() {},
-  begin: (_, problem) => new NewtonDescent(problem),
+  begin: (values, problem) => new NewtonDescent(values, problem),
 })
