@@ -1,7 +1,9 @@
 /** Limits of the Newton method that its two forms share, for one run and for lanes. */
 
+import { OptionError } from '../core/errors.js'
+
 /** Maximum count of parameters, because a pass takes time that grows as the cube of the count. */
-export const MAX_NEWTON_PARAMETERS = 32
+const MAX_NEWTON_PARAMETERS = 32
 /** Least ratio of the reduction to the predicted reduction for which a trial point is accepted. */
 export const MIN_RATIO = 1e-4
 /** A step with a smaller ratio makes the trust radius smaller than the step. */
@@ -28,3 +30,10 @@ export const TINY = 1e-300
 export const EPSILON = 2.220446049250313e-16
 /** Number of evaluations between two checks that the functions of the derivatives fill `out`. */
 export const CHECKED_EVALUATIONS = 32
+
+/** @throws OptionError if the method does not accept the count of parameters */
+export function requireFewParameters(count: number): void {
+  if (count <= MAX_NEWTON_PARAMETERS) return
+  const expected = `at most ${MAX_NEWTON_PARAMETERS} parameters with newton() (lbfgs() takes any number)`
+  throw new OptionError('x', expected, `${count} parameters`)
+}

@@ -106,7 +106,7 @@ export class NewtonRun {
     const noise = NOISE_FACTOR * this.#epsilon * Math.abs(this.value)
     const isNoise = Math.abs(reduction) <= noise
     const isLess = reduction > 0 && reduction >= MIN_RATIO * this.#predicted
-    const isFlatter = isNoise && !isLess && norm <= FLATTER * this.#norm
+    const isFlatter = isFinite && isNoise && !isLess && norm <= FLATTER * this.#norm
     const isBetter = isFirst || (isFinite ? isLess || isFlatter : value === -Infinity)
     const isPoor = !(isFinite && reduction > 0 && reduction >= POOR_RATIO * this.#predicted)
     const isGood = reduction >= GOOD_RATIO * this.#predicted && this.#reach >= BORDER * this.#radius
@@ -116,7 +116,8 @@ export class NewtonRun {
     const isTooShort = this.#moved < this.#tolerance || (isNoise && this.#predicted <= noise)
     this.isStuck = isBetter ? !isFinite : isTooShort
     if (!isBetter) return false
-    this.value = value
+    // A start without finite derivatives has no usable value.
+    this.value = isFinite || !(Math.abs(value) < Infinity) ? value : NaN
     this.best.set(this.trial)
     this.gradient.set(gradient)
     this.hessian.set(trial.hessian)

@@ -5,7 +5,8 @@ import { project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/objective.js'
 import { positive, type ValuesOf } from '../options/kinds.js'
-import { CHECKED_EVALUATIONS, EPSILON, MAX_NEWTON_PARAMETERS } from './newton-limits.js'
+import { newtonLanes } from './lanes/newton.js'
+import { CHECKED_EVALUATIONS, requireFewParameters } from './newton-limits.js'
 import { type Evaluation, NewtonRun } from './newton-run.js'
 
 const options = {
@@ -40,11 +41,7 @@ class NewtonDescent implements Descent {
   #evaluated = 0
 
   constructor({ radius }: NewtonValues, problem: MinimizationProblem) {
-    const { length } = problem.start
-    if (length > MAX_NEWTON_PARAMETERS) {
-      const expected = `at most ${MAX_NEWTON_PARAMETERS} parameters with newton() (lbfgs() takes any number)`
-      throw new OptionError('x', expected, `${length} parameters`)
-    }
+    requireFewParameters(problem.start.length)
     const hessian = problem.hessian()
     if (hessian === undefined) {
       const expected = 'an expression or { value, gradient, hessian } with newton() (lbfgs() needs no hessian)'
@@ -67,8 +64,11 @@ class NewtonDescent implements Descent {
 
   update(): number {
     const run = this.#run
-    if (this.#evaluated === 0) this.#pass()
-    while (!run.isStuck && !this.#pass());
+    if (this.#evaluated === 0) run.judge(this.#evaluate(run.trial))
+    while (!run.isStuck) {
+      run.propose()
+      if (!run.isIdle && !run.isStuck && run.judge(this.#evaluate(run.trial))) break
+    }
     return run.value
   }
 
@@ -77,21 +77,11 @@ class NewtonDescent implements Descent {
   }
 
   state(): readonly FloatArray[] {
-    return [this.#run.hessian]
+    return []
   }
 
   decay() {
     return { l2: 0, decoupled: 0, sign: 1 }
-  }
-
-  /** Evaluates the trial point. Returns whether the run has moved there. */
-  #pass(): boolean {
-    const run = this.#run
-    const isAccepted = run.judge(this.#evaluate(run.trial))
-    do {
-      if (!run.isStuck) run.propose()
-    } while (run.isIdle && !run.isStuck)
-    return isAccepted
   }
 
   #evaluate(point: FloatArray): Evaluation {
@@ -132,4 +122,5 @@ export const newton: (options?: Partial<NewtonValues>) => Newton = method({
   options,
   check() {},
   begin: (values, problem) => new NewtonDescent(values, problem),
+  lanes: newtonLanes,
 })
