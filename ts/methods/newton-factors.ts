@@ -18,12 +18,15 @@ export class NewtonFactors {
   /** Lower triangle of L·D before the pivots are modified. */
   readonly #scaled: Float64Array
   readonly #inverse: Float64Array
+  /** The present column of L. */
+  readonly #column: Float64Array
 
   constructor(size: number) {
     this.#size = size
     this.#lower = new Float64Array(triangleIndex(size, 0))
     this.#scaled = this.#lower.slice()
     this.#inverse = new Float64Array(size)
+    this.#column = new Float64Array(size)
   }
 
   /**
@@ -35,23 +38,25 @@ export class NewtonFactors {
     const lower = this.#lower
     const scaled = this.#scaled
     const inverse = this.#inverse
+    const column = this.#column
     const bound = 1 / (scale + TINY)
     const least = MIN_PIVOT * scale + TINY
     let leastPivot = 0
-    for (let j = 0; j < size; j++) {
-      const row = triangleIndex(j, 0)
-      for (let k = 0; k < j; k++) lower[row + k] = scaled[row + k] * inverse[k]
+    scaled.set(matrix)
+    for (let k = 0; k < size; k++) {
+      const pivot = scaled[triangleIndex(k, k)]
       let largest = 0
-      for (let i = j; i < size; i++) {
-        const other = triangleIndex(i, 0)
-        let rest = matrix[other + j]
-        for (let k = 0; k < j; k++) rest -= lower[row + k] * scaled[other + k]
-        scaled[other + j] = rest
-        if (i > j) largest = Math.max(largest, Math.abs(rest))
-      }
-      const pivot = scaled[row + j]
+      for (let i = k + 1; i < size; i++) largest = Math.max(largest, Math.abs(scaled[triangleIndex(i, k)]))
       leastPivot = Math.min(leastPivot, pivot)
-      inverse[j] = 1 / Math.max(Math.abs(pivot), largest * largest * bound, least)
+      inverse[k] = 1 / Math.max(Math.abs(pivot), largest * largest * bound, least)
+      for (let i = k + 1; i < size; i++) {
+        const row = triangleIndex(i, 0)
+        const element = scaled[row + k]
+        column[i] = element * inverse[k]
+        lower[row + k] = column[i]
+        // A product with 0 changes at most the sign of a 0.
+        if (element !== 0) for (let j = k + 1; j <= i; j++) scaled[row + j] -= column[j] * element
+      }
     }
     this.leastPivot = leastPivot
     this.isIndefinite = leastPivot < -MIN_NEGATIVE_PIVOT * scale

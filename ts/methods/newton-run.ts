@@ -226,7 +226,8 @@ export class NewtonRun {
     let moved = 0
     let squares = 0
     for (let i = 0; i < size; i++) {
-      const to = best[i] + scale * this.#direction[i]
+      // The sign of a 0 depends on skipped products, so the sum with 0 makes zeros positive.
+      const to = best[i] + (scale * this.#direction[i] + 0)
       trial[i] = scale === 0 ? best[i] : box === null ? to : clamp(to, box.min[i], box.max[i])
       s[i] = trial[i] - best[i]
       moved = Math.max(moved, Math.abs(s[i]))

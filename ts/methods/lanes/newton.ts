@@ -337,7 +337,7 @@ class NewtonLanes {
     const box = this.#box
     const isNone = b.operation('equal', factor, b.zero)
     const trial = at.map((x, i) => {
-      const to = b.add(x, b.multiply(factor, direction[i]))
+      const to = b.add(x, b.add(b.multiply(factor, direction[i]), b.zero))
       return b.select(isNone, x, box === null ? to : v.clamp(to, box.min[i], box.max[i]))
     })
     const s = v.subtract(trial, at)
