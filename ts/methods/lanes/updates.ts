@@ -15,7 +15,7 @@ const [CONVERGED, STALLED, MAX_ITERATIONS, DIVERGED] = (
   ['converged', 'stalled', 'max-iterations', 'diverged'] as const
 ).map((reason) => minimizeReasons.indexOf(reason))
 
-/** What a pass has done, as nodes. */
+/** The results of a pass, as nodes. */
 export interface LanePass {
   /** Whether the pass has completed an update, or has evaluated the gradient for the test of convergence. */
   readonly isUpdate: number
@@ -30,7 +30,7 @@ export interface LanePass {
   readonly isStuck: number
 }
 
-/** What happens after the pass, as nodes. */
+/** The decisions after a pass, as nodes. */
 export interface LaneOutcome {
   /** The reason why the run ends, or 0. */
   readonly reason: number
