@@ -101,23 +101,23 @@ export class NewtonRun {
     let sum = 0
     for (let i = 0; i < gradient.length; i++) sum += Math.abs(gradient[i])
     const norm = this.#freeNorm(this.trial, gradient)
-    const isFinite = Math.abs(value) < Infinity && sum + scale < Infinity
+    const isUsable = Math.abs(value) < Infinity && sum + scale < Infinity
     const reduction = this.value - value
     const noise = NOISE_FACTOR * this.#epsilon * Math.abs(this.value)
     const isNoise = Math.abs(reduction) <= noise
     const isLess = reduction > 0 && reduction >= MIN_RATIO * this.#predicted
-    const isFlatter = isFinite && isNoise && !isLess && norm <= FLATTER * this.#norm
-    const isBetter = isFirst || (isFinite ? isLess || isFlatter : value === -Infinity)
-    const isPoor = !(isFinite && reduction > 0 && reduction >= POOR_RATIO * this.#predicted)
+    const isFlatter = isUsable && isNoise && !isLess && norm <= FLATTER * this.#norm
+    const isBetter = isFirst || (isUsable ? isLess || isFlatter : value === -Infinity)
+    const isPoor = !(isUsable && reduction > 0 && reduction >= POOR_RATIO * this.#predicted)
     const isGood = reduction >= GOOD_RATIO * this.#predicted && this.#reach >= BORDER * this.#radius
     const shorter = SHRINK_FACTOR * Math.min(this.#length, this.#radius)
     const changed = isPoor ? shorter : isGood ? GROWTH_FACTOR * this.#radius : this.#radius
     this.#radius = isFirst ? this.#firstRadius() : isFlatter ? this.#radius : changed
     const isTooShort = this.#moved < this.#tolerance || (isNoise && this.#predicted <= noise)
-    this.isStuck = isBetter ? !isFinite : isTooShort
+    this.isStuck = isBetter ? !isUsable : isTooShort
     if (!isBetter) return false
     // A start without finite derivatives has no usable value.
-    this.value = isFinite || !(Math.abs(value) < Infinity) ? value : NaN
+    this.value = isUsable || !(Math.abs(value) < Infinity) ? value : NaN
     this.best.set(this.trial)
     this.gradient.set(gradient)
     this.hessian.set(trial.hessian)
@@ -248,7 +248,8 @@ export class NewtonRun {
   #holdMore(): boolean {
     let hasMore = false
     for (let i = 0; i < this.#size; i++) {
-      if (this.#held[i] === 1 || !isHeld(this.best[i], -this.#direction[i], i, this.#box as BoundsBox)) continue
+      if (this.#held[i] === 1 || !isHeld(this.best[i], -this.#direction[i], i, this.#box as BoundsBox))
+        continue
       this.#blocked[i] = 1
       hasMore = true
     }

@@ -44,7 +44,8 @@ class NewtonDescent implements Descent {
     requireFewParameters(problem.start.length)
     const hessian = problem.hessian()
     if (hessian === undefined) {
-      const expected = 'an expression or { value, gradient, hessian } with newton() (lbfgs() needs no hessian)'
+      const expected =
+        'an expression or { value, gradient, hessian } with newton() (lbfgs() needs no hessian)'
       throw new OptionError('objective', expected, 'an objective without gradient or hessian')
     }
     const start = problem.start.slice()

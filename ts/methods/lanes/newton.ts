@@ -43,27 +43,27 @@ const judgment = defineLines(
   isStart = phase == START
   isTrial = phase == TRIAL
   isProbe = phase == PROBE
-  isIdle = phase == IDLE
   isStop = phase == STOP
   hasValue = abs(value) < INFINITY
   hasDerivatives = sum + scale < INFINITY
-  isFinite = hasValue && hasDerivatives
+  isUsable = hasValue && hasDerivatives
   reduction = before - value
   noise = NOISE*abs(before)
   isNoise = abs(reduction) <= noise
   isLess = reduction > 0 && reduction >= MIN_RATIO*predicted
-  isFlatter = isFinite && isNoise && !isLess && norm <= FLATTER*normBefore
-  isBetterTrial = isFinite ? isLess || isFlatter : value == -INFINITY
+  isFlatter = isUsable && isNoise && !isLess && norm <= FLATTER*normBefore
+  isBetterTrial = isUsable ? isLess || isFlatter : value == -INFINITY
   isBetter = isStart || isTrial && isBetterTrial
-  isPoor = !(isFinite && reduction > 0 && reduction >= POOR_RATIO*predicted)
+  isPoor = !(isUsable && reduction > 0 && reduction >= POOR_RATIO*predicted)
   isGood = reduction >= GOOD_RATIO*predicted && reach >= BORDER*radius
   shorter = SHRINK_FACTOR*min(length, radius)
   changed = isPoor ? shorter : isGood ? GROWTH_FACTOR*radius : radius
   newRadius = isStart ? radius*size : isTrial && !isFlatter ? changed : radius
   isTooShort = moved < tolerance || isNoise && predicted <= noise
-  isStuck = isStop || (isBetter ? !isFinite : isTrial && isTooShort)
+  isStuck = isStop || (isBetter ? !isUsable : isTrial && isTooShort)
   isUpdate = isStuck || isTrial && isBetter
-  usable = isFinite || !hasValue ? value : NAN
+  waits = (isStart || isTrial || phase == IDLE) && !isUpdate
+  usable = isUsable || !hasValue ? value : NAN
   newValue = isBetter ? usable : before
 `,
   {
@@ -183,9 +183,9 @@ class NewtonLanes {
   }
 
   solver(): LaneSolver {
-    const { best, pass } = this.#judge()
+    const { best, pass, waits } = this.#judge()
     const outcome = this.#updates.finish(pass, this.#problem.gradient)
-    this.#propose(best, { ...pass, ...outcome })
+    this.#propose(best, waits, outcome)
     return { fields: this.#fields, reason: outcome.reason, results: this.#updates.results() }
   }
 
@@ -198,8 +198,8 @@ class NewtonLanes {
     const second = this.#problem.second()
     const x = parameters.map((name) => b.name(name))
     const held = this.#held(x, gradient)
-    const absolute = (nodes: readonly number[]) => nodes.map((node) => b.operation('abs', node))
-    const scale = v.sum(absolute(second))
+    const sumOf = (nodes: readonly number[]) => v.sum(nodes.map((node) => b.operation('abs', node)))
+    const scale = sumOf(second)
     const norm = v.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
     const judged = judgment(b, {
       ...this.#scalars,
@@ -208,11 +208,11 @@ class NewtonLanes {
       norm,
       normBefore: this.#scalars.norm,
       scale,
-      sum: v.sum(absolute(gradient)),
+      sum: sumOf(gradient),
       size: v.largest([b.one, ...x]),
       tolerance: b.constant(tolerance),
     })
-    const { isBetter, isTrial } = judged
+    const { isBetter, isTrial, isUpdate, isProbe, isStuck } = judged
     const best: LaneBest = {
       at: v.select(isBetter, x, atBefore),
       gradient: v.select(isBetter, gradient, gradientBefore),
@@ -221,49 +221,36 @@ class NewtonLanes {
       scale: b.select(isBetter, scale, this.#scalars.scale),
       radius: judged.newRadius,
     }
-    const pass = {
-      ...judged,
-      at: best.at,
-      gradient: best.gradient,
-      value: judged.newValue,
-      // The difference is NaN if the start is not finite.
-      change: b.select(
-        b.multiply(isTrial, isBetter),
-        this.#scalars.moved,
-        v.largest(v.subtract(best.at, best.at)),
-      ),
-    } as unknown as LanePass & { readonly isStart: number; readonly isIdle: number; readonly isTrial: number }
+    // The difference is NaN if the start is not finite.
+    const still = v.largest(v.subtract(best.at, best.at))
+    const change = b.select(b.multiply(isTrial, isBetter), this.#scalars.moved, still)
+    const { at, gradient: g } = best
+    const pass: LanePass = { isUpdate, isProbe, isStuck, at, gradient: g, value: judged.newValue, change }
     this.#fields.setVector('hessian', best.hessian)
     this.#fields.setScalar('norm', best.norm)
     this.#fields.setScalar('scale', best.scale)
-    return { best, pass }
+    return { best, pass, waits: judged.waits }
   }
 
-  /** Chooses the next trial point. */
-  #propose(
-    best: LaneBest,
-    pass: LanePass & LaneOutcome & { readonly isStart: number; readonly isIdle: number; readonly isTrial: number },
-  ): void {
+  /**
+   * Chooses the next trial point.
+   *
+   * @param waits whether the lane needs a trial point, because the pass was no update
+   */
+  #propose(best: LaneBest, waits: number, { continues, probes, near }: LaneOutcome): void {
     const b = this.#b
     const v = this.#vectors
     const fields = this.#fields
-    const { at, gradient, radius } = best
+    const { at, gradient, norm, scale, radius } = best
     const { low, base, gain } = this.#scalars
     const held = this.#held(at, gradient).map((is, i) =>
       this.#box === null ? is : b.operation('max', is, this.#blocked[i]),
     )
-    const { damping } = dampingOf(b, { ...best, low, base, gain, count: b.constant(at.length) } as never)
+    const { damping } = dampingOf(b, { norm, scale, radius, low, base, gain, count: b.constant(at.length) })
     const { step, direction } = this.#step(best, held, damping)
-    const moved = this.#move(best, direction, step.factor)
-    const pushed = v.held(
-      at,
-      direction.map((d) => b.negate(d)),
-      this.#box,
-    )
-    const more = pushed.map((is, i) => b.select(held[i], b.zero, is))
-    const waits = b.operation('max', pass.isStart, b.operation('max', pass.isIdle, pass.isTrial))
-    const rejected = b.multiply(waits, b.subtract(b.one, pass.isUpdate))
-    const proposes = b.operation('max', rejected, pass.continues)
+    const { trial, ...moved } = this.#move(best, direction, step.factor)
+    const more = v.held(at, negatives(b, direction), this.#box).map((is, i) => b.select(held[i], b.zero, is))
+    const proposes = b.operation('max', waits, continues)
     const next = proposal(b, {
       ...moved,
       radius,
@@ -271,23 +258,20 @@ class NewtonLanes {
       isBounded: this.#box === null ? b.zero : b.one,
       hasMore: v.any(more),
       isRedo: step.isRedo,
-      probes: pass.probes,
-    } as never)
-    fields.setPoint(v.select(pass.probes, pass.near, v.select(next.isWorse, at, moved.trial)))
+      probes,
+    })
+    fields.setPoint(v.select(probes, near, v.select(next.isWorse, at, trial)))
     for (const name of ['base', 'gain', 'low'] as const)
       fields.setScalar(name, b.select(proposes, step[name], this.#scalars[name]))
-    fields.setScalar('reach', step.reach)
     for (const name of ['predicted', 'length', 'moved'] as const) fields.setScalar(name, moved[name])
+    fields.setScalar('reach', step.reach)
     fields.setScalar('radius', next.newRadius)
     fields.setScalar('phase', next.nextPhase)
-    if (this.#box === null) return
-    fields.setVector(
-      'blocked',
-      this.#blocked.map((is, i) => {
-        const grown = b.select(next.isHolding, b.operation('max', is, more[i]), b.zero)
-        return b.select(proposes, grown, is)
-      }),
-    )
+    const blocked = this.#blocked.map((is, i) => {
+      const grown = b.select(next.isHolding, b.operation('max', is, more[i]), b.zero)
+      return b.select(proposes, grown, is)
+    })
+    fields.setVector('blocked', blocked)
   }
 
   /** Solves for the step and the secular equation. */
@@ -302,18 +286,12 @@ class NewtonLanes {
       return isBounded ? b.select(b.operation('max', held[i], held[j]), b.zero, damped) : damped
     })
     const factors = new LaneFactors(b, matrix, at.length, b.add(scale, damping))
-    const d = factors.solve(gradient.map((g, i) => b.select(held[i], b.zero, b.negate(g))))
+    const d = factors.solve(negatives(b, gradient).map((g, i) => b.select(held[i], b.zero, g)))
     const largest = v.largest(d)
     const hasLength = b.operation('less', b.zero, largest)
     const e = d.map((di) => b.select(hasLength, b.divide(di, largest), b.zero))
     const curve = factors.negativeDirection()
-    const isOut = v.any(
-      v.held(
-        at,
-        curve.map((c) => b.negate(c)),
-        this.#box,
-      ),
-    )
+    const isOut = v.any(v.held(at, negatives(b, curve), this.#box))
     const step = stepOf(b, {
       damping,
       radius,
@@ -363,6 +341,8 @@ class NewtonLanes {
     return held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', box.max[i], box.min[i])))
   }
 }
+
+const negatives = (b: Builder, nodes: readonly number[]) => nodes.map((node) => b.negate(node))
 
 /** Row and column of an element of a lower triangle. */
 function triangleRow(index: number): readonly [i: number, j: number] {
