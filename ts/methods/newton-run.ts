@@ -59,7 +59,7 @@ export class NewtonRun {
   #base = 0
   #gain = 0
   #low = 0
-  /** Of the proposal: predicted reduction, length, length before bounds, largest change of a parameter. */
+  /** The predicted reduction of the proposal, its length, its length before bounds, and its largest change. */
   #predicted = 0
   #length = 0
   #reach = 0

@@ -118,7 +118,7 @@ const stepOf = defineLines(
   { DAMPING_MARGIN, INFINITY },
 )
 
-/** What follows from the proposal. */
+/** The consequences of the proposal. */
 const proposal = defineLines(
   `
   isWorse = isBounded && moved > 0 && !(predicted > 0)
