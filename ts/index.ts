@@ -39,6 +39,7 @@ export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export { type Newton, newton } from './methods/newton.js'
 export type { Method } from './minimize/method.js'
 export {
   type Evaluations,

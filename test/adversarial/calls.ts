@@ -286,6 +286,7 @@ add('lbfgs', 'lbfgs', {
     maxLineSearch: at(optional(whole), 9),
   }),
 })
+add('newton', 'newton', { options: at(record, { radius: at(optional(positive), 2) }) })
 
 // Minimizations
 

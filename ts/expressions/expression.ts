@@ -78,8 +78,8 @@ export class Expression<Names extends string = string> {
   }
 
   /** @internal */
-  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
-    return this.#bound[valueAndGradient](x, out)
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray, hessian?: FloatArray): number {
+    return this.#bound[valueAndGradient](x, out, hessian)
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
@@ -203,29 +203,32 @@ export class BoundExpression<Names extends string = string> {
     for (let i = 0; i < program.outputs.length; i++) out[i] = slots[program.outputs[i]]
   }
 
-  /** @internal One program computes both, with the same bits as separate calls. */
-  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
-    const { slots, program } = this.#run('together', x, out)
-    for (let i = 1; i < program.outputs.length; i++) out[i - 1] = slots[program.outputs[i]]
+  /** @internal One program computes both, or also the second derivatives, with the same bits as separate calls. */
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray, hessian?: FloatArray): number {
+    const machine = this.#run(hessian ? 'all' : 'together', x, out)
+    const { slots, program } = machine
+    const { length } = this.parameters
+    for (let i = 0; i < length; i++) out[i] = slots[program.outputs[i + 1]]
+    if (hessian) this.#spread(machine, length + 1, hessian)
     return slots[program.outputs[0]]
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
-    const machine = this.#run('hessian', x, out)
+    this.#spread(this.#run('hessian', x, out), 0, out)
+  }
+
+  /** Writes the matrix whose lower triangle begins with the output `at`. */
+  #spread({ slots, program: { outputs } }: ProgramRunner, at: number, out: FloatArray): void {
     const { length } = this.parameters
-    const { outputs } = machine.program
-    for (let i = 0, at = 0; i < length; i++) {
-      for (let j = 0; j <= i; j++, at++) {
-        out[i * length + j] = machine.slots[outputs[at]]
-        out[j * length + i] = machine.slots[outputs[at]]
-      }
+    for (let i = 0; i < length; i++) {
+      for (let j = 0; j <= i; j++, at++) out[i * length + j] = out[j * length + i] = slots[outputs[at]]
     }
   }
 
   /** @param out array for the result, if the result is not a number */
   #run(
-    what: 'value' | 'gradient' | 'together' | 'hessian',
+    what: 'value' | 'gradient' | 'together' | 'all' | 'hessian',
     x: ArrayLike<number>,
     out: unknown = [],
   ): ProgramRunner {
@@ -242,8 +245,8 @@ export class BoundExpression<Names extends string = string> {
     const key = `${what} ${dtype}`
     let machine = this.#machines.get(key)
     if (machine === undefined) {
-      const program = this.programs[what]
-      machine = new ProgramRunner(typeof program === 'function' ? program() : program, dtype)
+      const program = this.programs[what === 'all' ? 'together' : what]
+      machine = new ProgramRunner(typeof program === 'function' ? program(what === 'all') : program, dtype)
       this.#machines.set(key, machine)
     }
     machine.run(x, this.data, this.#rows, isRowParallel(machine.program, this.#rows))

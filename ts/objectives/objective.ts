@@ -12,8 +12,8 @@ export interface Objective {
 }
 
 /**
- * Key of a function that returns the value and writes the gradient, with the same results as separate calls. Methods
- * that need both call this function of an expression.
+ * Key of a function that returns the value and writes the gradient, with the same results as separate calls. If a third
+ * array is passed, the function also writes the second derivatives. Methods call this function of an expression.
  */
 export const valueAndGradient = Symbol()
 
