@@ -40,6 +40,8 @@ interface RunStart {
   readonly fixedValues: ReadonlyMap<number, FloatArray | number>
 }
 
+const NO_VALUES: RunStart['fixedValues'] = new Map()
+
 /** Results of the runs, as columns with one number per run. */
 export interface SolverResult {
   readonly free: readonly FloatArray[]
@@ -114,7 +116,7 @@ export class Solver {
   ): Generator<EngineCall, SolverResult> {
     const { byNormalEquations, byQr, isPartlyLinear, isThorough } = this.#compiled
     const first = mayRestart && isPartlyLinear ? firstIterations(maxIterations) : maxIterations
-    const fixedValues = new Map(isWarmStart ? [[byNormalEquations.state.damping, 0]] : [])
+    const fixedValues = isWarmStart ? new Map([[byNormalEquations.state.damping, 0]]) : NO_VALUES
     const from = { free: some.starts, units: [], fixedValues }
     const solved = yield* this.#iterateBy(byNormalEquations, some, from, first)
     // A run that has used all of its evaluations is diagnosed without further steps.
@@ -130,7 +132,7 @@ export class Solver {
     const lost = doubtful.filter((run) => solved.reason[run] !== CONVERGED)
     if (first === maxIterations || lost.length === 0) return solved
     const rest = selectRuns(some, lost)
-    const start = { free: rest.starts, units: yield* this.#units(rest, rest.starts), fixedValues: new Map() }
+    const start = { free: rest.starts, units: yield* this.#units(rest, rest.starts), fixedValues: NO_VALUES }
     const again = yield* this.#iterateBy(byQr, rest, start, maxIterations - first)
     const isBetter = (k: number) =>
       again.reason[k] === CONVERGED && !(again.cost[k] > EQUALITY_RATIO * solved.cost[lost[k]])

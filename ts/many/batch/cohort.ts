@@ -108,7 +108,8 @@ export class Cohort {
         for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
-    for (const column of short) column.fill(0, 0, filled)
+    for (let k = 0; k < short.length; k++)
+      for (let lane = 0; lane < filled; lane++) short[k][lane] = 0
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }
