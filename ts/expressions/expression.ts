@@ -67,8 +67,8 @@ export class Expression<Names extends string = string> {
   }
 
   /** @internal */
-  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
-    return this.#bound[valueAndGradient](x, out)
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray, second?: FloatArray): number {
+    return this.#bound[valueAndGradient](x, out, second)
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
