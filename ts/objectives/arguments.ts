@@ -6,11 +6,8 @@ import { isFloatArray, readLength } from '../core/typed-arrays.js'
 import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted-input.js'
 import { type Objective, valueAndGradient } from './objective.js'
 
-type BothFunction = (
-  x: ArrayLike<number>,
-  out: { [i: number]: number },
-  hessian?: { [i: number]: number },
-) => number
+type OutputArray = { [i: number]: number }
+type BothFunction = (x: ArrayLike<number>, out: OutputArray, second?: OutputArray) => number
 
 /**
  * The functions of an objective, each read once and bound to the objective.
@@ -24,8 +21,8 @@ export function readObjective(objective: unknown): {
   /** Second derivatives of an objective that has second derivatives, such as an expression; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
   /**
-   * The value, the gradient and on demand the second derivatives in one call, for an expression whose functions were
-   * not replaced.
+   * The value, the gradient and, if requested, the second derivatives in one call, for an expression whose functions
+   * were not replaced.
    */
   readonly both: BothFunction | undefined
   /** Names of the parameters, if the objective has `parameters`, like an expression. */
