@@ -22,7 +22,10 @@ const ofInternals = [
   ...['adversarial/table', 'fits/engines', 'minimize-text', 'objectives', 'errors', 'chunks', 'bullmq'],
 ].map((name) => `test/${name}.test.ts`)
 /** Tests that run on both. Together with `ofInternals` they test each export as a module too. */
-const ofBoth = ['test/files/*.test.ts', 'test/tfjs.test.ts']
+const ofBoth = [
+  ...['checkpoints', 'format', 'random', 'torch'].map((name) => `test/files/${name}.test.ts`),
+  'test/tfjs.test.ts',
+]
 
 const project = (
   name: string,
