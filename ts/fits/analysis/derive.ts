@@ -113,8 +113,7 @@ function readExpression(name: string, text: string): ParsedQuantity {
   }
   // Without the lookbehind, or after the last bracket, a search would take time proportional to the square of the length.
   const end = text.lastIndexOf(']') + 1
-  const plain =
-    text.slice(0, end).replace(/(?<!\w)([A-Za-z_]\w*)\s*\[([^\]]*)\]/g, replace) + text.slice(end)
+  const plain = text.slice(0, end).replace(/(?<!\w)([A-Za-z_]\w*)\s*\[([^\]]*)\]/g, replace) + text.slice(end)
   const graph = new Graph()
   const { root, names } = parse(plain, graph)
   const { gradient } = differentiate(graph, root, names, () => false)
