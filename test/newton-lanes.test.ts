@@ -45,6 +45,18 @@ test.each([...shapes, ...own])(
 )
 
 describe("Newton's method in many runs", () => {
+  test('ends if a step is repeated while variables are blocked', () => {
+    const text = 'floor(z/-3.628)^2 + (((x - y)*y)^4)^2'
+    const bounds = { x: [-2, 2], y: [-2, 2], z: [-0.8, 0.6] } as const
+    const starts = { x: Float64Array.of(-1.9326667529217278), y: Float64Array.of(2), z: Float64Array.of(0.6) }
+    const options = { bounds, tolerance: 1e-4, maxIterations: 200 }
+    const method = newton({ radius: 1000 })
+    const [wanted] = oneByOne(text, starts, method, options as Anything)
+    const result = minimizeManySync(expression(text) as Anything, starts, method, options as Anything)
+    expect(laneOf(result, 0)).toEqual(wanted)
+    expect(wanted.reason).toBe('converged')
+  })
+
   test('gives equal bits for any number of runs and threads', async () => {
     const starts = spread(['x', 'y'], 3000)
     const bounds = { x: [-2, 0.5] as const }

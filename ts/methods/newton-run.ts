@@ -143,7 +143,8 @@ export class NewtonRun {
     const isWorse = this.#box !== null && this.#moved > 0 && !(this.#predicted > 0)
     const isHolding = isWorse && this.#holdMore()
     if (isWorse && !isHolding) this.#radius = SHRINK_FACTOR * Math.min(this.#length, radius)
-    if (!isHolding) this.#blocked.fill(0)
+    // A repeated step keeps the blocked variables, because the run would otherwise repeat both passes forever.
+    if (!isHolding && !isRedo) this.#blocked.fill(0)
     if (isRedo) this.#low = -1
     this.isIdle = isRedo || isWorse
     if (isWorse) this.#move(0)

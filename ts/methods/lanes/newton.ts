@@ -266,7 +266,8 @@ class NewtonLanes {
     fields.setScalar('radius', next.newRadius)
     fields.setScalar('phase', next.nextPhase)
     const blocked = this.#blocked.map((is, i) => {
-      const grown = b.select(next.isHolding, b.operation('max', is, more[i]), b.zero)
+      const kept = b.multiply(is, step.isRedo)
+      const grown = b.select(next.isHolding, b.operation('max', is, more[i]), kept)
       return b.select(proposes, grown, is)
     })
     fields.setVector('blocked', blocked)
