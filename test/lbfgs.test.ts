@@ -418,7 +418,7 @@ describe('the method lbfgs', () => {
       expect(refusal(call).message).toMatch(/expected a rule such as adam\(\).*methods are only for minimize/)
     }
     const unknown = { method: 'newton' } as Anything
-    expect(refusal(() => minimize(bowl(), [1], unknown)).message).toMatch(/so far: lbfgs\), got "newton"/)
+    expect(refusal(() => minimize(bowl(), [1], unknown)).message).toMatch(/so far: lbfgs, .*got "newton"/)
   })
 
   test('has only options that have an effect', () => {

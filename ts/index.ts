@@ -51,6 +51,7 @@ export {
   type NamedObjective,
   type NamedStart,
 } from './minimize/minimize.js'
+export { type NelderMead, nelderMead } from './minimize/nelder-mead.js'
 export { type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
 export {
   type StandardErrors,

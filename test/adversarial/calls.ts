@@ -286,6 +286,13 @@ add('lbfgs', 'lbfgs', {
     maxLineSearch: at(optional(whole), 9),
   }),
 })
+add('nelderMead', 'nelderMead', {
+  options: at(record, {
+    adaptive: at(optional(flag), false),
+    restarts: at(optional(orWhole), 2),
+    step: at(optional(positive), 0.5),
+  }),
+})
 
 // Minimizations
 
