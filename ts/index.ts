@@ -38,6 +38,15 @@ export { type Workers, type WorkersOptions, workers } from './many/engines/worke
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
+export {
+  type FindMinimaResult,
+  findMinima,
+  findMinimaSync,
+  type MinimaOutcomes,
+  type Minimum,
+} from './minima/find-minima.js'
+export type { FindMinimaOptions, StartPoints } from './minima/options.js'
+export type { Unseen } from './minima/unseen.js'
 export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {
