@@ -20,7 +20,7 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { search } from '../dist/minimize/line-search.js'
+import { search } from '../dist/methods/line-search.js'
 import { type Anything, refusal } from './adversarial/subject.js'
 import { home } from './children.js'
 import { arrayOf, dtypes, inBits, noise, random } from './helpers.js'

@@ -38,6 +38,8 @@ export { type Workers, type WorkersOptions, workers } from './many/engines/worke
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
+export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export { type NelderMead, nelderMead } from './methods/nelder-mead.js'
 export {
   type FindMinimaResult,
   findMinima,
@@ -47,7 +49,6 @@ export {
 } from './minima/find-minima.js'
 export type { FindMinimaOptions, StartPoints } from './minima/options.js'
 export type { Unseen } from './minima/unseen.js'
-export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {
   type Evaluations,
@@ -60,7 +61,6 @@ export {
   type NamedObjective,
   type NamedStart,
 } from './minimize/minimize.js'
-export { type NelderMead, nelderMead } from './minimize/nelder-mead.js'
 export { type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
 export {
   type StandardErrors,

@@ -3,6 +3,7 @@ import type { FloatArray } from '../core/numbers.js'
 import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
 import { valueAndGradient } from '../objectives/objective.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
+import type { Graph } from './graph.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
 import { namesIn, type ParsedExpression, parse } from './parse.js'
@@ -25,6 +26,16 @@ export interface ExpressionPrograms {
    * triangle of `hessian` follows. The program shares the operations that its parts have in common.
    */
   readonly together: (withSecond?: boolean) => Program
+}
+
+/** The nodes of an expression in a graph, to which a solver adds nodes of its own. */
+export interface ExpressionNodes {
+  readonly graph: Graph
+  readonly parameters: readonly string[]
+  readonly value: number
+  readonly gradient: readonly number[]
+  /** Creates the nodes of the lower triangle of the second derivatives, row by row. */
+  readonly second: () => number[]
 }
 
 /** A function of named numbers with its exact gradient: see {@link expression}. */
@@ -107,15 +118,27 @@ export class Expression<Names extends string = string> {
     return programs
   }
 
-  #compile(columns: readonly string[]): ExpressionPrograms {
+  /** @internal The nodes of the objective in a new graph. */
+  nodes(columns: readonly string[]): ExpressionNodes {
+    const parsed = parse(this.text)
+    // The programs without columns come first, as in `programs`, so that both give the same bits.
+    if (columns.length > 0) this.#nodes(parsed, [])
+    return this.#nodes(parsed, columns)
+  }
+
+  #nodes({ graph, root }: ParsedExpression, columns: readonly string[]): ExpressionNodes {
     const parameters = this.names.filter((name) => !columns.includes(name))
-    this.#parsed ??= parse(this.text)
-    const { graph, root } = this.#parsed
     const sections = makeSections(graph, columns)
     const isByRow = (number: number) => sections[number] === 1
     const { value, gradient } = differentiate(graph, root, parameters, isByRow)
-    const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
     const second = () => secondDerivatives(graph, root, parameters, isByRow(root))
+    return { graph, parameters, value, gradient, second }
+  }
+
+  #compile(columns: readonly string[]): ExpressionPrograms {
+    this.#parsed ??= parse(this.text)
+    const { graph, parameters, value, gradient, second } = this.#nodes(this.#parsed, columns)
+    const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
     const both = [value, ...gradient]
     const later: Record<string, Program> = {}
     return {

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import { createRecord, isRecord, ownProperties, toFloat64Array } from '../core/untrusted-input.js'
 import { callOptions } from '../many/options.js'
-import { lbfgs } from '../minimize/lbfgs.js'
+import { lbfgs } from '../methods/lbfgs.js'
 import type { Method } from '../minimize/method.js'
 import { stoppingOptions } from '../minimize/minimize.js'
 import { type Bounds, type BoundsBox, readBounds } from '../objectives/bounds.js'

@@ -62,7 +62,8 @@ export interface Descent {
   decay(): DecayTerms
 }
 
-interface MethodKind<O extends OptionTable = OptionTable> {
+/** The parts of a method. A module may add further parts by declaration merging. */
+export interface MethodKind<O extends OptionTable = OptionTable> {
   readonly name: string
   readonly options: O
   /** Checks combinations of option values, and throws an OptionError for an invalid combination. */
@@ -90,16 +91,26 @@ export function isMethod(given: unknown): given is Method {
 }
 
 /**
- * Starts a run of a method. The description of the method is validated, because it may come from JSON.
+ * Starts a run of a method.
+ *
+ * @throws OptionError as {@link findMethod}
+ */
+export function begin(given: Method, problem: MinimizationProblem): Descent {
+  const { kind, values } = findMethod(given)
+  return kind.begin(values as never, problem)
+}
+
+/**
+ * Finds the parts of a method and validates its options, because the description may come from JSON.
  *
  * @throws OptionError if the method's function was not imported, or an option is unknown or out of its range
  */
-export function begin(given: Method, problem: MinimizationProblem): Descent {
+export function findMethod(given: Method) {
   const { method, ...options } = ownProperties(given)
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
     throw new OptionError('method', `a method imported from antigrad (imported so far: ${names})`, method)
   }
-  return kind.begin(read(kind, options), problem)
+  return { kind, values: read(kind, options) }
 }

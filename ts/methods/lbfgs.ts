@@ -1,12 +1,12 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
+import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
 import { BoxPath } from './box-path.js'
 import { search, type Trial } from './line-search.js'
-import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
   /** m ≥ 1: count of past steps and gradient changes that are kept, in two arrays per step; default 10 */
@@ -26,7 +26,7 @@ export interface Lbfgs extends LbfgsValues {
   readonly method: 'lbfgs'
 }
 
-declare module './method.js' {
+declare module '../minimize/method.js' {
   interface Methods {
     readonly lbfgs: Lbfgs
   }

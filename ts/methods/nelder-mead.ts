@@ -1,8 +1,8 @@
 import type { FloatArray } from '../core/numbers.js'
+import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
+import type { MinimizeReason } from '../minimize/reasons.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 import { flag, integerAtLeast, positive, type ValuesOf } from '../options/kinds.js'
-import { type Descent, type MinimizationProblem, method } from './method.js'
-import type { MinimizeReason } from './reasons.js'
 
 const options = {
   /**
@@ -23,7 +23,7 @@ export interface NelderMead extends NelderMeadValues {
   readonly method: 'nelderMead'
 }
 
-declare module './method.js' {
+declare module '../minimize/method.js' {
   interface Methods {
     readonly nelderMead: NelderMead
   }

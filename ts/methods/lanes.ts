@@ -1,0 +1,95 @@
+/**
+ * Solvers in lanes: programs without branches that advance thousands of runs at once, one run per lane.
+ *
+ * A pass evaluates the objective at the trial point of each lane. The program then computes the next state from the
+ * present state: the lane may accept the trial point, choose a direction, or end with a reason. Each lane decides for
+ * itself, so neighboring lanes may be in different phases. A method without branches has a twin in TypeScript, which
+ * runs for `minimize` and performs the same operations in the same order.
+ */
+
+import { Builder } from '../expressions/differentiate.js'
+import type { Graph } from '../expressions/graph.js'
+import type { OptionTable, ValuesOf } from '../options/kinds.js'
+
+/** An objective in a graph of its own, and the settings of the runs. */
+export interface LaneProblem {
+  readonly graph: Graph
+  readonly parameters: readonly string[]
+  /** Nodes of the value and of the gradient. */
+  readonly value: number
+  readonly gradient: readonly number[]
+  /** Creates the nodes of the lower triangle of the second derivatives, row by row. */
+  readonly second: () => readonly number[]
+  readonly tolerance: number
+  readonly maxIterations: number
+  /** Whether the solver has to respect `min` and `max`. */
+  readonly isBounded: boolean
+}
+
+/** Initial value of a field in each run: a number, or the start or a bound of a parameter. */
+export type InitialValue = number | { readonly from: 'start' | 'min' | 'max'; readonly parameter: number }
+
+/** A solver as nodes of the problem's graph. */
+export interface LaneSolver {
+  /** The fields that a pass reads and writes. The first fields are the parameters: the trial point. */
+  readonly fields: LaneFields
+  /** Node of the reason why a run ends, as an index into `minimizeReasons`; 0 while the run continues. */
+  readonly reason: number
+  /** Names of the fields that contain the results when a run has ended. */
+  readonly results: {
+    readonly x: readonly string[]
+    readonly value: string
+    readonly gradientNorm: string
+    readonly maxChange: string
+    readonly iterations: string
+  }
+}
+
+declare module '../minimize/method.js' {
+  interface MethodKind<O extends OptionTable = OptionTable> {
+    /** Builds the solver that runs the method in lanes, if the method has one. */
+    readonly lanes?: (values: ValuesOf<O>, problem: LaneProblem) => LaneSolver
+  }
+}
+
+/** The names of a vector's fields. Names begin with `@`, which users' expressions cannot contain. */
+export const vectorNames = (name: string, length: number) => Array.from({ length }, (_, i) => `@${name}${i}`)
+
+/** The state of a lane: named fields with an initial value, and the node of each field's next value. */
+export class LaneFields {
+  readonly names: string[] = []
+  readonly initial: InitialValue[] = []
+  readonly #b: Builder
+  readonly #next = new Map<string, number>()
+
+  constructor({ graph, parameters }: LaneProblem) {
+    this.#b = new Builder(graph)
+    for (const [parameter, name] of parameters.entries()) this.#add(name, { from: 'start', parameter })
+  }
+
+  /** Adds a field, and returns the node of its present value. */
+  scalar(name: string, initial: InitialValue): number {
+    return this.#add(`@${name}`, initial)
+  }
+
+  /** Adds one field per element, and returns the nodes of the present values. */
+  vector(name: string, length: number, initial: (i: number) => InitialValue): number[] {
+    return vectorNames(name, length).map((field, i) => this.#add(field, initial(i)))
+  }
+
+  /** Sets the next value of a field. A field without a next value keeps its value. */
+  set(name: string, next: number): void {
+    this.#next.set(name, next)
+  }
+
+  /** The node of each field's next value, in the order of the fields. */
+  get next(): number[] {
+    return this.names.map((name) => this.#next.get(name) ?? this.#b.name(name))
+  }
+
+  #add(name: string, initial: InitialValue): number {
+    this.names.push(name)
+    this.initial.push(initial)
+    return this.#b.name(name)
+  }
+}
