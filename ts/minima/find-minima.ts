@@ -63,6 +63,28 @@ const TURN_MS = 10
 /** Interval of progress reports. */
 const PROGRESS_INTERVAL_MS = 200
 
+/**
+ * Finds the local minima of a function: runs a local method from many starts, and groups the points where the runs end.
+ * Only points at which a run has converged, without negative curvature of the parameters that no bound holds, count as
+ * minima. The second derivatives are exact for an `expression`, and for an objective with `hessian`; otherwise they are
+ * differences. End points in a flat region count as one minimum if the function is level on the straight line between
+ * them.
+ *
+ * The estimate `unseen` says how many minima may be missing. It cannot see minima whose basins are far smaller than
+ * those found. A function with very many minima, such as Rastrigin's in ten dimensions, has more of them than any count
+ * of starts, and the lowest one is then not found.
+ *
+ * Runs are performed one after the other. The event loop gets a turn every 10 ms, unless one call of the objective
+ * takes longer. Results are bit-identical on every machine if those of the objective are.
+ *
+ * @param objective an expression, an object `{ value, gradient, hessian }`, or a function of x alone
+ * @throws (rejects with) OptionError like `minimize`, before the first run; the signal's reason; errors of the objective
+ * @example
+ * const f = expression('sin(3*x) + (x - 1)^2 + y^2')
+ * const { minima, unseen } = await findMinima(f, { bounds: { x: [-5, 5], y: [-1, 1] } })
+ * minima[0].values // the lowest minimum
+ * unseen.atMost // with a probability of 95%, at most this many minima are missing
+ */
 export async function findMinima<Names extends string>(
   objective: NamedObjective<Names>,
   options?: FindMinimaOptions,
