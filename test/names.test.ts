@@ -114,5 +114,6 @@ describe('naming rules', () => {
 const sameIdea = new Map([
   ['Schedules', 'each schedule adds itself to one interface'],
   ['Methods', 'each method adds itself to one interface'],
+  ['MethodKind', 'lanes add their part to the parts of a method'],
   ['Extensions', 'each extension adds itself to one interface'],
 ])

@@ -83,14 +83,13 @@ const method: Method = lbfgs({ history: 5 })
 const ruleOrMethod: Rule | Method = method
 export const ended: MinimizeResult = minimize(rosenbrock(), [0, 0], method, { maxIterations: 2 })
 export const either = minimize(rosenbrock(), [0, 0], ruleOrMethod, { tolerance: 1e-6 })
+export const manyByMethod = minimizeMany(expression('x^2'), [1], lbfgs())
 export const byRule = minimize(rosenbrock(), [0, 0], anyRule, { bounds: [null, null], maxIterations: 1 })
 
 export const refused = (never: false) => {
   if (!never) return
   // @ts-expect-error a method is no rule
   new Optimizer(Float32Array.of(1), lbfgs())
-  // @ts-expect-error a method is no rule
-  minimizeMany(expression('x^2'), [1], lbfgs())
   // @ts-expect-error a method is no rule
   delayedStart(1, lbfgs())
   // @ts-expect-error no clipping for a method

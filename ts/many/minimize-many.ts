@@ -28,6 +28,7 @@
 
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, OnlyNames } from '../expressions/literal-names.js'
+import type { Method } from '../minimize/method.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { PerRunData, Starts } from './batch/data.js'
 import { execute, executeSync } from './engines/execute.js'
@@ -42,7 +43,8 @@ import { wasmModule } from './wasm-module.js'
  *
  * @param objective an `expression`
  * @param starts starting points, one per run; copied
- * @param rule an elementwise update rule such as `adam()`
+ * @param rule an elementwise update rule such as `adam()`, or a method such as `lbfgs()`, which computes in float64 and
+ * accepts no `perRun`, `clip` and `recordEvery`
  * @throws (rejects with) OptionError like `minimize`, before the first update; the signal's reason
  */
 export async function minimizeMany<
@@ -52,7 +54,7 @@ export async function minimizeMany<
 >(
   objective: Expression<Names>,
   starts: S & OnlyNames<NamesBeside<Names, D>, S>,
-  rule: Rule | CustomRule,
+  rule: Rule | CustomRule | Method,
   options: MinimizeManyOptions<D> = {},
 ): Promise<MinimizeManyResult<NamesBeside<Names, D>>> {
   const many = new ManyRuns(objective, starts, rule, options, wasmModule)
@@ -69,7 +71,7 @@ export function minimizeManySync<
 >(
   objective: Expression<Names>,
   starts: S & OnlyNames<NamesBeside<Names, D>, S>,
-  rule: Rule | CustomRule,
+  rule: Rule | CustomRule | Method,
   options: MinimizeManyOptions<D> = {},
 ): MinimizeManyResult<NamesBeside<Names, D>> {
   const many = new ManyRuns(objective, starts, rule, options, wasmModule)

@@ -49,11 +49,16 @@ export function readOptionSets(
 }
 
 function* oneSet(resolved: ResolvedRule, count: number): Slices<OptionSet[]> {
+  return [{ resolved, runs: yield* listRuns(count) }]
+}
+
+/** The indices of all runs. */
+export function* listRuns(count: number): Slices<Uint32Array> {
   const runs = new Uint32Array(count)
   yield* visitInSlices(count, (from, to) => {
     for (let run = from; run < to; run++) runs[run] = run
   })
-  return [{ resolved, runs }]
+  return runs
 }
 
 function* sortedSets(

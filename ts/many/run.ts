@@ -11,6 +11,7 @@ import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
+import { isMethod, type Method } from '../minimize/method.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
@@ -38,8 +39,10 @@ import {
 import { cohortCount, runsPerBatch, scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
+import { programShape } from './engines/program-shape.js'
 import { updateInTypeScript } from './engines/typescript.js'
-import { type OptionSet, readOptionSets } from './option-sets.js'
+import { checkMethodOptions, MethodRuns } from './method-runs.js'
+import { listRuns, type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
@@ -84,7 +87,9 @@ export class ManyRuns {
   readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
   /** Groups of runs with the same options. Each group lists the indices of its runs in order. */
-  readonly #sets: Slices<OptionSet[]>
+  readonly #sets: Slices<OptionSet[]> | null
+  /** The runs of a method; null for a rule. */
+  readonly #method: MethodRuns | null = null
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
@@ -100,7 +105,7 @@ export class ManyRuns {
   constructor(
     objective: Expression,
     starts: Starts,
-    rule: Rule | CustomRule,
+    rule: Rule | CustomRule | Method,
     given: object,
     module: WasmModule,
   ) {
@@ -133,7 +138,12 @@ export class ManyRuns {
     this.#x = isPlaced
       ? columns.map(({ list }) => list)
       : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
-    this.#sets = readOptionSets(rule, options.perRun, this.#count)
+    if (isMethod(rule)) {
+      checkMethodOptions(options, this.#dtype)
+      const isBounded = this.#box !== null
+      this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
+    }
+    this.#sets = isMethod(rule) ? null : readOptionSets(rule, options.perRun, this.#count)
     this.choice = selectRunner(options, module)
     const { recordEvery, maxIterations } = options
     this.#recorder =
@@ -164,13 +174,17 @@ export class ManyRuns {
    */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
-    const sets = yield* this.#sets
+    const sets =
+      this.#sets === null ? [{ resolved: null, runs: yield* listRuns(this.#count) }] : yield* this.#sets
+    const method = this.#method
     for (const { resolved, runs: all } of sets) {
       for (const runs of groupByRows(this.#data, all)) {
-        const most = runsPerBatch(this.#data, runs[0], this.#size)
+        const most =
+          method?.runsPerBatch(this.#data, runs[0]) ?? runsPerBatch(this.#data, runs[0], this.#size)
         for (let from = 0; from < runs.length; from += most) {
           const part = runs.subarray(from, from + most)
-          yield* this.#advance(resolved, part)
+          if (resolved !== null) yield* this.#advance(resolved, part)
+          else if (method !== null) yield* this.#advanceMethod(method, part)
           this.#batch = undefined
           this.#done += part.length
           this.tell()
@@ -275,6 +289,37 @@ export class ManyRuns {
       if (recorder) yield* recorder.record(batch, runs, done + now)
     }
     if (maxIterations > 0) this.#takeResults(runs, batch.results())
+  }
+
+  *#advanceMethod(method: MethodRuns, runs: Uint32Array): Generator<EngineCall> {
+    const points = this.#x.map((column) => pickRuns(column, runs, areContiguous(runs)))
+    if (this.options.maxIterations === 0) return yield* this.#storePoints(runs, points)
+    const { program } = method
+    const data = this.#data
+    const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
+    const { threads } = this.choice.runner
+    const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
+    const updates = updatesPerCall(program, rows, runs.length, UPDATES_PER_CALL)
+    const scratches = scratchCount(program, { rows, runs: runs.length, cohorts }, threads)
+    // A run ends by the criteria in its program, which counts updates. The batch counts passes.
+    const maxUpdates = Number.MAX_SAFE_INTEGER
+    const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
+    const batch = new Batch(shape, this.#resting)
+    this.#resting = batch.region
+    this.#batch = batch
+    yield* batch.fill({
+      runs,
+      data,
+      x: method.begin(points, boundsColumns(this.#box, runs)),
+      starts: [],
+      box: null,
+    })
+    for (let done = 0; batch.live > 0; done += updates) {
+      batch.done = done
+      batch.set('updates', updates)
+      yield batch
+    }
+    this.#takeResults(runs, method.end(batch))
   }
 
   /** Copies the results of finished runs. */

@@ -4,9 +4,9 @@ import type { FloatArray } from '../core/numbers.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
 /** A variable whose bound is at most this many rounding errors away (16ε) is at the bound. */
-const ROUNDING = 1 + 3.552713678800501e-15
+export const ROUNDING = 1 + 3.552713678800501e-15
 /** Least slope towards the projected point, as a fraction of the slope along the direction. */
-const MIN_SLOPE_RATIO = 0.1
+export const MIN_SLOPE_RATIO = 0.1
 
 /**
  * The points of a line search with bounds. If the step 1 along a direction leaves the bounds, the way leads to the

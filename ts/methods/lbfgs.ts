@@ -6,6 +6,8 @@ import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
 import { BoxPath } from './box-path.js'
+import { lbfgsLanes } from './lanes/lbfgs.js'
+import { EPSILON, MAX_IDLE_UPDATES, MAX_ROUNDS, MIN_CURVATURE, ROUNDING_FACTOR } from './lbfgs-limits.js'
 import { search, type Trial } from './line-search.js'
 
 const options = {
@@ -47,17 +49,7 @@ interface CorrectionPair {
 
 /** Number of gradient evaluations between two checks that the gradient function fills `out`. */
 const CHECKED_GRADIENTS = 32
-/** Values or slopes that differ by at most this many rounding errors may be equal. */
-const ROUNDING_FACTOR = 100
-/**
- * Number of consecutive steps without improvement of the value or the gradient after which only rounding noise is left.
- */
-const MAX_IDLE_UPDATES = 10
-/** Maximum number of directions that are computed for one step, each with more held variables. */
-const MAX_ROUNDS = 5
-/** Least cosine between the free parts of a step and of its gradient change. */
-const MIN_CURVATURE = 1e-10
-const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
+const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
 
 class LbfgsDescent implements Descent {
   readonly engine = 'typescript'
@@ -178,7 +170,7 @@ class LbfgsDescent implements Descent {
   #descent(): Float64Array {
     const { grads } = this
     const held = this.#held
-    const d = Float64Array.from(grads, (g, i) => (held[i] === 1 ? 0 : -g))
+    const d = Float64Array.from(grads, (g, i) => (held[i] === 1 ? 0 : 0 - g))
     const pairs = held.includes(1) ? this.#pairs.flatMap((pair) => withoutHeld(pair, held)) : this.#pairs
     const [newest] = pairs
     if (newest === undefined) {
@@ -308,4 +300,5 @@ export const lbfgs: (options?: Partial<LbfgsValues>) => Lbfgs = method({
     if (!(c1 > 0 && c1 < c2)) throw new OptionError('lbfgs: c1', `a number in (0, c2), where c2 is ${c2}`, c1)
   },
   begin: (values, problem) => new LbfgsDescent(values, problem),
+  lanes: lbfgsLanes,
 })

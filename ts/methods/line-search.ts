@@ -27,10 +27,10 @@ export interface LineSearchLimits {
 }
 
 /** Limits of the next longer step: a multiple of the last extension, and a multiple of the whole step. */
-const MIN_GROWTH = 0.01
-const MAX_GROWTH = 10
+export const MIN_GROWTH = 0.01
+export const MAX_GROWTH = 10
 /** The second consecutive trial near an end of the bracket is moved inwards. */
-const BRACKET_MARGIN = 0.1
+export const BRACKET_MARGIN = 0.1
 
 /**
  * Returns the first trial step that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤

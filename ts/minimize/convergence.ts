@@ -23,12 +23,12 @@ export interface RestConditions {
 }
 
 /** Maximum distance, in tolerances, within which the gradient must vanish for a run to converge. */
-const MAX_DISTANCE_IN_TOLERANCES = 100
+export const MAX_DISTANCE_IN_TOLERANCES = 100
 /**
  * Count of directions in which the curvature is measured. Each direction is the gradient change along the previous
  * direction. The directions therefore approach the strongest curvature.
  */
-const PROBE_COUNT = 3
+export const PROBE_COUNT = 3
 /** Number of consecutive short steps without convergence after which a run has stalled. */
 export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>

@@ -75,7 +75,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   delete options.name
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
   if (Object.hasOwn(options, 'method'))
-    throw new OptionError(what, `${expected}; methods are only for minimize`, given)
+    throw new OptionError(what, `${expected}; methods are only for minimize and minimizeMany`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name, options)
   if (definition === undefined) {

@@ -1,9 +1,7 @@
 /** A pool of small batches, whose memory later fits reuse. */
 
 import type { Program } from '../../expressions/program.js'
-import type { Batch, BatchShape } from '../../many/batch/batch.js'
-import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
-import { iterateInTypeScript } from '../../many/engines/iterate.js'
+import type { Batch } from '../../many/batch/batch.js'
 
 /** Size in bytes of the largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
@@ -39,40 +37,5 @@ export function release(program: Program, batch: Batch): void {
     if (pool.size <= MAX_BATCHES && bytes <= MAX_POOL_BYTES) return
     pool.delete(oldest)
     bytes -= oldest.region.byteLength
-  }
-}
-
-interface ProgramBatch
-  extends Pick<BatchShape, 'rows' | 'cohorts' | 'lanes' | 'updates' | 'maxUpdates' | 'scratches'> {
-  /** Indices of the fits whose data each run uses. */
-  readonly runs: Uint32Array
-  readonly data: readonly DataColumn[]
-}
-
-/**
- * The shape of a batch that runs a program. The shape object is written without spreads, because each spread would
- * create another hidden class.
- */
-export function programShape(program: Program, batch: ProgramBatch): BatchShape {
-  const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches } = batch
-  return {
-    dtype: 'float64',
-    value: program,
-    gradient: program,
-    kernel: null,
-    loop: iterateInTypeScript,
-    runs: runs.length,
-    columns: data.length,
-    shared: sharedColumns(data),
-    rows,
-    cohorts,
-    lanes,
-    updates,
-    maxUpdates,
-    tolerance: 0,
-    exempt: 0,
-    delay: 0,
-    scratches,
-    isBounded: false,
   }
 }

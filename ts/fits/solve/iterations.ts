@@ -12,8 +12,9 @@ import {
   updatesPerCall,
 } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
+import { programShape } from '../../many/engines/program-shape.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
-import { acquire, programShape, release } from './batch-pool.js'
+import { acquire, release } from './batch-pool.js'
 import { type IterationResults, iterateFunctionModel } from './function-model-iterations.js'
 
 /** Number of iterations per engine call. Nearly all runs end within one call. */

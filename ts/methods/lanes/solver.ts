@@ -7,9 +7,9 @@
  * runs for `minimize` and performs the same operations in the same order.
  */
 
-import { Builder } from '../expressions/differentiate.js'
-import type { Graph } from '../expressions/graph.js'
-import type { OptionTable, ValuesOf } from '../options/kinds.js'
+import { Builder } from '../../expressions/differentiate.js'
+import type { Graph } from '../../expressions/graph.js'
+import type { OptionTable, ValuesOf } from '../../options/kinds.js'
 
 /** An objective in a graph of its own, and the settings of the runs. */
 export interface LaneProblem {
@@ -39,13 +39,14 @@ export interface LaneSolver {
   readonly results: {
     readonly x: readonly string[]
     readonly value: string
-    readonly gradientNorm: string
+    /** The gradient at the last update. */
+    readonly gradient: readonly string[]
     readonly maxChange: string
     readonly iterations: string
   }
 }
 
-declare module '../minimize/method.js' {
+declare module '../../minimize/method.js' {
   interface MethodKind<O extends OptionTable = OptionTable> {
     /** Builds the solver that runs the method in lanes, if the method has one. */
     readonly lanes?: (values: ValuesOf<O>, problem: LaneProblem) => LaneSolver
@@ -77,9 +78,19 @@ export class LaneFields {
     return vectorNames(name, length).map((field, i) => this.#add(field, initial(i)))
   }
 
-  /** Sets the next value of a field. A field without a next value keeps its value. */
-  set(name: string, next: number): void {
-    this.#next.set(name, next)
+  /** Sets the next value of a scalar. A field without a next value keeps its value. */
+  setScalar(name: string, next: number): void {
+    this.#next.set(`@${name}`, next)
+  }
+
+  /** Sets the next value of each element of a vector. */
+  setVector(name: string, next: readonly number[]): void {
+    for (const [i, field] of vectorNames(name, next.length).entries()) this.#next.set(field, next[i])
+  }
+
+  /** Sets the next trial point. */
+  setPoint(next: readonly number[]): void {
+    for (const [i, node] of next.entries()) this.#next.set(this.names[i], node)
   }
 
   /** The node of each field's next value, in the order of the fields. */

@@ -1,0 +1,224 @@
+/**
+ * The end of an update in lanes: whether the run ends, and the test of convergence, with the same bits as `minimize`
+ * (ts/minimize/minimize.ts and convergence.ts).
+ */
+
+import type { Builder } from '../../expressions/differentiate.js'
+import { defineLines, INFINITY } from '../../expressions/lines.js'
+import { MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
+import { minimizeReasons } from '../../minimize/reasons.js'
+import { EPSILON } from '../lbfgs-limits.js'
+import { type LaneFields, type LaneProblem, type LaneSolver, vectorNames } from './solver.js'
+import type { LaneBox, LaneVectors } from './vectors.js'
+
+const [CONVERGED, STALLED, MAX_ITERATIONS, DIVERGED] = (
+  ['converged', 'stalled', 'max-iterations', 'diverged'] as const
+).map((reason) => minimizeReasons.indexOf(reason))
+
+/** The results of a pass, as nodes. */
+export interface LanePass {
+  /** Whether the pass has completed an update, or has evaluated the gradient for the test of convergence. */
+  readonly isUpdate: number
+  readonly isProbe: number
+  /** Point, gradient and value after the update. */
+  readonly at: readonly number[]
+  readonly gradient: readonly number[]
+  readonly value: number
+  /** Largest change of a parameter in the update. */
+  readonly change: number
+  /** Whether no further update would change a parameter. */
+  readonly isStuck: number
+}
+
+/** The decisions after a pass, as nodes. */
+export interface LaneOutcome {
+  /** The reason why the run ends, or 0. */
+  readonly reason: number
+  /** Whether the next trial point belongs to the test of convergence, and this point. */
+  readonly probes: number
+  readonly near: readonly number[]
+  /** Whether the run continues with another update. */
+  readonly continues: number
+}
+
+const afterUpdate = defineLines(
+  `
+  isBad = !(change < INFINITY)
+  isShort = change < tolerance || isStuck
+  isFinite = abs(value) < INFINITY && norm < INFINITY
+  isLast = iterations >= maxIterations
+  # The order of the tests is the order in minimize.
+  whenShort = isFinite ? (pull == 0 ? CONVERGED : 0) : DIVERGED
+  whenLast = isFinite ? MAX_ITERATIONS : DIVERGED
+  whenLong = isLast ? whenLast : 0
+  updateReason = isBad ? DIVERGED : isShort ? whenShort : whenLong
+  begins = isUpdate && isShort && updateReason == 0
+  goesOn = isUpdate && !isShort && updateReason == 0
+`,
+  { CONVERGED, DIVERGED, INFINITY, MAX_ITERATIONS },
+)
+
+const afterProbe = defineLines(
+  `
+  isNegligible = answer >= pull
+  isOver = probe >= PROBE_COUNT
+  isGettingOn = sinceIterations < 0 || freeNorm < 0.99*sinceNorm || change > 1.01*sinceChange
+  isTired = iterations - sinceIterations >= PATIENCE && !isGettingOn
+  whenMoving = isLast ? MAX_ITERATIONS : isTired ? STALLED : 0
+  whenOver = isStuck ? STALLED : whenMoving
+  probeReason = isNegligible ? CONVERGED : isOver ? whenOver : 0
+  again = isProbe && !isNegligible && !isOver
+  ends = isProbe && isOver && probeReason == 0
+`,
+  { CONVERGED, MAX_ITERATIONS, PATIENCE, PROBE_COUNT, STALLED },
+)
+
+/** The fields and nodes of updates. All solvers in lanes use this class, so that runs end by the same criteria. */
+export class LaneUpdates {
+  /** The point, its gradient, and the value of the objective. */
+  readonly at: readonly number[]
+  readonly gradient: readonly number[]
+  readonly value: number
+  readonly iterations: number
+  readonly #b: Builder
+  readonly #vectors: LaneVectors
+  readonly #fields: LaneFields
+  readonly #problem: LaneProblem
+  readonly #box: LaneBox | null
+
+  constructor(
+    problem: LaneProblem,
+    fields: LaneFields,
+    { b, vectors, box }: { readonly b: Builder; readonly vectors: LaneVectors; readonly box: LaneBox | null },
+  ) {
+    const { length } = problem.parameters
+    this.#b = b
+    this.#vectors = vectors
+    this.#fields = fields
+    this.#problem = problem
+    this.#box = box
+    this.at = fields.vector('at', length, (parameter) => ({ from: 'start', parameter }))
+    this.gradient = fields.vector('gradient', length, () => 0)
+    this.value = fields.scalar('value', NaN)
+    this.iterations = fields.scalar('iterations', 0)
+  }
+
+  /** Adds the nodes that follow a pass. `probed` is the gradient at the trial point. */
+  finish(pass: LanePass, probed: readonly number[]): LaneOutcome {
+    const { at, gradient, value, isUpdate, isProbe } = pass
+    const b = this.#b
+    const fields = this.#fields
+    const v = this.#vectors
+    const keep = (name: string, node: number, initial: number) => {
+      const before = fields.scalar(name, initial)
+      return b.select(isUpdate, node, before)
+    }
+    const change = keep('change', pass.change, NaN)
+    const isStuck = keep('isStuck', pass.isStuck, 0)
+    const iterations = b.add(this.iterations, isUpdate)
+    const held = v.held(at, gradient, this.#box)
+    const finest = this.#finest(at)
+    // A parameter that cannot move, because its tolerance is 0, exerts no pull.
+    const isStill = held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', finest[i], b.zero)))
+    const pulls = gradient.map((g, i) => b.select(isStill[i], b.zero, g))
+    const answers = probed.map((g, i) => b.subtract(b.select(isStill[i], b.zero, g), pulls[i]))
+    const common = {
+      isUpdate,
+      isProbe,
+      change,
+      isStuck,
+      iterations,
+      pull: v.largest(pulls),
+      maxIterations: b.constant(this.#problem.maxIterations),
+    }
+    const update = afterUpdate(b, {
+      ...common,
+      value,
+      norm: v.largest(gradient),
+      tolerance: b.constant(this.#problem.tolerance),
+    })
+    const freeNorm = v.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
+    const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe', 0), isProbe))
+    const since = {
+      sinceIterations: fields.scalar('sinceIterations', -1),
+      sinceChange: fields.scalar('sinceChange', 0),
+      sinceNorm: fields.scalar('sinceNorm', 0),
+    }
+    const after = afterProbe(b, {
+      ...common,
+      ...since,
+      answer: v.largest(answers),
+      freeNorm,
+      probe,
+      isLast: update.isLast,
+    })
+    const marks = b.multiply(after.ends, after.isGettingOn)
+    const mark = (node: number, before: number) => b.select(marks, node, before)
+    fields.setScalar(
+      'sinceIterations',
+      b.select(update.goesOn, b.constant(-1), mark(iterations, since.sinceIterations)),
+    )
+    fields.setScalar('sinceChange', mark(change, since.sinceChange))
+    fields.setScalar('sinceNorm', mark(freeNorm, since.sinceNorm))
+    fields.setScalar('change', change)
+    fields.setScalar('isStuck', isStuck)
+    fields.setScalar('probe', probe)
+    fields.setScalar('iterations', iterations)
+    fields.setScalar('value', value)
+    fields.setVector('at', at)
+    fields.setVector('gradient', gradient)
+    const steps = pulls.map((pull, i) => {
+      const first = b.operation('less', b.zero, pull)
+      const isDown = b.select(isProbe, b.operation('less', answers[i], b.zero), first)
+      return this.#near(at[i], { isHeld: held[i], isDown, finest: finest[i], i })
+    })
+    return {
+      reason: b.select(isUpdate, update.updateReason, b.select(isProbe, after.probeReason, b.zero)),
+      probes: b.operation('max', update.begins, after.again),
+      near: steps,
+      continues: b.operation('max', update.goesOn, after.ends),
+    }
+  }
+
+  /** The names of the result's fields, and the field of the gradient's largest element. */
+  results(): LaneSolver['results'] {
+    return {
+      x: vectorNames('at', this.#problem.parameters.length),
+      gradient: vectorNames('gradient', this.#problem.parameters.length),
+      value: '@value',
+      maxChange: '@change',
+      iterations: '@iterations',
+    }
+  }
+
+  /** The smallest move of each variable that counts: the tolerance, or the rounding error of the variable. */
+  #finest(at: readonly number[]): number[] {
+    const b = this.#b
+    const tolerance = b.constant(this.#problem.tolerance)
+    return at.map((x) =>
+      b.operation('max', tolerance, b.multiply(b.constant(EPSILON), b.operation('abs', x))),
+    )
+  }
+
+  /** The point at which the test of convergence evaluates the gradient, for one variable. */
+  #near(
+    x: number,
+    {
+      isHeld,
+      isDown,
+      finest,
+      i,
+    }: { readonly isHeld: number; readonly isDown: number; readonly finest: number; readonly i: number },
+  ): number {
+    const b = this.#b
+    const distance = b.select(
+      isDown,
+      b.constant(-MAX_DISTANCE_IN_TOLERANCES),
+      b.constant(MAX_DISTANCE_IN_TOLERANCES),
+    )
+    const moved = b.add(x, b.multiply(distance, finest))
+    const box = this.#box
+    const inside = box === null ? moved : this.#vectors.clamp(moved, box.min[i], box.max[i])
+    return b.select(isHeld, x, inside)
+  }
+}

@@ -1,0 +1,14 @@
+/** Limits of L-BFGS that its two forms share, for one run and for lanes. */
+
+/** Values or slopes that differ by at most this many rounding errors may be equal. */
+export const ROUNDING_FACTOR = 100
+/**
+ * Number of consecutive steps without improvement of the value or the gradient after which only rounding noise is left.
+ */
+export const MAX_IDLE_UPDATES = 10
+/** Maximum number of directions that are computed for one step, each with more held variables. */
+export const MAX_ROUNDS = 5
+/** Least cosine between the free parts of a step and of its gradient change. */
+export const MIN_CURVATURE = 1e-10
+/** Distance from 1 to the next float64 number. */
+export const EPSILON = 2.220446049250313e-16
