@@ -1,6 +1,12 @@
+import { OptionError } from '../core/errors.js'
 import { nextTurn } from '../core/event-loop.js'
 import { runToEnd, type Slices } from '../core/slices.js'
-import { createRecord } from '../core/untrusted-input.js'
+import { createRecord, omitUndefined } from '../core/untrusted-input.js'
+import { type Data, Expression } from '../expressions/expression.js'
+import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
+import type { MinimizeManyOptions } from '../many/options.js'
+import type { MinimizeManyResult } from '../many/result.js'
+import type { Method } from '../minimize/method.js'
 import type { NamedObjective } from '../minimize/minimize.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { readObjective } from '../objectives/arguments.js'
@@ -8,11 +14,12 @@ import { isHeld } from '../objectives/bounds.js'
 import { type TwiceDifferentiable, valueAndGradient } from '../objectives/objective.js'
 import type { ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
 import { type Cluster, clustersOf } from './clusters.js'
 import { conditionOf, hessianAt } from './curvature.js'
 import { type FlatPoint, groupsOf } from './flat.js'
-import { type FindMinimaOptions, methodOf, optionTable, readStarts, type Start } from './options.js'
-import { type Runs, runAll } from './runs.js'
+import { type FindMinimaOptions, optionTable, readStarts, type Start } from './options.js'
+import { type Runs, readMethod, runInTurn } from './runs.js'
 import { type Unseen, unseen } from './unseen.js'
 
 /** A local minimum. */
@@ -54,8 +61,6 @@ export interface FindMinimaResult<Names extends string = string> {
   readonly unseen: Unseen
   /** Counts of runs by their end. */
   readonly outcomes: MinimaOutcomes
-  /** Counts of evaluations of all runs, without those for second derivatives. */
-  readonly evaluations: { readonly values: number; readonly gradients: number }
 }
 
 /** A turn of the event loop ends after this time. */
@@ -74,8 +79,9 @@ const PROGRESS_INTERVAL_MS = 200
  * those found. A function with very many minima, such as Rastrigin's in ten dimensions, has more of them than any count
  * of starts, and the lowest one is then not found.
  *
- * Runs are performed one after the other. The event loop gets a turn every 10 ms, unless one call of the objective
- * takes longer. Results are bit-identical on every machine if those of the objective are.
+ * The runs of an `expression` are performed by `minimizeMany`, if the method runs in SIMD lanes, with the same bits on
+ * every engine. All other runs are performed one after the other in TypeScript. The event loop is blocked for at most
+ * 50 ms at a time, unless one call of the objective takes longer.
  *
  * @param objective an expression, an object `{ value, gradient, hessian }`, or a function of x alone
  * @throws (rejects with) OptionError like `minimize`, before the first run; the signal's reason; errors of the objective
@@ -100,15 +106,31 @@ export async function findMinima(
   const search = new MinimaSearch(objective, options)
   const { signal, onProgress } = search.options
   signal?.throwIfAborted()
-  const work = search.find()
+  const { lanes } = search
+  const runs =
+    lanes === null
+      ? await inTurns(search.runInTurn(), search)
+      : search.fromLanes(
+          await minimizeMany(lanes.objective, lanes.starts, lanes.rule, {
+            ...lanes.options,
+            ...(signal && { signal }),
+            ...(onProgress && { onProgress }),
+          }),
+        )
+  const found = await inTurns(search.examine(runs), search)
+  if (lanes === null) onProgress?.(search.total, search.total)
+  return found
+}
+
+/** Does the work without blocking the event loop, and reports progress. */
+async function inTurns<T>(work: Slices<T>, search: MinimaSearch): Promise<T> {
+  const { signal, onProgress } = search.options
   let told = performance.now()
   for (;;) {
     const begin = performance.now()
     do {
       const { done, value } = work.next()
-      if (!done) continue
-      onProgress?.(search.total, search.total)
-      return value
+      if (done) return value
     } while (performance.now() - begin < TURN_MS)
     await nextTurn()
     signal?.throwIfAborted()
@@ -131,7 +153,26 @@ export function findMinimaSync(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   options: FindMinimaOptions = {},
 ): FindMinimaResult {
-  return runToEnd(new MinimaSearch(objective, options).find())
+  const search = new MinimaSearch(objective, options)
+  const { lanes } = search
+  const runs =
+    lanes === null
+      ? runToEnd(search.runInTurn())
+      : search.fromLanes(minimizeManySync(lanes.objective, lanes.starts, lanes.rule, lanes.options))
+  return runToEnd(search.examine(runs))
+}
+
+interface ManyArguments {
+  readonly objective: Expression
+  readonly starts: Readonly<Record<string, Float64Array>>
+  readonly rule: Rule | CustomRule | Method
+  readonly options: MinimizeManyOptions<Data>
+}
+
+/** The sum of the expression over the rows of the data. */
+function bindData(objective: unknown, data: Data): TwiceDifferentiable {
+  if (objective instanceof Expression) return objective.with(data)
+  throw new OptionError('data', 'no value, because the objective is not an expression', data)
 }
 
 /** A minimum, and the count of the runs that ended there. */
@@ -148,22 +189,73 @@ class MinimaSearch {
   /** Count of finished runs, and of all runs. */
   done = 0
   readonly total: number
+  /** Arguments for `minimizeMany`; null if the runs are performed one after the other. */
+  readonly lanes: ManyArguments | null
   readonly #objective: ReturnType<typeof readObjective>
   readonly #start: Start
+  readonly #bounds: readonly (readonly [number, number])[] | undefined
+  readonly #rule: ReturnType<typeof readMethod>['rule']
 
   constructor(
     objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
     options: FindMinimaOptions,
   ) {
     this.options = readOptions('options', options, optionTable)
-    this.#objective = readObjective(objective)
+    const { data, tolerance, maxIterations, engine, instructionSet, threads, workers } = this.options
+    const whole = data === undefined ? objective : bindData(objective, data)
+    this.#objective = readObjective(whole)
+    const { rule, isInLanes } = readMethod(objective, this.options.method, {
+      engine,
+      instructionSet,
+      threads,
+      workers,
+    })
+    this.#rule = rule
     this.#start = readStarts(this.options, this.#objective.names)
-    this.total = this.#start.columns[0].length
+    const { box, columns } = this.#start
+    this.total = columns[0].length
+    this.#bounds = box === null ? undefined : columns.map((_, i) => [box.min[i], box.max[i]] as const)
+    const { names } = this.#objective
+    this.lanes = isInLanes
+      ? {
+          objective: objective as unknown as Expression,
+          starts: createRecord(names ?? [], (_, p) => columns[p]),
+          rule,
+          options: omitUndefined({
+            data,
+            bounds: this.#bounds,
+            tolerance,
+            maxIterations,
+            engine,
+            instructionSet,
+            threads,
+            workers,
+          }),
+        }
+      : null
   }
 
-  /** Runs the method from all starts, groups the ends, and checks each group. */
-  *find(): Slices<FindMinimaResult> {
-    const runs = yield* this.#runAll()
+  /** Runs the method from each start, one after the other. */
+  runInTurn(): Slices<Runs> {
+    const { value, gradient, both, names } = this.#objective
+    // Properties of a prototype, as of an expression, may be replaced by one call for the value and the gradient.
+    const objective = Object.create({ value, gradient, parameters: names, [valueAndGradient]: both })
+    const { tolerance, maxIterations } = this.options
+    const options = omitUndefined({ tolerance, maxIterations, bounds: this.#bounds })
+    const search = { objective: objective as NamedObjective<string>, rule: this.#rule, options }
+    return runInTurn(search, this.#start.columns, (done) => {
+      this.done = done
+    })
+  }
+
+  fromLanes({ x, value, reason }: MinimizeManyResult): Runs {
+    const names = this.#objective.names ?? []
+    this.done = this.total
+    return { x: names.map((name) => x[name] as Float64Array), value, reason }
+  }
+
+  /** Groups the ends of the runs, and checks each group. */
+  *examine(runs: Runs): Slices<FindMinimaResult> {
     const { reason } = runs
     const countOf = (name: (typeof minimizeReasons)[number]) => {
       const index = minimizeReasons.indexOf(name)
@@ -180,32 +272,17 @@ class MinimaSearch {
     }
     const minima = yield* this.#joinFlat(checked)
     const minimum = checked.reduce((sum, { count }) => sum + count, 0)
-    const saddle = ends.length - minimum
-    const stalled = countOf('stalled')
-    const outcomes = { minimum, saddle, stalled, maxIterations: countOf('max-iterations') }
     return {
       minima,
       unseen: unseen(minima.length, minimum),
-      outcomes: { ...outcomes, diverged: countOf('diverged') },
-      evaluations: runs.evaluations,
+      outcomes: {
+        minimum,
+        saddle: ends.length - minimum,
+        stalled: countOf('stalled'),
+        maxIterations: countOf('max-iterations'),
+        diverged: countOf('diverged'),
+      },
     }
-  }
-
-  #runAll(): Slices<Runs> {
-    const { value, gradient, both, names } = this.#objective
-    // Properties of a prototype, as of an expression, may be replaced by one call for the value and the gradient.
-    const objective = Object.create({ value, gradient, parameters: names, [valueAndGradient]: both })
-    const { method, tolerance, maxIterations } = this.options
-    const { box, columns } = this.#start
-    const bounds = box === null ? undefined : columns.map((_, i) => [box.min[i], box.max[i]] as const)
-    const search = {
-      objective: objective as NamedObjective<string>,
-      rule: methodOf(method),
-      options: bounds === undefined ? { tolerance, maxIterations } : { tolerance, maxIterations, bounds },
-    }
-    return runAll(search, columns, (done) => {
-      this.done = done
-    })
   }
 
   /** The distance along each parameter within which two points are the same. */

@@ -2,8 +2,10 @@
 
 import { OptionError } from '../core/errors.js'
 import { createRecord, isRecord, ownProperties, toFloat64Array } from '../core/untrusted-input.js'
+import type { EngineName } from '../engines/engine.js'
+import type { Data } from '../expressions/expression.js'
+import type { WorkerPlacement } from '../many/engines/engines.js'
 import { callOptions } from '../many/options.js'
-import { lbfgs } from '../methods/lbfgs.js'
 import type { Method } from '../minimize/method.js'
 import { stoppingOptions } from '../minimize/minimize.js'
 import { type Bounds, type BoundsBox, readBounds } from '../objectives/bounds.js'
@@ -42,6 +44,19 @@ export interface FindMinimaOptions {
   readonly tolerance?: number
   /** Maximum number of updates per run, as for `minimize`; default 10,000. */
   readonly maxIterations?: number
+  /**
+   * Data columns of an expression by name, as for `minimizeMany`: the objective is the sum of the expression over the
+   * rows.
+   */
+  readonly data?: Data
+  /** Forces an engine, for an expression whose runs are performed in SIMD lanes; see `minimizeMany`. */
+  readonly engine?: EngineName
+  /** Forces an instruction set of the native engine, as `engine`. */
+  readonly instructionSet?: string
+  /** Count of threads of the native engine, or count of workers; the default is the count of cores. */
+  readonly threads?: number
+  /** Runs the WebAssembly engine on workers in browsers. The value is the result of `workers()`. */
+  readonly workers?: WorkerPlacement
   /** AbortSignal for the call. If the signal aborts, the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /**
@@ -61,9 +76,9 @@ export const optionTable = {
   seed: integerBetween(0, WORD_COUNT - 1, 0),
   method: passThrough<Method | Rule | CustomRule>(),
   distance: positive(1e-6),
+  data: passThrough<Data>(),
   ...stoppingOptions,
-  signal: callOptions.signal,
-  onProgress: callOptions.onProgress,
+  ...callOptions,
 } satisfies Record<keyof FindMinimaOptions, Option>
 
 const DEFAULT_STARTS = 1024
@@ -154,9 +169,4 @@ function readColumn(argument: string, given: unknown, length: number | undefined
     throw new OptionError(argument, 'an array of numbers', given)
   if (length === undefined || numbers.length === length) return numbers
   throw new OptionError(argument, `${length} numbers`, `${numbers.length}`)
-}
-
-/** The local method; `lbfgs()` by default. */
-export function methodOf(given: Method | Rule | CustomRule | undefined): Rule {
-  return (given ?? lbfgs()) as Rule
 }
