@@ -2,7 +2,16 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expression, findMinima, findMinimaSync, lbfgs, minimize, nelderMead, uniformStarts } from 'antigrad'
+import {
+  adam,
+  expression,
+  findMinima,
+  findMinimaSync,
+  lbfgs,
+  minimize,
+  nelderMead,
+  uniformStarts,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { eigenvalues } from '../dist/minima/curvature.js'
 import { unseen } from '../dist/minima/unseen.js'
@@ -79,6 +88,22 @@ describe('the result', () => {
     expect(findMinimaSync(wells, { bounds: box, starts: byRun })).toEqual(reference)
     const ends = byRun.map((start) => minimize(wells, start, lbfgs(), { bounds: box }).value)
     expect(reference.minima[0].value).toBe(Math.min(...ends))
+  })
+
+  test('is the same on every engine, and with data that the objective contains', () => {
+    const options = { bounds: box, starts: 32, threads: 1 } as const
+    const data = { t: [1, 2, 3], z: [2, 1, 3] }
+    const model = expression('(z - x*sin(t) - y)^2')
+    const reference = findMinimaSync(model, { ...options, data, engine: 'typescript' })
+    for (const engine of ['native', 'wasm'] as const)
+      expect(findMinimaSync(model, { ...options, data, engine })).toEqual(reference)
+    expect(findMinimaSync(model.with(data), { bounds: box, starts: 32 })).toEqual(reference)
+    const byRule = { bounds: box, starts: 8, method: adam({ lr: 0.05 }) }
+    const { gradient, value } = wells
+    const plain = { value: value.bind(wells), gradient: gradient.bind(wells), parameters: wells.parameters }
+    const slow = findMinimaSync(plain, byRule)
+    expect(slow.outcomes.minimum).toBe(8)
+    expect(findMinimaSync(wells, byRule).minima.map(({ x }) => x)).toEqual(slow.minima.map(({ x }) => x))
   })
 
   test('a parameter at a bound takes no part in the curvature', () => {
@@ -290,7 +315,7 @@ describe('long and hostile calls', () => {
     refusal(search({ bounds: [null] }), 'bounds: 0')
     refusal(search({ bounds: [[1, 0]] }), 'bounds: 0')
     refusal(search({ bounds: { x: [0, 1] } }, wells), 'bounds: y')
-    refusal(search({ bounds: Array(41).fill([0, 1]) }), 'starts')
+    refusal(search({ bounds: Array(41).fill([0, 1]) }), 'bounds')
     refusal(search({ bounds: [[0, 1]], starts: 0 }), 'starts')
     refusal(search({ bounds: [[0, 1]], starts: [] }), 'starts')
     refusal(search({ bounds: [[0, 1]], starts: [[1, 2]] }), 'bounds')
@@ -302,6 +327,9 @@ describe('long and hostile calls', () => {
     refusal(search({ bounds: [[0, 1]], seed: -1 }), 'seed')
     refusal(search({ bounds: [[0, 1]], distance: 0 }), 'distance')
     refusal(search({ bounds: [[0, 1]], start: 3 }), 'options')
+    refusal(search({ bounds: [[0, 1]], data: { t: [1] } }), 'data')
+    refusal(search({ bounds: [[0, 1]], threads: 1 }), 'threads')
+    refusal(search({ bounds: [[0, 1]], method: {} }), 'method')
     refusal(search({ bounds: [[0, 1]] }, 'x^2'), 'objective')
     expect(calls).toBe(0)
   })

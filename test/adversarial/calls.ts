@@ -366,6 +366,25 @@ add('minimizeMany minimizeManySync', '', {
     ...{ ...running, workers, signal, onProgress },
   }),
 })
+add('findMinima findMinimaSync', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  options: at(record, {
+    bounds: at(no, [
+      at(
+        orNull(record),
+        [at(anyNumber, 0, 'bounds: 0: min'), at(anyNumber, 9, 'bounds: 0: max')],
+        'bounds: 0',
+      ),
+      [0, 1],
+    ]),
+    starts: at(optional(count(1, 2 ** 20)), 4),
+    seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+    method: at(optional(no), core.lbfgs(), null),
+    distance: at(optional(positive), 1e-3),
+    ...{ tolerance, maxIterations, signal, onProgress },
+    ...{ data: signal, engine: signal, instructionSet: signal, threads: signal, workers },
+  }),
+})
 add('workers', 'workers', { options: at(record, { url: at(optional(text), '/worker.js') }) })
 const box = at(no, { x: at(no, [at(finite, -2, 'box: x'), at(finite, 2, 'box: x')]), y: [0, 1] })
 const few = count(1, 2 ** 20)

@@ -98,26 +98,24 @@ export function readStarts(
 ): Start {
   const points = typeof starts === 'number' ? null : readPoints(starts, names)
   const length = names?.length ?? points?.length ?? (Array.isArray(bounds) ? bounds.length : 0)
+  if (points === null) {
+    readOption('starts', count, starts)
+    if (length > SOBOL_DIMENSIONS)
+      throw new OptionError(
+        'bounds',
+        `at most ${SOBOL_DIMENSIONS} parameters, or points in \`starts\``,
+        length,
+      )
+    if (bounds === undefined || length === 0)
+      throw new OptionError('bounds', 'finite bounds of all parameters, or points in `starts`', bounds)
+  }
   const box = readBounds(bounds, { names, length, dtype: 'float64' })
   if (points !== null) return { box, columns: points }
-  readOption('starts', count, starts)
-  if (length > SOBOL_DIMENSIONS)
-    throw new OptionError('starts', `points for more than ${SOBOL_DIMENSIONS} parameters`, starts)
-  if (bounds === undefined || length === 0) {
-    throw new OptionError(
-      'bounds',
-      'finite bounds of all parameters (or starting points in `starts`)',
-      bounds,
-    )
-  }
   const nameOf = (i: number) => names?.[i] ?? `${i}`
   const ranges = Array.from({ length }, (_, i): [number, number] => {
     const [low, high] = [box?.min[i] ?? -Infinity, box?.max[i] ?? Infinity]
     if (Number.isFinite(high - low)) return [low, high]
-    throw new OptionError(`bounds: ${nameOf(i)}`, 'finite numbers, or starting points in `starts`', [
-      low,
-      high,
-    ])
+    throw new OptionError(`bounds: ${nameOf(i)}`, 'finite numbers, or points in `starts`', [low, high])
   })
   // Names of parameters may be numbers, whose order in an object would differ.
   const keys = ranges.map((_, i) => `x${i}`)

@@ -38,7 +38,7 @@ export function readMethod(
   given: LocalMethod | undefined,
   engineOptions: Readonly<Record<string, unknown>>,
 ): { readonly rule: LocalMethod; readonly isInLanes: boolean } {
-  const rule = given ?? lbfgs()
+  const rule = given === undefined ? lbfgs() : given
   const hasLanes = isMethod(rule)
     ? findMethod(rule).kind.lanes !== undefined
     : isElementwise(resolve(rule, 'method'))
