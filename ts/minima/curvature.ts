@@ -44,7 +44,7 @@ export function hessianAt(
   return { ...found, drop, accuracy: gradient ? ACCURACY.gradient : ACCURACY.values }
 }
 
-/** The objective's own second derivatives; null if there are none, as of the function voigt in an expression. */
+/** The objective's own second derivatives; null if the objective has no second derivatives, such as an expression with voigt. */
 function exactHessian(
   second: NonNullable<Parameters<typeof requireWritten>[0]> | undefined,
   x: Float64Array,

@@ -19,7 +19,7 @@ export interface Runs {
   readonly reason: Uint8Array
 }
 
-/** What all runs have in common. */
+/** The objective, the method and the options of all runs. */
 export interface LocalSearch {
   readonly objective: NamedObjective<string>
   readonly rule: LocalMethod

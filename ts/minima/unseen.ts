@@ -1,6 +1,6 @@
 /** Estimates how many minima no run has found. */
 
-/** What may be missing, after `runs` runs that ended in `found` distinct minima. */
+/** Estimate of the minima that no run has found. */
 export interface Unseen {
   /** Expected count of minima that no run has found: w(n − 1)/(n − w − 2) − w. */
   readonly count: number
