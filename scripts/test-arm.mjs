@@ -113,7 +113,7 @@ async function testAddon() {
   await run('node_modules/.bin/esbuild', [...programs, ...options, `--outdir=${folder}`])
   const bundles = ['digests.js', 'equations/digests.js'].map((file) => join(folder, file))
   const readDigests = (...command) => {
-    const [all, equations] = bundles.map((bundle) => printed(...command, bundle))
+    const [all, equations] = bundles.map((bundle) => printed(...command, bundle, 'each'))
     return { ...all, equations }
   }
   const here = readDigests(process.execPath)

@@ -7,7 +7,7 @@ import { hoversIn } from './types/server.mjs'
 
 const program = `
 import { adam, adamw, cosine, delayedStart, ema, expression, lbfgs, linear, lion, minimize, minimizeMany } from 'antigrad'
-import { momentum, muon, noDecay, Optimizer, oneCycle, rosenbrock, sgd, standardErrors, warmup } from 'antigrad'
+import { momentum, muon, newton, noDecay, Optimizer, oneCycle, rosenbrock, sgd, standardErrors, warmup } from 'antigrad'
 import { bootstrap, compare, contour, covarianceMatrix, fit, fitMany, fitShared, models, profile } from 'antigrad/fit'
 
 const optimizer = new Optimizer({ w: Float32Array.of(1) }, adamw({ beta1: 0.9, beta2: 0.99, weightDecay: 0 }), {
@@ -36,6 +36,7 @@ linear(1, { begin: 3, endValue: 0.5, steps: 9 })
 oneCycle(1, { pctStart: 0.3, divFactor: 25, steps: 8 })
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 minimize(valley, [0, 0], lbfgs({ history: 10, c1: 1e-4, maxLineSearch: 25 }), { maxIterations: 9, tolerance: 1e-9 })
+minimize(valley, [0, 0], newton({ radius: 3 }))
 const line = expression('a*x + b')
 const found = fit(line, { x: [1, 2, 3], y: [1, 2, 4] }, {
   start: { a: 1, b: 0 },
@@ -58,6 +59,7 @@ optimizer.step({ w: Float32Array.of(1) })
  * both.
  */
 const options: readonly (readonly [name: string, details: RegExp])[] = [
+  ['radius', /Range: a finite number > 0\. Default: 3\./],
   ['beta1', /Range: a number in \[0, 1\)\. Default: 0\.9\./],
   ['beta2', /Default: 0\.999\./],
   ['weightDecay', /a schedule or a function\. Default: 0\.01; 0\.0001 in adamw\.optax\./],
@@ -137,6 +139,7 @@ const functions: readonly (readonly [name: string, words: string])[] = [
   ['expression', 'exact'],
   ['minimize', 'Minimizes a function'],
   ['lbfgs', 'quasi-Newton'],
+  ['newton', 'trust region'],
   ['fit', 'nonlinear least squares'],
   ['profile', 'profile-likelihood intervals'],
   ['bootstrap', 'replicates'],

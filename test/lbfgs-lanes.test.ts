@@ -1,162 +1,46 @@
 /** L-BFGS in lanes: each run has the bits of `minimize`, on every engine, instruction set and number of threads. */
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import {
-  adam,
-  expression,
-  type Lbfgs,
-  lbfgs,
-  type MinimizeManyOptions,
-  type MinimizeManyResult,
-  minimize,
-  minimizeMany,
-  minimizeManySync,
-  minimizeReasons,
-} from 'antigrad'
+import { adam, expression, lbfgs, minimizeMany, minimizeManySync, minimizeReasons } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { type Anything, refusal } from './adversarial/subject.js'
 import { random } from './bits.js'
-import { home } from './children.js'
+import { cases, laneOf, oneByOne, runsOf, type Shape, shapes, spread } from './lane-runs.js'
 import { waysToRun } from './support.js'
-
-interface Case {
-  readonly name: string
-  readonly expression: string
-  readonly data: Readonly<Record<string, readonly number[]>> | null
-  readonly start: readonly number[]
-  readonly lower: readonly (number | null)[] | null
-  readonly upper: readonly (number | null)[] | null
-}
-
-type Columns = Readonly<Record<string, Float64Array>>
 
 const ways = waysToRun(2)
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
-/** The numbers of one run, as `minimize` and as a lane give them. */
-function laneOf({ x, value, gradientNorm, maxChange, iterations, reason }: MinimizeManyResult, run: number) {
-  return {
-    x: Object.values(x).map((column) => column[run]),
-    value: value[run],
-    gradientNorm: gradientNorm[run],
-    maxChange: maxChange[run],
-    iterations: iterations[run],
-    reason: minimizeReasons[reason[run]],
-  }
-}
-
-/** Runs `minimize` from each start, with the run's data and bounds. */
-function oneByOne(
-  text: string,
-  starts: Columns,
-  method: Lbfgs,
-  {
-    data = {},
-    bounds,
-    ...limits
-  }: Pick<MinimizeManyOptions, 'data' | 'bounds' | 'tolerance' | 'maxIterations'>,
-) {
-  const pick = (numbers: unknown, run: number) =>
-    typeof (numbers as number[])[0] === 'number' ? numbers : (numbers as number[][])[run]
-  return starts[Object.keys(starts)[0]].reduce<ReturnType<typeof laneOf>[]>((all, _, run) => {
-    const own = Object.entries(data).map(([name, column]) => [name, pick(column, run)])
-    const objective = expression(text).with(Object.fromEntries(own) as Anything)
-    const start = objective.parameters.map((name) => starts[name][run])
-    const { x, value, gradientNorm, maxChange, iterations, reason } = minimize(objective, start, method, {
-      bounds: bounds as Anything,
-      ...limits,
-    })
-    all.push({ x: [...x], value, gradientNorm, maxChange, iterations, reason: reason as 'converged' })
-    return all
-  }, [])
-}
-
-function spread(names: readonly string[], runs: number, [low, high] = [-3, 3], seed = 1): Columns {
-  const next = random(seed)
-  return Object.fromEntries(
-    names.map((name) => [name, Float64Array.from({ length: runs }, () => low + (high - low) * next())]),
-  )
-}
-
-const cases = (JSON.parse(readFileSync(join(home, 'test/data/bounded.json'), 'utf8')) as Case[]).filter(
-  ({ start }) => start.length <= 12,
-)
-
-test.each(cases)(
-  'lanes have the bits of single runs: $name',
-  ({ expression: text, data, start, lower, upper }) => {
-    const objective = expression(text)
-    const names = objective.with(data ?? {}).parameters
-    const place = (name: string) => Number(name.slice(1)) - 1
-    const next = random(7)
-    const starts = Object.fromEntries(
-      names.map((name) => {
-        const x = start[place(name)]
-        return [
-          name,
-          Float64Array.from([0, 0.1, 0.3, 1], (by) => x + by * (next() - 0.5) * Math.max(1, Math.abs(x))),
-        ]
-      }),
-    )
-    const bounds = Object.fromEntries(
-      names.map((name) => [
-        name,
-        { min: lower?.[place(name)] ?? -Infinity, max: upper?.[place(name)] ?? Infinity },
-      ]),
-    )
-    const options = { bounds, ...(data ? { data } : {}), maxIterations: 200 }
-    const result = minimizeManySync(objective as Anything, starts, lbfgs(), options as Anything)
-    expect(result.engine).toBe('native')
-    const wanted = oneByOne(text, starts, lbfgs(), options as Anything)
-    for (const [run, one] of wanted.entries()) expect(laneOf(result, run)).toEqual(one)
-  },
-)
-
-interface Shape {
-  readonly text: string
-  readonly options?: MinimizeManyOptions
-  readonly method?: Parameters<typeof lbfgs>[0]
-}
-
-/** Objectives whose runs end for every reason, and that take every way through the line search. */
-const shapes: readonly Shape[] = [
-  { text: '(1 - x)^2 + 100*(y - x^2)^2' },
-  { text: '(1 - x)^2 + 100*(y - x^2)^2', options: { bounds: { x: [-1.5, 0.5], y: { min: 0 } } } },
-  { text: '(1 - x)^2 + 100*(y - x^2)^2', options: { bounds: { x: [0.25, 0.25] } } },
-  { text: '(1 - x)^2 + 100*(y - x^2)^2', options: { maxIterations: 5 } },
-  { text: '(1 - x)^2 + 100*(y - x^2)^2', options: { tolerance: 0, maxIterations: 300 } },
-  {
-    text: '(1 - x)^2 + 100*(y - x^2)^2',
-    options: { tolerance: 0.5 },
-    method: { history: 1, c1: 0.3, c2: 0.4, maxLineSearch: 3 },
-  },
-  { text: 'x - log(x) + (y - 1)^2' },
-  { text: 'sqrt(x) + y^4' },
-  { text: 'abs(x) + 3*abs(y - 1)' },
-  { text: 'exp(x) + exp(-2*x) + y^2*x^2', options: { bounds: { x: [-1, 0.2] } } },
-  { text: '0*x + 1' },
-  { text: '-exp(x) + y^2', options: { maxIterations: 40 } },
-  { text: '(x - y)^4 + 1e-3*(x + y - 1)^2' },
-  { text: '1e160*x^2 + y^2' },
-  { text: 'floor(3*x)^2 + (y - 1)^2' },
-  { text: 'sin(3*x) + cos(5*y) + 0.1*(x^2 + y^2)', options: { bounds: { x: [-2, 2], y: [-1, 3] } } },
-]
-
-test.each(shapes)('every engine gives the bits of single runs: $text', ({ text, options = {}, method }) => {
-  const objective = expression(text)
-  const starts = spread(objective.names, 37)
-  for (const name of objective.names) starts[name].set([NaN, Infinity, 0, -0, 1e200], 2)
-  const wanted = oneByOne(text, starts, lbfgs(method), options as Anything)
-  for (const way of ways) {
-    const result = minimizeManySync(objective as Anything, starts, lbfgs(method), {
-      ...way,
-      ...options,
-    } as Anything)
-    expect(result.engine).toBe(way.engine)
-    for (const [run, one] of wanted.entries()) expect(laneOf(result, run)).toEqual(one)
-  }
+test.each(cases)('lanes have the bits of single runs: $name', (one) => {
+  const { objective, starts, options } = runsOf(one)
+  const result = minimizeManySync(objective as Anything, starts, lbfgs(), options as Anything)
+  expect(result.engine).toBe('native')
+  const wanted = oneByOne(one.expression, starts, lbfgs(), options as Anything)
+  for (const [run, alone] of wanted.entries()) expect(laneOf(result, run)).toEqual(alone)
 })
+
+const limited = {
+  text: '(1 - x)^2 + 100*(y - x^2)^2',
+  options: { tolerance: 0.5 },
+  method: { history: 1, c1: 0.3, c2: 0.4, maxLineSearch: 3 },
+}
+
+test.each<Shape & { method?: Parameters<typeof lbfgs>[0] }>([...shapes, limited])(
+  'every engine gives the bits of single runs: $text',
+  ({ text, options = {}, method }) => {
+    const objective = expression(text)
+    const starts = spread(objective.names, 37)
+    for (const name of objective.names) starts[name].set([NaN, Infinity, 0, -0, 1e200], 2)
+    const wanted = oneByOne(text, starts, lbfgs(method), options as Anything)
+    for (const way of ways) {
+      const result = minimizeManySync(objective as Anything, starts, lbfgs(method), {
+        ...way,
+        ...options,
+      } as Anything)
+      expect(result.engine).toBe(way.engine)
+      for (const [run, one] of wanted.entries()) expect(laneOf(result, run)).toEqual(one)
+    }
+  },
+)
 
 describe('L-BFGS in many runs', () => {
   test('uses the data and bounds of each run', () => {

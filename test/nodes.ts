@@ -1,18 +1,22 @@
 /** Node processes that end during their work. */
 
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { home } from './children.js'
 
 /** The URL of a file of the built package, for a script. */
 export const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
 
+/** The URL of the file that Node loads for an entry of the package, for a script. */
+export const entry = (name = '') => built(join('node', name, 'load.mjs'))
+
 /** A script that runs the body of an async function, with the helpers that tests need. */
 function script(body: string): string {
   return `
     const { Worker, parentPort } = require('node:worker_threads')
     const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
-    const loaded = Promise.all([import(${built('index.js')}), import(${built('fits/index.js')})]).then(
+    const loaded = Promise.all([import(${entry()}), import(${entry('fits')})]).then(
       ([core, fits]) => ({ ...core, ...fits }),
     )
     // A step takes some milliseconds, in a norm and an update.

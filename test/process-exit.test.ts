@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { built, run, well, worker } from './nodes.js'
+import { entry, run, well, worker } from './nodes.js'
 
 const rounds = process.env.ANTIGRAD_TEST_LARGE === '1' ? 20 : 1
 
@@ -58,17 +58,17 @@ const calls = {
     const optimizer = new Optimizer(new Float32Array(1_000_000).fill(1), rule(), { engine: 'native', threads: 3 })
     const call = () => optimizer.stepAsync()`,
   writeFile: `${place}
-    const { writeFile } = await import(${built('files/index.js')})
+    const { writeFile } = await import(${entry('files')})
     const optimizer = await make()
     const path = place()
     const call = () => writeFile(path, optimizer)`,
   readFile: `${place}
-    const { readFile, writeFile } = await import(${built('files/index.js')})
+    const { readFile, writeFile } = await import(${entry('files')})
     const path = place()
     await writeFile(path, await make())
     const call = () => readFile(path)`,
   runChunks: `${place}
-    const { planFits, runChunks } = await import(${built('chunks/index.js')})
+    const { planFits, runChunks } = await import(${entry('chunks')})
     const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
     const { plan } = await planFits(${JSON.stringify(table)}, asked, { group: 'well', chunkSize: 100 })
     const call = () => runChunks(plan, { store: place() })`,

@@ -17,7 +17,7 @@ import { rowsOfPiece } from '../dist/expressions/run.js'
 
 import { Batch } from '../dist/many/batch/batch.js'
 import { selectRunner } from '../dist/many/engines/engines.js'
-import { programShape } from '../dist/many/engines/program-shape.js'
+import { programShape } from '../dist/many/engines/program-batch.js'
 import { wasmModule } from '../dist/webassembly/many.js'
 import { arrayOf, type Dtype, inBits, random, roundOf } from './helpers.js'
 import { waysToRun } from './support.js'

@@ -202,6 +202,44 @@ describe('standard errors that are NaN', () => {
   })
 })
 
+describe('one program of the value and all derivatives', () => {
+  /** The functions of an expression, which are called separately. */
+  const separate = (of: ReturnType<typeof expression>) => ({
+    parameters: of.parameters,
+    value: (x: ArrayLike<number>) => of.value(x),
+    gradient: (x: ArrayLike<number>, out: { [i: number]: number }) => of.gradient(x, out as Float64Array),
+    hessian: (x: ArrayLike<number>, out: { [i: number]: number }) => of.hessian(x, out as Float64Array),
+  })
+
+  test.each([0, 8, 300])('gives the bits of separate calls for %i rows', (rows) => {
+    const columns = {
+      t: Array.from({ length: rows }, (_, k) => k / 40),
+      y: Array.from({ length: rows }, (_, k) => 3 * Math.exp(-k / 50) + Math.sin(9 * k) / 20),
+    }
+    const points = [[3, 0.7, 0.1], [1e200, -1, NaN], [0, 0, 0], new Float32Array([2, 1, 0.1])]
+    for (const x of points) {
+      const make = () =>
+        rows === 0
+          ? expression('exp(a*b - c) + a^2*c^2 + (b - 1)^4')
+          : (expression('(y - a*exp(-b*t) - c)^2').with(columns) as never as ReturnType<typeof expression>)
+      const options = { kind: 'sum-of-squares', observations: 301 } as const
+      expect(standardErrors(make(), x, options)).toEqual(standardErrors(separate(make()), x, options))
+    }
+  })
+
+  test('does not replace a function that the user has set', () => {
+    const objective = Object.assign(expression('x^2 + y^2'), {
+      hessian(_: ArrayLike<number>, out: { [i: number]: number }) {
+        for (const [k, second] of [8, 0, 0, 2].entries()) out[k] = second
+      },
+    })
+    expect(standardErrors(objective, [0, 0], logL).hessian).toEqual([
+      Float64Array.of(8, 0),
+      Float64Array.of(0, 2),
+    ])
+  })
+})
+
 describe('the function standardErrors refuses', () => {
   test.each<[object, RegExp]>([
     [{}, /^kind: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],

@@ -28,6 +28,12 @@ export const variants: readonly Variant[] = [
   ),
 ]
 
+/** Each engine as users get it, in the order of `variants`. */
+export const defaultVariants: readonly Variant[] = [
+  ...variants.filter(({ engine }) => engine !== 'native'),
+  ...(engines().native.available ? [{ name: 'native', engine: 'native' } as const] : []),
+]
+
 /** All modes of fits and batches: instruction sets, numbers of threads, and the other engines. */
 export const waysToRun = (...threads: number[]): readonly Omit<Variant, 'name'>[] => [
   ...engines().native.instructionSets.map((instructionSet) => ({

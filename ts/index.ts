@@ -40,6 +40,7 @@ export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
 export { type NelderMead, nelderMead } from './methods/nelder-mead.js'
+export { type Newton, newton } from './methods/newton.js'
 export {
   type FindMinimaResult,
   findMinima,

@@ -99,11 +99,11 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       `${microseconds(mine)} and ${microseconds(other)} µs a fit${other.off ?? ''}`,
     )
 
-  const ours = (options, fitted = fitManySync) => ({
+  const ours = (options, fitted = fitManySync, times = t) => ({
     count: fits,
     async run() {
       const from = process.hrtime.bigint()
-      this.result = await fitted(model, { t, y: columns }, { start: { a: 1, b: 1, c: 0 }, ...options })
+      this.result = await fitted(model, { t: times, y: columns }, { start: { a: 1, b: 1, c: 0 }, ...options })
       return Number(process.hrtime.bigint() - from)
     },
     found() {
@@ -124,6 +124,11 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       return this.all
     },
   })
+
+  const fitAlone = (y) => {
+    const { values } = fitOne(model, { t, y }, { start: { a: 1, b: 1, c: 0 } })
+    return names.map((name) => values[name])
+  }
 
   let made = 0
   const inSciPy = async (host, count, jac) => {
@@ -193,7 +198,9 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     await withSciPy(async (host) => {
       const count = quick ? 100 : 500
       const [plain, exact] = [await inSciPy(host, count, false), await inSciPy(host, count, true)]
-      await compare(one, [...threads, plain, exact])
+      const single = inLoop(count, fitAlone)
+      await compare(one, [...threads, plain, exact, single])
+      against('curve_fit in a loop, to `fit` in a loop', single, plain, { least: 3 })
       against('curve_fit in a loop, to one thread', one, plain, { least: 60 })
       against('… with exact derivatives', one, exact)
       for (const both of threads) {
@@ -350,16 +357,17 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
 
   if (isWanted('engines')) {
     const wasm = ours({ engine: 'wasm' })
-    const alone = inLoop(quick ? 20 : 100, (y) => {
-      const { values } = fitOne(model, { t, y }, { start: { a: 1, b: 1, c: 0 } })
-      return names.map((name) => values[name])
-    })
-    const later = [1, 2].map((threads) => ours({ engine: 'native', threads }, fitMany))
+    const alone = inLoop(quick ? 20 : 100, fitAlone)
+    const own = columns.map(() => Float64Array.from(t))
+    const later = [t, own].flatMap((times) =>
+      [1, 2].map((threads) => ours({ engine: 'native', threads }, fitMany, times)),
+    )
     await compare(one, [...threads, ...(threads.length > 0 ? later : []), wasm, alone])
     against("WebAssembly's speed, of the addon's on one thread", wasm, one, { least: 0.3 })
     for (const both of threads) {
       against('one thread to two, fitManySync', both, one)
       against('… fitMany', later[1], later[0], { least: 1.85 })
+      against('… fitMany, where each fit has its own t', later[3], later[2], { least: 1.7 })
     }
     against('`fit` in a loop, to one thread', one, alone)
   }

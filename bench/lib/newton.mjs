@@ -1,13 +1,10 @@
 // Newton's method with exact Hessians on Rosenbrock's function of n parameters, one start per lane. The factorization is
 // an instruction on matrices, or it is written out without loops, for comparison.
-import { runToEnd } from '../../dist/core/slices.js'
 import { Builder, differentiate } from '../../dist/expressions/differentiate.js'
 import { Graph } from '../../dist/expressions/graph.js'
 import { modifiedLdlt } from '../../dist/expressions/matrices.js'
 import { compile } from '../../dist/expressions/program.js'
-import { Batch } from '../../dist/many/batch/batch.js'
-import { selectRunner } from '../../dist/many/engines/engines.js'
-import { wasmModule } from '../../dist/webassembly/many.js'
+import { inLanes } from './lanes.mjs'
 
 const UPDATES = 16
 
@@ -90,39 +87,11 @@ function compileNewton(n, usesMatrix) {
 /** Newton's method in lanes. A run takes the nanoseconds of an evaluation and lane. */
 export function newtonLanes(n, usesMatrix, options, runs = 4096) {
   const { program, starts, leastAt } = compileNewton(n, usesMatrix)
-  const { runner } = selectRunner(options, wasmModule)
-  const batch = new Batch({
-    ...{
-      dtype: 'float64',
-      value: program,
-      gradient: program,
-      kernel: null,
-      runs,
-      columns: 0,
-      shared: 0,
-      rows: 0,
-    },
-    ...{ cohorts: 1, lanes: runs, updates: UPDATES, maxUpdates: 1e9, tolerance: 0, exempt: 0, delay: 0 },
-    ...{ scratches: 1, isBounded: false },
-  })
+  const { batch, timed } = inLanes(program, starts, { runs, updates: UPDATES }, options)
   return {
     runs,
     instructions: program.head.length,
-    run() {
-      const init = {
-        runs: Uint32Array.from({ length: runs }, (_, k) => k),
-        data: [],
-        x: starts,
-        starts: [],
-        box: null,
-      }
-      runToEnd(batch.fill(init))
-      batch.done = 0
-      batch.set('updates', UPDATES)
-      const start = process.hrtime.bigint()
-      runner.advance(batch)
-      return Number(process.hrtime.bigint() - start) / UPDATES / runs
-    },
+    run: timed,
     /** The least function value of a lane. */
     least: () => batch.cohorts()[0].theta(leastAt)[0],
   }

@@ -3,6 +3,7 @@ import { adagrad, adam, minimize, Optimizer, rosenbrock } from '../../dist/index
 import { compileTimes } from './compiling.mjs'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
+import { addPrograms } from './programs.mjs'
 import {
   byRow,
   byRowByHand,
@@ -55,6 +56,7 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
   addMinimize(add, timing)
   const compiling = 'compiling 20,000 operations and the gradient, in a new process'
   add(compiling, 4, summary(compileTimes(timing.rounds)), 'ms', 150)
+  addPrograms(add, timing)
 
   for (const name of ['adam', 'momentum']) {
     for (const n of inCache) {

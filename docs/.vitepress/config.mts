@@ -1,6 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { defineConfig, type SiteConfig } from 'vitepress'
+import { defineConfig, type MarkdownEnv, type SiteConfig } from 'vitepress'
 import { anchorOf } from '../../scripts/lib/anchor.mjs'
 
 // Imported by URL, so that VitePress does not bundle the library.
@@ -82,6 +82,20 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   )
 }
 
+const plainCode = (code: string) =>
+  `<pre><code>${code.replaceAll('&', '&#x26;').replaceAll('<', '&#x3C;')}</code></pre>`
+
+/** Renders a page for the search index, which contains no colors. (Highlighting takes most of the time.) */
+function renderForSearch(
+  source: string,
+  env: MarkdownEnv,
+  renderer: { options: object; render(source: string, env: MarkdownEnv): string },
+): string {
+  Object.assign(renderer.options, { highlight: plainCode })
+  const html = renderer.render(source, env)
+  return env.frontmatter?.search === false ? '' : html
+}
+
 /** Makes Vue external: Vite cannot resolve it for pages of dynamic routes, which are no files. */
 const vueOfOurs = {
   ...{ name: 'vue-of-ours', enforce: 'pre' as const },
@@ -127,6 +141,7 @@ export default defineConfig({
     search: {
       provider: 'local',
       options: {
+        _render: renderForSearch,
         miniSearch: { options: indexOptions, searchOptions },
       },
     },

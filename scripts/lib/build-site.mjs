@@ -24,6 +24,9 @@ export async function buildSite(outDir, base = process.env.DOCS_BASE ?? '/') {
   say('Building the API reference…')
   await run(bin('typedoc'), [], { cwd: docs })
   say('Building the site…')
-  await run(bin('vitepress'), ['build', '.', '--outDir', outDir, '--base', base], { cwd: docs })
+  // A larger young generation halves the time of the garbage collector.
+  const vitepress = ['--max-semi-space-size=64', 'node_modules/vitepress/bin/vitepress.js']
+  const options = { cwd: docs, label: 'vitepress' }
+  await run('node', [...vitepress, 'build', '.', '--outDir', outDir, '--base', base], options)
   await buildPage(join(outDir, 'race'), '../docs/')
 }

@@ -11,6 +11,7 @@ import {
   type MinimizeResult,
   minimize,
   minimizeMany,
+  newton,
   Optimizer,
   type Params,
   type Rule,
@@ -80,10 +81,17 @@ const anyRule: Rule = sgd()
 new Optimizer(Float32Array.of(1), anyRule).set({ lr: 0.1 })
 
 const method: Method = lbfgs({ history: 5 })
+const fill = (out: { [i: number]: number }, by: number) => void Object.assign(out, [by])
 const ruleOrMethod: Rule | Method = method
 export const ended: MinimizeResult = minimize(rosenbrock(), [0, 0], method, { maxIterations: 2 })
 export const either = minimize(rosenbrock(), [0, 0], ruleOrMethod, { tolerance: 1e-6 })
 export const manyByMethod = minimizeMany(expression('x^2'), [1], lbfgs())
+export const byNewton = minimize(
+  { value: (x) => x[0] ** 2, gradient: (x, out) => fill(out, 2 * x[0]), hessian: (_, out) => fill(out, 2) },
+  [1],
+  newton({ radius: 2 }),
+)
+export const manyByNewton = minimizeMany(expression('x^2'), [1], newton())
 export const byRule = minimize(rosenbrock(), [0, 0], anyRule, { bounds: [null, null], maxIterations: 1 })
 
 export const refused = (never: false) => {
@@ -98,6 +106,8 @@ export const refused = (never: false) => {
   minimize(rosenbrock(), [0, 0], ruleOrMethod as Rule | Method, { engine: 'wasm' })
   // @ts-expect-error no such option
   lbfgs({ lr: 1 })
+  // @ts-expect-error no such option
+  newton({ history: 1 })
   // @ts-expect-error no such option
   ofList.set({ learningRate: 1 })
   // @ts-expect-error gradient descent has no beta1

@@ -78,8 +78,8 @@ export class Expression<Names extends string = string> {
   }
 
   /** @internal */
-  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
-    return this.#bound[valueAndGradient](x, out)
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray, second?: FloatArray): number {
+    return this.#bound[valueAndGradient](x, out, second)
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
@@ -203,29 +203,35 @@ export class BoundExpression<Names extends string = string> {
     for (let i = 0; i < program.outputs.length; i++) out[i] = slots[program.outputs[i]]
   }
 
-  /** @internal One program computes both, with the same bits as separate calls. */
-  [valueAndGradient](x: ArrayLike<number>, out: FloatArray): number {
-    const { slots, program } = this.#run('together', x, out)
-    for (let i = 1; i < program.outputs.length; i++) out[i - 1] = slots[program.outputs[i]]
+  /** @internal One program computes all results, with the same bits as separate calls. */
+  [valueAndGradient](x: ArrayLike<number>, out: FloatArray, second?: FloatArray): number {
+    const machine = this.#run(second ? 'all' : 'together', x, out)
+    const { slots, program } = machine
+    for (let i = 0; i < this.parameters.length; i++) out[i] = slots[program.outputs[i + 1]]
+    if (second) this.#writeHessian(machine, second)
     return slots[program.outputs[0]]
   }
 
   /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
-    const machine = this.#run('hessian', x, out)
+    this.#writeHessian(this.#run('hessian', x, out), out)
+  }
+
+  /** Writes the matrix whose lower triangle is the last outputs of a program. */
+  #writeHessian({ slots, program: { outputs } }: ProgramRunner, out: FloatArray): void {
     const { length } = this.parameters
-    const { outputs } = machine.program
-    for (let i = 0, at = 0; i < length; i++) {
+    let at = outputs.length - (length * (length + 1)) / 2
+    for (let i = 0; i < length; i++) {
       for (let j = 0; j <= i; j++, at++) {
-        out[i * length + j] = machine.slots[outputs[at]]
-        out[j * length + i] = machine.slots[outputs[at]]
+        out[i * length + j] = slots[outputs[at]]
+        out[j * length + i] = slots[outputs[at]]
       }
     }
   }
 
   /** @param out array for the result, if the result is not a number */
   #run(
-    what: 'value' | 'gradient' | 'together' | 'hessian',
+    what: 'value' | 'gradient' | 'together' | 'hessian' | 'all',
     x: ArrayLike<number>,
     out: unknown = [],
   ): ProgramRunner {
@@ -242,7 +248,7 @@ export class BoundExpression<Names extends string = string> {
     const key = `${what} ${dtype}`
     let machine = this.#machines.get(key)
     if (machine === undefined) {
-      const program = this.programs[what]
+      const program = what === 'all' ? this.programs.together(true) : this.programs[what]
       machine = new ProgramRunner(typeof program === 'function' ? program() : program, dtype)
       this.#machines.set(key, machine)
     }

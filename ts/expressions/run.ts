@@ -11,6 +11,10 @@ import type { Instruction } from './steps.js'
 /** Number of operations between two pauses. The operations take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
+const [ADD, SUBTRACT, MULTIPLY, DIVIDE, SELECT] = (
+  ['add', 'subtract', 'multiply', 'divide', 'select'] as const
+).map((code) => OPERATIONS.indexOf(code))
+
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
 
 /** Implementations of the operations, indexed by their codes. */
@@ -159,8 +163,16 @@ export class ProgramRunner {
     // Elements are read by index, because destructuring an instruction would take longer than executing it.
     for (let k = from; k < to; k++) {
       const one = instructions[k]
-      if (one[0] < scalars.length)
-        slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
+      const operation = one[0]
+      // Calls of functions allocate memory for numbers. The most frequent operations therefore need no call. Storing a
+      // result in `slots` rounds the result to the dtype.
+      if (operation === MULTIPLY) slots[one[1]] = slots[one[2]] * slots[one[3]]
+      else if (operation === SELECT) slots[one[1]] = slots[one[2]] !== 0 ? slots[one[3]] : slots[one[4]]
+      else if (operation === ADD) slots[one[1]] = slots[one[2]] + slots[one[3]]
+      else if (operation === SUBTRACT) slots[one[1]] = slots[one[2]] - slots[one[3]]
+      else if (operation === DIVIDE) slots[one[1]] = slots[one[2]] / slots[one[3]]
+      else if (operation < scalars.length)
+        slots[one[1]] = scalars[operation](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
       else extensions.matrices?.run(slots, one)
     }
   }

@@ -1,13 +1,11 @@
 /** Reads the arguments of `minimizeMany`, forms batches, and collects the results. */
 
 import type { Kernel } from '../arena/kernel.js'
-import type { Region } from '../arena/memory.js'
-import { copyArray, withMemoryError } from '../core/copy.js'
+import { withMemoryError } from '../core/copy.js'
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { ROWS_PER_SLICE, type Slices } from '../core/slices.js'
-import { isFloatArray } from '../core/typed-arrays.js'
-import { isObject, ownProperties } from '../core/untrusted-input.js'
+import { ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
@@ -39,26 +37,19 @@ import {
 import { cohortCount, runsPerBatch, scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
-import { programShape } from './engines/program-shape.js'
+import { iterateBatch, prepareBatch } from './engines/program-batch.js'
 import { updateInTypeScript } from './engines/typescript.js'
 import { checkMethodOptions, MethodRuns } from './method-runs.js'
 import { listRuns, type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
+import { readStarts, type StartValues } from './starts.js'
 
 /** Results of the runs, one column per quantity. */
 interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
   readonly x: readonly FloatArray[]
   readonly reason: NumberArray
-}
-
-/** A copy of the user's starts. */
-interface StartValues {
-  readonly count: number
-  readonly dtype: 'float32' | 'float64'
-  /** The positions of each parameter's values in `list`. */
-  readonly columns: readonly { readonly list: FloatArray; readonly first: number; readonly stride: number }[]
 }
 
 const NO_VALUES = new Float64Array()
@@ -95,8 +86,8 @@ export class ManyRuns {
   readonly #recorder: Recorder | null
   #result: FoundRuns = NO_RESULTS
   #paths: Paths | null = null
-  /** Memory of the previous batch, which is kept for reuse. */
-  #resting: Region | undefined
+  /** The previous batch, whose memory is used again. */
+  #last: Batch | undefined
   /** Count of runs in finished batches, and the current batch. */
   #done = 0
   #batch: Batch | undefined
@@ -264,8 +255,8 @@ export class ManyRuns {
       isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     }
-    const batch = new Batch(shape, this.#resting)
-    this.#resting = batch.region
+    const batch = new Batch(shape, this.#last?.region)
+    this.#last = batch
     this.#batch = batch
     const together = areContiguous(runs)
     const points = this.#x.map((column) => pickRuns(column, runs, together))
@@ -294,31 +285,19 @@ export class ManyRuns {
   *#advanceMethod(method: MethodRuns, runs: Uint32Array): Generator<EngineCall> {
     const points = this.#x.map((column) => pickRuns(column, runs, areContiguous(runs)))
     if (this.options.maxIterations === 0) return yield* this.#storePoints(runs, points)
-    const { program } = method
-    const data = this.#data
-    const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
-    const { threads } = this.choice.runner
-    const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
-    const updates = updatesPerCall(program, rows, runs.length, UPDATES_PER_CALL)
-    const scratches = scratchCount(program, { rows, runs: runs.length, cohorts }, threads)
-    // A run ends by the criteria in its program, which counts updates. The batch counts passes.
-    const maxUpdates = Number.MAX_SAFE_INTEGER
-    const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
-    const batch = new Batch(shape, this.#resting)
-    this.#resting = batch.region
-    this.#batch = batch
-    yield* batch.fill({
+    const all = {
       runs,
-      data,
+      data: this.#data,
       x: method.begin(points, boundsColumns(this.#box, runs)),
-      starts: [],
-      box: null,
-    })
-    for (let done = 0; batch.live > 0; done += updates) {
-      batch.done = done
-      batch.set('updates', updates)
-      yield batch
+      // A run ends by the criteria in its program, which counts updates. The batch counts passes.
+      maxUpdates: Number.MAX_SAFE_INTEGER,
+      updatesPerCall: UPDATES_PER_CALL,
+      threads: this.choice.runner.threads,
     }
+    const batch = prepareBatch(method.program, all, this.#last)
+    this.#last = batch
+    this.#batch = batch
+    yield* iterateBatch(batch, all)
     this.#takeResults(runs, method.end(batch))
   }
 
@@ -374,66 +353,6 @@ function boundsColumns(
     Array.from(values, (limit) => (typeof limit === 'number' ? limit : pickRuns(limit, runs)))
   return { min: limits(box.min), max: limits(box.max) }
 }
-
-function readStarts(starts: Starts, parameters: readonly string[]): StartValues {
-  const isList = isFloatArray(starts) || Array.isArray(starts)
-  if (isList) {
-    const flat = starts as ArrayLike<number>
-    const count = flat.length / parameters.length
-    if (!Number.isInteger(count) || count === 0) {
-      const expected = `${parameters.length} numbers per run: ${parameters.join(', ')}`
-      throw new OptionError('starts', expected, `${flat.length} numbers`)
-    }
-    const list = copyStarts('starts', flat)
-    const columns = parameters.map((_, p) => ({ list, first: p, stride: parameters.length }))
-    return { columns, count, dtype: findDtype([flat]) }
-  }
-  if (!isObject(starts)) {
-    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, starts)
-  }
-  const given = ownProperties(starts) as Readonly<Record<string, ArrayLike<number>>>
-  const stranger = Object.keys(given).find((name) => !parameters.includes(name))
-  if (stranger !== undefined)
-    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, stranger)
-  const columns = parameters.map((name) => {
-    const column = given[name]
-    if (!isFloatArray(column) && !Array.isArray(column)) {
-      throw new OptionError(`starts: ${name}`, 'an array, Float32Array or Float64Array of numbers', column)
-    }
-    return copyStarts(`starts: ${name}`, column)
-  })
-  const [first] = columns
-  for (const [p, column] of columns.entries()) {
-    if (column.length !== first.length || column.length === 0) {
-      throw new OptionError(
-        `starts: ${parameters[p]}`,
-        `${Math.max(1, first.length)} numbers`,
-        `${column.length}`,
-      )
-    }
-  }
-  const all = columns.map((list) => ({ list, first: 0, stride: 1 }))
-  return { columns: all, count: first.length, dtype: findDtype(columns) }
-}
-
-/** Copies an array at once, because the user may change it while the runs continue. */
-function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
-  if (isFloatArray(list)) return copyArray(list)
-  const { length } = list
-  const read = (i: number): number => {
-    const x = list[i]
-    if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
-    return x
-  }
-  // The first element is read before memory is allocated, because a sparse array can have any length.
-  if (length > 0) read(0)
-  const copy = withMemoryError(8 * length, () => new Float64Array(length))
-  for (let i = 0; i < length; i++) copy[i] = read(i)
-  return copy
-}
-
-const findDtype = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
-  columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'
 
 /** Initial value of each state array of the rule. */
 function stateStarts(

@@ -286,8 +286,9 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
  *
  * L-BFGS is not an update rule, because a line search needs values, and an `Optimizer` does not receive values. L-BFGS
  * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually needs far fewer
- * gradient evaluations than an update rule. L-BFGS runs in TypeScript, in float64, with parameters and gradients
- * rounded to their dtype. The results are bit-identical everywhere.
+ * gradient evaluations than an update rule. `minimize` runs L-BFGS in TypeScript, in float64, with parameters and
+ * gradients rounded to their dtype. `minimizeMany` runs L-BFGS in lanes, in float64. The results are bit-identical
+ * everywhere.
  *
  * @throws OptionError if an option is unknown or out of its range
  * @example

@@ -26,8 +26,13 @@ export type Method = Methods[keyof Methods]
 
 /** The objective and the start of a run. */
 export interface MinimizationProblem extends Required<Objective> {
-  /** Returns the value and writes the gradient, if the objective computes both at once. */
-  readonly both: ((x: FloatArray, out: FloatArray) => number) | undefined
+  /**
+   * Returns the value and writes the gradient, if the objective computes both at once. The second derivatives are
+   * written to `hessian`, row by row, if the array is passed.
+   */
+  readonly both: ((x: FloatArray, out: FloatArray, hessian?: FloatArray) => number) | undefined
+  /** Second derivatives of the objective, if the objective has both derivatives; read on demand. */
+  readonly hessian: () => Objective['gradient'] | undefined
   /** Starting point of the run; copied. */
   readonly start: FloatArray
   readonly tolerance: number

@@ -8,7 +8,7 @@ import type { OptimizerOptions } from '../model/options.js'
 import { readNamedStart, readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type BoundsBox, clamp, readBounds } from '../objectives/bounds.js'
 import { centralDifferences } from '../objectives/gradient.js'
-import type { Objective } from '../objectives/index.js'
+import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
 import {
   callback,
   dtype,
@@ -52,7 +52,7 @@ export interface MinimizeOptions
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** Options for a method such as `lbfgs()`. Methods run in TypeScript. */
+/** Options for a method such as `lbfgs()`. `minimize` runs methods in TypeScript. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
@@ -101,7 +101,7 @@ export interface MinimizeResult {
 }
 
 /** An objective whose parameters have names, such as an expression. */
-export interface NamedObjective<Names extends string> extends Objective {
+export interface NamedObjective<Names extends string> extends TwiceDifferentiable {
   readonly parameters: readonly Names[]
 }
 
@@ -127,12 +127,12 @@ type RunNumbers = Pick<
  * nearby points.
  *
  * @param objective an object `{ value, gradient }`, or a function of x alone. For a function, the gradient is computed
- * by central differences with step ∛ε·max(1, |xᵢ|), which take 2n values per update. The method `nelderMead()` needs no
- * gradient.
+ * by central differences with step ∛ε·max(1, |xᵢ|), which take 2n values per update. The method `newton()` also needs
+ * `hessian(x, out)`, which expressions have. The method `nelderMead()` needs no gradient.
  * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype. If the objective has `parameters`,
  * as an expression has, `x` may also be an object with a number per parameter.
- * @param rule an update rule such as `adam({ lr: 1e-2 })`, or a method, `lbfgs()` or `nelderMead()`. Methods accept no
- * `clip` and no engine options
+ * @param rule an update rule such as `adam({ lr: 1e-2 })`, or a method such as `lbfgs()`, which accepts no `clip` and
+ * no engine options
  * @throws OptionError, TensorError or EngineError like `new Optimizer`, before the first update; OptionError if the
  * gradient does not fill all of `out`
  * @example
@@ -152,19 +152,19 @@ export function minimize<Names extends string>(
   options?: MinimizeOptions,
 ): NamedMinimizeResult<Names>
 export function minimize(
-  objective: Objective | ((x: ArrayLike<number>) => number),
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
   rule: Rule | CustomRule | Method,
   options?: MethodOptions,
 ): MinimizeResult
 export function minimize(
-  objective: Objective | ((x: ArrayLike<number>) => number),
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
   rule: Rule | CustomRule,
   options?: MinimizeOptions,
 ): MinimizeResult
 export function minimize(
-  objective: Objective | ((x: ArrayLike<number>) => number),
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number> | NamedStart,
   rule: Rule | CustomRule | Method,
   options?: MinimizeOptions,
@@ -236,19 +236,19 @@ export class Minimization {
     options?: MinimizeOptions,
   )
   constructor(
-    objective: Objective | ((x: ArrayLike<number>) => number),
+    objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
     rule: Rule | CustomRule | Method,
     options?: MethodOptions,
   )
   constructor(
-    objective: Objective | ((x: ArrayLike<number>) => number),
+    objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
     rule: Rule | CustomRule,
     options?: MinimizeOptions,
   )
   constructor(
-    objective: Objective | ((x: ArrayLike<number>) => number),
+    objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number> | NamedStart,
     rule: Rule | CustomRule | Method,
     options: MinimizeOptions = {},
@@ -256,7 +256,7 @@ export class Minimization {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
-    const { value: given, gradient, both, names } = readObjective(objective)
+    const { value: given, gradient, hessian, both, names } = readObjective(objective)
     const from = copyStart(x, dtype, names)
     const box = readBounds(bounds, {
       names,
@@ -282,11 +282,12 @@ export class Minimization {
       gradient: this.#gradient,
       both:
         both &&
-        ((at: FloatArray, out: FloatArray) => {
+        ((at: FloatArray, out: FloatArray, second?: FloatArray) => {
           evaluations.values++
           evaluations.gradients++
-          return both(at, out)
+          return both(at, out, second)
         }),
+      hessian: () => gradient && hessian(),
       tolerance,
       box,
     }

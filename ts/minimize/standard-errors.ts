@@ -107,8 +107,9 @@ export function standardErrors(
     const expected = kind === 'sum-of-squares' ? 'the count of squares' : `none with kind: '${kind}'`
     throw new OptionError('observations', expected, observations)
   }
-  const { value, slopes, second, names, at, box } = readPoint(objective, x, bounds)
-  const here = value(at)
+  const { value, slopes, second, both, names, at, box } = readPoint(objective, x, bounds)
+  const all = second && both && evaluateTogether(both, at)
+  const here = all ? all.value : value(at)
   if (kind !== 'negative-log-likelihood' && here < 0)
     throw new OptionError('objective: value', `a number ≥ 0 with kind: '${kind}'`, here)
   const unitOf = (count: number) =>
@@ -118,9 +119,11 @@ export function standardErrors(
         ? 2
         : (2 * here) / ((observations as number) - count)
   // This unit ignores that some parameters may be at bounds, which are not known yet. The steps change only slightly.
-  const found = second
-    ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
-    : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)
+  const found =
+    all ??
+    (second
+      ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
+      : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box))
   const { gradient: g, hessian } = found
   const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
   const isFixed = (i: number) => box !== null && isHeld(at[i], g[i], i, box)
@@ -154,7 +157,7 @@ function readPoint(
   x: ArrayLike<number>,
   bounds: Bounds | undefined,
 ) {
-  const { value: given, gradient, hessian, names } = readObjective(objective)
+  const { value: given, gradient, hessian, both, names } = readObjective(objective)
   const second = hessian()
   const at = Float64Array.from(readStart(x))
   const box = readBounds(bounds, { names, length: at.length, dtype: 'float64' })
@@ -167,7 +170,7 @@ function readPoint(
   }
   const slopes =
     gradient && ((x: Float64Array, out: Float64Array) => requireWritten(gradient, out)(x.slice(), out))
-  return { value, slopes, second, names, at, box }
+  return { value, slopes, second, both, names, at, box }
 }
 
 /** A result whose standard errors are all NaN. */
@@ -237,8 +240,21 @@ function exactHessian(
   slopes(at, gradient)
   const all = new Float64Array(n * n)
   requireWritten(second, all, 'hessian')(at.slice(), all)
-  return { gradient, hessian: Array.from(at, (_, i) => all.slice(i * n, i * n + n)) }
+  return { gradient, hessian: splitRows(all, n) }
 }
+
+/** The value and its derivatives, which one program of an expression computes. */
+function evaluateTogether(
+  both: NonNullable<ReturnType<typeof readObjective>['both']>,
+  at: Float64Array,
+): SecondDifferences & { readonly value: number } {
+  const n = at.length
+  const [gradient, all] = [new Float64Array(n), new Float64Array(n * n)]
+  return { value: both(at, gradient, all), gradient, hessian: splitRows(all, n) }
+}
+
+const splitRows = (all: Float64Array, n: number) =>
+  Array.from({ length: n }, (_, i) => all.slice(i * n, i * n + n))
 
 /** Returns a positive, finite unit for steps; 1 if the given unit is not usable. */
 function positiveUnit(unit: number): number {

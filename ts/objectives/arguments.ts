@@ -6,7 +6,8 @@ import { isFloatArray, readLength } from '../core/typed-arrays.js'
 import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted-input.js'
 import { type Objective, valueAndGradient } from './objective.js'
 
-type BothFunction = (x: ArrayLike<number>, out: { [i: number]: number }) => number
+type OutputArray = { [i: number]: number }
+type BothFunction = (x: ArrayLike<number>, out: OutputArray, second?: OutputArray) => number
 
 /**
  * The functions of an objective, each read once and bound to the objective.
@@ -19,7 +20,10 @@ export function readObjective(objective: unknown): {
   readonly gradient: Objective['gradient'] | undefined
   /** Second derivatives of an objective that has second derivatives, such as an expression; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
-  /** The value and the gradient in one call, for an expression whose functions were not replaced. */
+  /**
+   * The value, the gradient and, if requested, the second derivatives in one call, for an expression whose functions
+   * were not replaced.
+   */
   readonly both: BothFunction | undefined
   /** Names of the parameters, if the objective has `parameters`, like an expression. */
   readonly names: readonly string[] | null
@@ -49,7 +53,7 @@ export function readObjective(objective: unknown): {
     },
     gradient: derivative('gradient'),
     hessian: () => derivative('hessian'),
-    both: ['value', 'gradient'].some((name) => Object.hasOwn(whole, name))
+    both: ['value', 'gradient', 'hessian'].some((name) => Object.hasOwn(whole, name))
       ? undefined
       : (whole as { [valueAndGradient]?: BothFunction })[valueAndGradient]?.bind(whole),
     names: isNamed ? [...parameters] : null,

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream'
 import { adam, defineRule, expression, Optimizer, type SavedRun } from 'antigrad'
 import { fromTorch, openFile, readFile, toBlob } from 'antigrad/files'
+import { derive, fitManySync } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { readPlan } from '../../../dist/chunks/plan/plan.js'
 import { readCsv } from '../../../dist/tables/read-csv.js'
@@ -32,6 +33,14 @@ function savedRun(count: number): SavedRun {
 
 const matching = (pattern: string, name: string) => () =>
   new Optimizer({ [name]: Float32Array.of(1) }, adam(), { groups: [{ match: pattern, lr: 1 }] })
+
+const found = fitManySync(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } })
+/** Reads a quantity, which is invalid. */
+const deriving = (quantity: string) => () => {
+  try {
+    derive(found, { quantity })
+  } catch {}
+}
 
 const request = {
   ...{ name: 'table', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
@@ -120,6 +129,8 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
     20,
     (size) => () => expression(`${'('.repeat(size)}x + y${')*2'.repeat(size)}`),
   ],
+  'a long name in a derived quantity': [5_000, (size) => deriving(`${'n'.repeat(size)} + a[1]`)],
+  'open brackets in a derived quantity': [5_000, (size) => deriving(`a[1] + ${'a['.repeat(size)}`)],
   equations: [
     24,
     (size) => () => {

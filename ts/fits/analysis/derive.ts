@@ -104,13 +104,17 @@ function readExpression(name: string, text: string): ParsedQuantity {
   let prefix = 'p'
   while (text.includes(`${prefix}_`)) prefix += 'p'
   const labeled = new Map<string, Reference>()
-  const plain = text.replace(/([A-Za-z_]\w*)\s*\[([^\]]*)\]/g, (_, name: string, label: string) => {
+  const replace = (_: string, name: string, label: string) => {
     const key = `${name} ${label.trim()}`
     const known = [...labeled.entries()].find(([, one]) => `${one.name} ${one.label}` === key)
     const alias = known?.[0] ?? `${prefix}_${labeled.size}`
     labeled.set(alias, { name, label: label.trim() })
     return alias
-  })
+  }
+  // Without the lookbehind, or after the last bracket, a search would take time proportional to the square of the length.
+  const end = text.lastIndexOf(']') + 1
+  const plain =
+    text.slice(0, end).replace(/(?<!\w)([A-Za-z_]\w*)\s*\[([^\]]*)\]/g, replace) + text.slice(end)
   const graph = new Graph()
   const { root, names } = parse(plain, graph)
   const { gradient } = differentiate(graph, root, names, () => false)

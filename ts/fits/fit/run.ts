@@ -48,6 +48,7 @@ import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
+import { MAX_DIRECT_RUNS } from '../solve/direct-runs.js'
 import {
   type FitContext,
   keepFits,
@@ -71,6 +72,9 @@ const RUN_GROWTH = 8
  * Maximum number of runs per batch and thread. The limit keeps a concurrent batch from waiting long for the other one.
  */
 const RUNS_PER_THREAD = 1024
+
+/** A list for the usual case that all fits can run. */
+const NO_FITS = new Uint32Array(0)
 
 /** A worker that solves batches of fits one after another. */
 interface BatchWorker {
@@ -255,11 +259,16 @@ export class FitRun {
    * so that the allocation costs no time.
    */
   get #found(): SolvedFits {
-    this.#made ??= this.#markTooFewPoints()
+    this.#made ??= this.#createColumns()
     return this.#made
   }
 
-  #markTooFewPoints(): SolvedFits {
+  /**
+   * Creates the columns for the results of the fits, in which all fits have failed.
+   *
+   * @param solved results of all fits whose columns are used without a copy
+   */
+  #createColumns(solved?: SolverResult): SolvedFits {
     const { free } = this.problem
     const [count, size] = [this.#count, free.length]
     const { observations } = this.#selection
@@ -268,11 +277,18 @@ export class FitRun {
     // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
-    return {
+    // Small arrays take more time than the numbers in them.
+    const numbers = (solved as Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'cost'> | undefined) ?? {
       free: columns(size),
       covariance: columns(triangleIndex(size, 0)),
       errors: columns(size),
       cost: columns(1)[0],
+    }
+    return {
+      free: numbers.free,
+      covariance: numbers.covariance,
+      errors: numbers.errors,
+      cost: numbers.cost,
       atBound: bits(),
       unidentifiable: bits(),
       evaluations: new Uint32Array(count),
@@ -441,7 +457,10 @@ export class FitRun {
       if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
       else fits[this.#count - 1 - (fit - count)] = fit
     }
-    return [fits.subarray(0, count), fits.subarray(count).reverse()]
+    return [
+      count === this.#count ? fits : fits.subarray(0, count),
+      count === this.#count ? NO_FITS : fits.subarray(count).reverse(),
+    ]
   }
 
   *#batch(
@@ -485,6 +504,8 @@ export class FitRun {
         ? yield* solver.solve(some, maxIterations, mayRestart, this.#isWarmStart)
         : yield* solver.diagnose(some, yield* method.minimize(this.#requestOf(some)))
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
+    // No later run overwrites the columns of a few runs.
+    if (this.#count <= MAX_DIRECT_RUNS && runs.length === this.#count) this.#made ??= this.#createColumns(solved)
     const { evaluations } = this.#found
     for (let run = 0; run < runs.length; run++) evaluations[runs[run]] += solved.evaluations[run]
     return solved
@@ -493,9 +514,11 @@ export class FitRun {
   /** Stores one run of each fit: the run at the same index, or the listed runs. */
   #store(fits: Uint32Array, solved: SolvedRuns, some: Uint32Array | null): void {
     const from = solutionColumns(solved)
+    const to = solutionColumns<NumberArray>(this.#found)
     const together = areContiguous(fits)
-    for (const [k, column] of solutionColumns<NumberArray>(this.#found).entries())
-      putRuns(column, fits, some === null ? from[k] : pickRuns(from[k], some), together)
+    for (let k = 0; k < to.length; k++)
+      if (to[k] !== from[k])
+        putRuns(to[k], fits, some === null ? from[k] : pickRuns(from[k], some), together)
   }
 
   /** Repeats doubtful fits from further starting points of the model. */

@@ -51,14 +51,15 @@ export interface IterationState {
    */
   readonly starts: readonly (number | null)[]
   /**
-   * Positions in the state of the best point, its cost, the row sums of the step, the largest diagonal so far, and λ.
+   * Positions in the state of the best point, its cost, the diagonal of its matrix, the largest diagonal so far, and λ.
    */
   readonly best: readonly number[]
   readonly cost: number
-  readonly right: readonly number[]
-  readonly matrix: readonly number[]
+  readonly diagonal: readonly number[]
   readonly scale: readonly number[]
   readonly damping: number
+  /** Positions of the inputs of the diagnostics: the best point, its cost, gradient and matrix. */
+  readonly diagnosed: readonly number[]
 }
 
 /** Input names that expressions of the user cannot contain. */
@@ -88,10 +89,10 @@ export function iterationState({ free, fixed }: Problem, algebra: StepEquations)
     starts: parts.flatMap(([names, start]) => names.map(() => start)),
     best: places(2),
     cost: places(3)[0],
-    right: places(4),
-    matrix: places(5),
+    diagonal: free.map((_, i) => places(5)[triangleIndex(i, i)]),
     scale: places(6),
     damping: places(7)[0],
+    diagnosed: [2, 3, 4, 5].flatMap(places),
   }
 }
 

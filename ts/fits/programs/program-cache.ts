@@ -152,8 +152,8 @@ export function loadPrograms(
   const isSame = (made: ModelPrograms) =>
     made.model === model &&
     made.parameters.length === parameters.length &&
-    made.parameters.every((parameter, k) => areSame(parameter, parameters[k])) &&
-    areSame(made.settings, settings)
+    made.parameters.every((parameter, k) => areSameParameters(parameter, parameters[k])) &&
+    areSameSettings(made.settings, settings)
   const at = cachedPrograms.findIndex(isSame)
   if (at === 0) return cachedPrograms[0]
   const made = at < 0 ? new ModelPrograms(model, parameters, settings) : cachedPrograms[at]
@@ -162,15 +162,33 @@ export function loadPrograms(
   return made
 }
 
-type ProgramInput = Partial<Parameter & ProgramSettings>
+// Both functions compare field by field, because loops over the names of the fields take several times as long.
 
-/** Whether the same program serves two parameters, or two settings. */
-function areSame(a: ProgramInput, b: ProgramInput): boolean {
-  return (Object.keys(a) as (keyof ProgramInput)[]).every((name) => {
-    const [one, other] = [a[name], b[name]]
-    if (Object.is(one, other)) return true
-    if (name === 'columns') return JSON.stringify(one) === JSON.stringify(other)
+/** Whether the same programs serve two parameters. */
+function areSameParameters(a: Parameter, b: Parameter): boolean {
+  return (
+    a.name === b.name &&
+    a.expr === b.expr &&
+    a.isFixed === b.isFixed &&
+    a.isLogarithmic === b.isLogarithmic &&
+    a.isDerived === b.isDerived &&
+    Object.is(a.min, b.min) &&
+    Object.is(a.max, b.max) &&
     // A program contains only the values of fixed parameters, unless the values differ between fits.
-    return name === 'start' && (!a.isFixed || [one, other].every((start) => typeof start !== 'number'))
-  })
+    (!a.isFixed || Object.is(a.start, b.start) || (typeof a.start !== 'number' && typeof b.start !== 'number'))
+  )
+}
+
+/** Whether the same programs serve two settings. */
+function areSameSettings(a: ProgramSettings, b: ProgramSettings): boolean {
+  return (
+    a.y === b.y &&
+    a.weight === b.weight &&
+    a.loss === b.loss &&
+    a.scale === b.scale &&
+    a.tolerance === b.tolerance &&
+    a.isAbsolute === b.isAbsolute &&
+    a.columns.length === b.columns.length &&
+    a.columns.every((name, k) => name === b.columns[k])
+  )
 }

@@ -261,8 +261,13 @@ export const solutionColumns = <Column>({
   unidentifiable,
   reason,
 }: QuantityColumns<Column>): Column[] => [
-  ...[...free, ...covariance, ...errors, cost],
-  ...[...atBound, ...unidentifiable, reason],
+  ...free,
+  ...covariance,
+  ...errors,
+  cost,
+  ...atBound,
+  ...unidentifiable,
+  reason,
 ]
 
 interface QuantityColumns<Column> {

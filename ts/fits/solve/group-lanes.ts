@@ -12,7 +12,7 @@ import type { DataColumn } from '../../many/batch/data.js'
 import { cohortCount, runsPerBatch } from '../../many/batch/layout.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { programShape } from '../../many/engines/program-shape.js'
+import { programShape } from '../../many/engines/program-batch.js'
 import { acquire, release } from './batch-pool.js'
 
 /** Maximum number of groups per batch. The size of the data can reduce the number further. */

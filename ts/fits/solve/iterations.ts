@@ -2,17 +2,10 @@
 
 import type { FloatArray } from '../../core/numbers.js'
 import type { Program } from '../../expressions/program.js'
-import { Batch } from '../../many/batch/batch.js'
-import { type DataColumn, rowsInRun } from '../../many/batch/data.js'
-import {
-  cohortCount,
-  estimateWork,
-  MIN_WORK_PER_THREAD,
-  scratchCount,
-  updatesPerCall,
-} from '../../many/batch/layout.js'
+import type { Batch } from '../../many/batch/batch.js'
+import type { DataColumn } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { programShape } from '../../many/engines/program-shape.js'
+import { iterateBatch, prepareBatch } from '../../many/engines/program-batch.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import { acquire, release } from './batch-pool.js'
 import { type IterationResults, iterateFunctionModel } from './function-model-iterations.js'
@@ -59,21 +52,10 @@ export class Iterations {
     const { functionModel } = problem
     if (functionModel !== null)
       return yield* iterateFunctionModel(problem, functionModel, program, { runs, data, x, maxUpdates })
-    const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
-    const threads = estimateWork(program, rows, runs.length) > MIN_WORK_PER_THREAD ? this.#threads : 1
-    const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
-    const updates = updatesPerCall(program, rows, runs.length, Math.min(UPDATES_PER_CALL, maxUpdates))
-    const scratches = scratchCount(program, { rows, runs: runs.length, cohorts }, threads)
-    const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
-    const left = this.#batches.get(program) ?? acquire(program)
-    const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
+    const settings = { runs, data, x, maxUpdates, updatesPerCall: UPDATES_PER_CALL, threads: this.#threads }
+    const batch = prepareBatch(program, settings, this.#batches.get(program) ?? acquire(program))
     this.#batches.set(program, batch)
-    yield* batch.fill({ runs, data, x, starts: [], box: null })
-    for (let done = 0; batch.live > 0; done += updates) {
-      batch.done = done
-      batch.set('updates', Math.min(updates, maxUpdates - done))
-      yield batch
-    }
+    yield* iterateBatch(batch, settings)
     return batch.results()
   }
 

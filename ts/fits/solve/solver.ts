@@ -9,6 +9,7 @@ import { CONVERGED, MAX_ITERATIONS, NEEDS_QR, NOT_FINITE, STALLED } from '../pro
 import { powerOfTwoUnit } from '../programs/givens-qr.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { FitPrograms, ModelPrograms } from '../programs/program-cache.js'
+import { MAX_DIRECT_RUNS, runDirectly } from './direct-runs.js'
 import { solutionColumns } from './fit-context.js'
 import type { Iterations } from './iterations.js'
 
@@ -38,6 +39,8 @@ interface RunStart {
   /** Values of the state that differ from the initial values, by position in the state. */
   readonly fixedValues: ReadonlyMap<number, FloatArray | number>
 }
+
+const NO_VALUES: RunStart['fixedValues'] = new Map()
 
 /** Results of the runs, as columns with one number per run. */
 export interface SolverResult {
@@ -113,7 +116,7 @@ export class Solver {
   ): Generator<EngineCall, SolverResult> {
     const { byNormalEquations, byQr, isPartlyLinear, isThorough } = this.#compiled
     const first = mayRestart && isPartlyLinear ? firstIterations(maxIterations) : maxIterations
-    const fixedValues = new Map(isWarmStart ? [[byNormalEquations.state.damping, 0]] : [])
+    const fixedValues = isWarmStart ? new Map([[byNormalEquations.state.damping, 0]]) : NO_VALUES
     const from = { free: some.starts, units: [], fixedValues }
     const solved = yield* this.#iterateBy(byNormalEquations, some, from, first)
     // A run that has used all of its evaluations is diagnosed without further steps.
@@ -129,7 +132,7 @@ export class Solver {
     const lost = doubtful.filter((run) => solved.reason[run] !== CONVERGED)
     if (first === maxIterations || lost.length === 0) return solved
     const rest = selectRuns(some, lost)
-    const start = { free: rest.starts, units: yield* this.#units(rest, rest.starts), fixedValues: new Map() }
+    const start = { free: rest.starts, units: yield* this.#units(rest, rest.starts), fixedValues: NO_VALUES }
     const again = yield* this.#iterateBy(byQr, rest, start, maxIterations - first)
     const isBetter = (k: number) =>
       again.reason[k] === CONVERGED && !(again.cost[k] > EQUALITY_RATIO * solved.cost[lost[k]])
@@ -207,9 +210,9 @@ export class Solver {
     most: number,
   ): Generator<EngineCall, SolverResult> {
     const { iteration, state } = programs
-    const columns = [...from.free, ...some.fixed, ...from.units]
-    const rest = state.starts.slice(columns.length) as readonly number[]
-    const begin = [...columns, ...rest].map((column, i) => from.fixedValues.get(i) ?? column)
+    const begin: (FloatArray | number)[] = [...from.free, ...some.fixed, ...from.units]
+    for (let i = begin.length; i < state.starts.length; i++) begin.push(state.starts[i] as number)
+    for (const [i, value] of from.fixedValues) begin[i] = value
     const { x, iterations, reason } = yield* this.#iterations.run(
       iteration,
       some.runs,
@@ -229,20 +232,19 @@ export class Solver {
     units: readonly FloatArray[],
     ended: readonly FloatArray[] | null,
   ): Generator<EngineCall, SolverResult> {
-    const { problem, state, last, isCloser } = programs
+    const { problem, state, isCloser } = programs
     const { runs, data, fixed } = some
     // If steps and standard errors use different second derivatives, the end points are evaluated once more.
     const isKnown = ended !== null && (problem.loss === 'squared' || problem.loss === 'poisson')
-    const rest = [...fixed, ...units]
-    const starts = state.starts.slice(best.length + rest.length) as readonly number[]
-    const lookAt = (free: readonly FloatArray[]) =>
-      this.#iterations.run(last, runs, data, [...free, ...rest, ...starts], 1)
+    const lookAt = (free: readonly FloatArray[]) => {
+      const columns = [...free, ...fixed, ...units]
+      const rest = state.starts.slice(columns.length) as readonly number[]
+      return this.#iterations.run(programs.last, runs, data, [...columns, ...rest], 1)
+    }
     const x = isKnown ? ended : (yield* lookAt(best)).x
-    const evaluations = new Float64Array(runs.length)
-    for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
     const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
-    const seen = yield* this.#runDiagnostics(programs, some, x, largest, units)
-    const solved = Object.assign(seen, { evaluations })
+    const solved = yield* this.#runDiagnostics(programs, some, x, largest, units)
+    for (let run = 0; run < runs.length; run++) solved.evaluations[run] = iterations[run]
     // The remaining step has not been evaluated. If parameters are nearly collinear, the remaining step may lead far
     // away.
     const isOpen = new Uint8Array(isCloser ? runs.length : 0).fill(1)
@@ -276,17 +278,18 @@ export class Solver {
     x: readonly FloatArray[],
     largest: readonly FloatArray[],
     units: readonly FloatArray[],
-  ): Generator<EngineCall, Diagnostics> {
-    const point = [...state.best, state.cost, ...state.right, ...state.matrix].map((at) => x[at])
-    const inputs = [...point, degreesOfFreedom, ...(isCloser ? [...largest, ...starts] : []), ...units]
+  ): Generator<EngineCall, SolverResult> {
+    const inputs = state.diagnosed.map((at) => x[at])
+    inputs.push(degreesOfFreedom)
+    if (isCloser) inputs.push(...largest, ...starts, ...units)
     // The refined check runs its programs again, so results are copied before other runs overwrite them.
     const own = (column: FloatArray) => (isCloser ? column.slice() : column)
-    const [stopped, diagonal] = [state.best, free.map((_, i) => state.matrix[triangleIndex(i, i)])].map(
-      (places) => places.map((at) => own(x[at])),
-    )
-    const { x: said } = yield* this.#iterations.run(summary, runs, [], inputs, 1)
     const [size, end] = [free.length, free.length + 1 + triangleIndex(free.length, 0)]
-    const all = said.slice(0, end + (isCloser ? 4 + size : 2)).map(own)
+    const count = end + (isCloser ? 4 + size : 2)
+    const all =
+      runs.length <= MAX_DIRECT_RUNS
+        ? runDirectly(summary, inputs, runs.length, count)
+        : (yield* this.#iterations.run(summary, runs, [], inputs, 1)).x.slice(0, count).map(own)
     return {
       free: all.slice(0, size),
       cost: all[size],
@@ -298,9 +301,10 @@ export class Solver {
         : free.map((_, i) => squareRoots(all[size + 1 + triangleIndex(i, i)])),
       unidentifiable: [all[end + 2] ?? new Float64Array(runs.length)],
       remaining: all[end + 3 + size] ?? all[end],
-      stopped,
-      diagonal,
+      stopped: state.best.map((at) => own(x[at])),
+      diagonal: state.diagonal.map((at) => own(x[at])),
       largest,
+      evaluations: new Float64Array(runs.length),
     }
   }
 }
@@ -352,11 +356,9 @@ function merge(
   for (const [k, run] of runs.entries()) into.evaluations[run] += from.evaluations[k]
 }
 
-type Diagnostics = Omit<SolverResult, 'evaluations'>
-
 /** Copies the results of the given runs. */
-function copyResults(into: Diagnostics, from: Diagnostics, runs: Uint32Array, at = runs): void {
-  const columns = (solved: Diagnostics) => [...solutionColumns(solved), ...solved.stopped]
+function copyResults(into: SolverResult, from: SolverResult, runs: Uint32Array, at = runs): void {
+  const columns = (solved: SolverResult) => [...solutionColumns(solved), ...solved.stopped]
   const others = columns(from)
   for (const [i, column] of columns(into).entries()) putRuns(column, at, pickRuns(others[i], runs))
 }
@@ -375,9 +377,12 @@ function selectRuns(
   }
 }
 
+/** An array for the usual case that no element satisfies a condition. */
+const NONE = new Uint32Array(0)
+
 /** Indices of the elements that satisfy a condition. */
 function indicesWhere(column: FloatArray | Uint32Array, is: (x: number, k: number) => boolean): Uint32Array {
   const found: number[] = []
   for (let k = 0; k < column.length; k++) if (is(column[k], k)) found.push(k)
-  return new Uint32Array(found)
+  return found.length === 0 ? NONE : new Uint32Array(found)
 }

@@ -79,6 +79,9 @@ export function parameterColumns(
     return [values, errors]
   })
   const names = parameters.map(({ name }) => name)
-  const toRecord = (side: 0 | 1) => createRecord(names, (_, k) => columns[k][side])
-  return { values: toRecord(0), errors: toRecord(1) }
+  const values = createRecord(names, (_, k) => columns[k][0])
+  // A copy whose properties are replaced takes a fraction of the time of a new record.
+  const errors = { ...values }
+  for (let k = 0; k < names.length; k++) errors[names[k]] = columns[k][1]
+  return { values, errors }
 }

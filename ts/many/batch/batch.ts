@@ -210,12 +210,14 @@ export class Batch {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
     const { perRun } = this
-    for (const [number, cohort] of this.cohorts().entries()) {
+    const cohorts = this.cohorts()
+    for (let number = 0; number < cohorts.length; number++) {
       const first = Math.min(runs.length, number * perRun)
       const live = Math.min(runs.length - first, perRun)
       if (number > 0) yield
-      cohort.fill(first, live, beginning)
-      if (!this.isByRows) yield* cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
+      cohorts[number].fill(first, live, beginning)
+      if (this.isByRun && !this.isByRows)
+        yield* cohorts[number].fillData(data.slice(shared), runs.subarray(first, first + live))
     }
     if (this.isByRows) {
       yield* this.#fillRows(data, runs)

@@ -88,8 +88,8 @@ export class Cohort {
     const { planes, short, runs, count } = this.#layout
     // Incomplete vectors are padded.
     const filled = Math.ceil(live / LANES_PER_PASS) * LANES_PER_PASS
-    for (const [p, column] of x.entries()) {
-      const theta = planes[p]
+    for (let p = 0; p < x.length; p++) {
+      const [column, theta] = [x[p], planes[p]]
       // For few lanes, loops are faster than calls of `set` and `fill`.
       if (typeof column === 'number') for (let lane = 0; lane < filled; lane++) theta[lane] = column
       else {
@@ -97,17 +97,19 @@ export class Cohort {
         else for (let lane = 0; lane < live; lane++) theta[lane] = column[first + lane]
         for (let lane = live; lane < filled; lane++) theta[lane] = 0
       }
-      for (const [k, start] of starts.entries()) {
-        const state = planes[x.length + p * starts.length + k]
+      for (let k = 0; k < starts.length; k++) {
+        const [start, state] = [starts[k], planes[x.length + p * starts.length + k]]
         if (start === 'parameters') state.set(theta)
         else state.fill(start, 0, filled)
       }
-      for (const [side, limits] of box === null ? [] : [box.min, box.max].entries()) {
+      if (box === null) continue
+      for (const [side, limits] of [box.min, box.max].entries()) {
         const bound = this.#bounds[2 * p + side]
         for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
-    for (const column of short) column.fill(0, 0, filled)
+    for (let k = 0; k < short.length; k++)
+      for (let lane = 0; lane < filled; lane++) short[k][lane] = 0
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }
