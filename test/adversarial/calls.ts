@@ -286,7 +286,6 @@ add('lbfgs', 'lbfgs', {
     maxLineSearch: at(optional(whole), 9),
   }),
 })
-<<<<<<< HEAD
 add('nelderMead', 'nelderMead', {
   options: at(record, {
     adaptive: at(optional(flag), false),
@@ -294,9 +293,7 @@ add('nelderMead', 'nelderMead', {
     step: at(optional(positive), 0.5),
   }),
 })
-=======
 add('newton', 'newton', { options: at(record, { radius: at(optional(positive), 2) }) })
->>>>>>> main
 
 // Minimizations
 
