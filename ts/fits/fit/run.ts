@@ -277,7 +277,7 @@ export class FitRun {
     // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
-    // Small arrays take more time than the numbers in them.
+    // For a single fit, the allocation of columns takes longer than the computation of their numbers.
     const numbers = (solved as Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'cost'> | undefined) ?? {
       free: columns(size),
       covariance: columns(triangleIndex(size, 0)),
