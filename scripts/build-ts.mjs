@@ -162,13 +162,14 @@ const libraries = {
     'minimize/second-differences.js',
     'objectives/check-gradient.js',
   ],
+  minima: ['minima'],
   files: ['files', 'tables'],
   fits: ['fits'],
   math: ['math'],
   chunks: ['chunks', 'jobs', 'bullmq'],
 }
 /** Libraries that the core loads at the first call of one of their functions. They take a third of the import time. */
-const deferred = ['expressions', 'many', 'starts', 'derivatives']
+const deferred = ['expressions', 'many', 'starts', 'derivatives', 'minima']
 /**
  * Extensions of deferred libraries, as in ts/extensions.ts. Loading the library of `continueRun` takes as long as
  * `continueRun` saves in about 10,000 updates of runs. The library is therefore loaded after about half as many updates.

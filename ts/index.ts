@@ -39,7 +39,17 @@ export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export { type NelderMead, nelderMead } from './methods/nelder-mead.js'
 export { type Newton, newton } from './methods/newton.js'
+export {
+  type FindMinimaResult,
+  findMinima,
+  findMinimaSync,
+  type MinimaOutcomes,
+  type Minimum,
+} from './minima/find-minima.js'
+export type { FindMinimaOptions, StartPoints } from './minima/options.js'
+export type { Unseen } from './minima/unseen.js'
 export type { Method } from './minimize/method.js'
 export {
   type Evaluations,
