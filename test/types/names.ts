@@ -31,6 +31,7 @@ const named = {
   none: read('1e-3 + 2'),
   called: read('gamma(x) + 2*erf (y)'),
   both: read('gamma*lgamma(x) + sign'),
+  lines: read('a, t\nu = exp(-b*t); low=u <= a\r\n v = u == 1 ? c : 2;\nlow ? a*u : v'),
 }
 export const names: [
   Same<Of<typeof named.decay>, 'a' | 'b' | 't' | 'c'>,
@@ -39,7 +40,8 @@ export const names: [
   Same<Of<typeof named.none>, never>,
   Same<Of<typeof named.called>, 'x' | 'y'>,
   Same<Of<typeof named.both>, 'gamma' | 'x' | 'sign'>,
-] = [true, true, true, true, true, true]
+  Same<Of<typeof named.lines>, 'a' | 't' | 'b' | 'c'>,
+] = [true, true, true, true, true, true, true]
 
 /** Strings that are only partly known. */
 const open = (text: string, which: boolean) => ({

@@ -8,7 +8,7 @@ import { differentiate, secondDerivatives } from './differentiate.js'
 import type { Graph } from './graph.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
-import { namesIn, type ParsedExpression, parse } from './parse.js'
+import { type ExpressionGraph, namesIn, parse } from './parse.js'
 import { compile, makeSections, type Program } from './program.js'
 import { isRowParallel, ProgramRunner } from './run.js'
 
@@ -54,12 +54,12 @@ export class Expression<Names extends string = string> {
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
-  #parsed: ParsedExpression | undefined
+  #parsed: ExpressionGraph | undefined
   readonly #programs = new Map<string, ExpressionPrograms>()
   #unbound: BoundExpression | undefined
 
   /** @internal */
-  constructor(text: string, parsed?: ParsedExpression) {
+  constructor(text: string, parsed?: ExpressionGraph) {
     this.#parsed = parsed
     this.text = text
     this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
