@@ -117,10 +117,14 @@ export class Expression<Names extends string = string> {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)
     if (programs === undefined) {
-      // Programs share one graph. If the programs without columns always come first, the other programs, and therefore
-      // their results, do not depend on earlier calls.
-      if (key !== '') this.programs([])
-      programs = this.#compile(columns)
+      const parsed = this.#parsed ?? parse(this.text)
+      // Programs share one graph, except for recurrences, which need columns. If the programs without columns always
+      // come first, the other programs, and therefore their results, do not depend on earlier calls.
+      if (parsed.graph.checkColumns === undefined) {
+        this.#parsed = parsed
+        if (key !== '') this.programs([])
+      }
+      programs = this.#compile(parsed, columns)
       this.#programs.set(key, programs)
     }
     return programs
@@ -130,22 +134,21 @@ export class Expression<Names extends string = string> {
   nodes(columns: readonly string[]): ExpressionNodes {
     const parsed = parse(this.text)
     // The programs without columns come first, as in `programs`, so that both give the same bits.
-    if (columns.length > 0) this.#nodes(parsed, [])
+    if (columns.length > 0 && parsed.graph.checkColumns === undefined) this.#nodes(parsed, [])
     return this.#nodes(parsed, columns)
   }
 
-  #nodes({ graph, root }: ParsedExpression, columns: readonly string[]): ExpressionNodes {
+  #nodes({ graph, root }: ExpressionGraph, columns: readonly string[]): ExpressionNodes {
     const parameters = this.names.filter((name) => !columns.includes(name))
-    const sections = makeSections(graph, columns)
+    const sections = graph.checkColumns?.(columns) ?? makeSections(graph, columns)
     const isByRow = (number: number) => sections[number] === 1
     const { value, gradient } = differentiate(graph, root, parameters, isByRow)
     const second = () => secondDerivatives(graph, root, parameters, isByRow(root))
     return { graph, parameters, value, gradient, second }
   }
 
-  #compile(columns: readonly string[]): ExpressionPrograms {
-    this.#parsed ??= parse(this.text)
-    const { graph, parameters, value, gradient, second } = this.#nodes(this.#parsed, columns)
+  #compile(parsed: ExpressionGraph, columns: readonly string[]): ExpressionPrograms {
+    const { graph, parameters, value, gradient, second } = this.#nodes(parsed, columns)
     const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
     const both = [value, ...gradient]
     const later: Record<string, Program> = {}

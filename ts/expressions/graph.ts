@@ -79,7 +79,12 @@ const MAX_NODES = 67_108_864
 export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
-  readonly followCarried: CarriedDerivatives | undefined
+  followCarried: CarriedDerivatives | undefined
+  /**
+   * Checks the data columns of a text that reads other rows, and returns the section of each node; undefined for other
+   * graphs.
+   */
+  checkColumns: ((columns: readonly string[]) => Uint8Array) | undefined
   /** Nodes of the final values, by carried value. */
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */

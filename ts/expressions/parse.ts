@@ -2,6 +2,7 @@
 
 import { hintFor } from '#hints'
 import { ExpressionError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 import { Graph } from './graph.js'
 import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
@@ -16,7 +17,7 @@ const MAX_UNROLLED_POWER = 64
 
 const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
 const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,;=]`
-const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${OPERATOR_PATTERN})|$)`, 'uy')
+const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME}(?:\\[[^\\[\\]]*\\])?)|(${OPERATOR_PATTERN})|$)`, 'uy')
 
 /** Precedences of the binary operators. */
 const precedences: Readonly<Record<string, number>> = {
@@ -63,7 +64,7 @@ export const callable: Calls = Object.fromEntries(
 export type Calls = Readonly<Record<string, Callable>>
 
 /** A function: its minimum and maximum operand counts, and a factory for its node. */
-interface Callable {
+export interface Callable {
   readonly count: number
   readonly most?: number
   readonly make: (graph: Graph, operands: readonly number[], at: number) => number
@@ -80,13 +81,13 @@ export function single(name: Operation): Callable {
 type OperatorKind = 'number' | 'condition'
 
 /** A parsed node, and the position of its source text. */
-interface ParsedPart {
+export interface ParsedPart {
   readonly node: number
   readonly kind: OperatorKind
   readonly at: number
 }
 
-interface Token {
+export interface Token {
   readonly type: 'number' | 'name' | 'sign' | 'end'
   readonly text: string
   readonly at: number
@@ -117,7 +118,8 @@ export interface Language {
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
 
-const expressionOperations: Language = {
+/** The language of expressions. Recurrences add the function `sum`. */
+export const expressionLanguage: Language & { calls: Calls } = {
   calls: callable,
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
@@ -133,7 +135,7 @@ export function parse(
   text: string,
   graph = new Graph(),
   resolve: Resolve = () => undefined,
-  language = expressionOperations,
+  language: Language = expressionLanguage,
 ): ParsedExpression {
   if (text.length > MAX_TEXT_LENGTH) {
     throw language.error(text, MAX_TEXT_LENGTH, `at most ${MAX_TEXT_LENGTH} characters`, `${text.length}`)
@@ -158,6 +160,34 @@ export function namesIn(text: string): readonly string[] {
   return names
 }
 
+/** What recurrences need of a parser. */
+export interface RowReader {
+  readonly graph: Graph
+  /** Values of the lines by name. */
+  readonly lines: ReadonlyMap<string, ParsedPart>
+  /** The node of a name's value at the present row. */
+  present(name: string, at: Token): number
+  fail(expected: string, at: Token): Error
+}
+
+/** The values of other rows in a text, such as `h[t-1]`. */
+export interface RowValues {
+  /** Checks the name of a line, such as `h[0]`. */
+  define(name: Token): void
+  read(value: Token): number
+  /** Completes the values of other rows at the end of the text. */
+  finish(): void
+}
+
+declare module '../extensions.js' {
+  interface Extensions {
+    readRows: (reader: RowReader) => RowValues
+  }
+}
+
+/** Removes spaces from a name with an index, and the index of the present row: `h[t - 1]` → `h[t-1]`, `h[t]` → `h`. */
+const compactName = (text: string) => text.replaceAll(/\s|\[\s*t\s*\]/g, '')
+
 /** An operator-precedence parser by recursive descent (Pratt, 1973). */
 class Parser {
   readonly graph: Graph
@@ -171,6 +201,7 @@ class Parser {
   /** End of the token before. */
   #end = 0
   #depth = 0
+  #rows: RowValues | undefined
 
   constructor(text: string, graph: Graph, resolve: Resolve, language: Language) {
     this.#text = text
@@ -192,7 +223,26 @@ class Parser {
     const part = this.#part(0)
     this.#endLine()
     if (this.#token.type !== 'end') throw this.#error('an operator or the end')
+    this.#rows?.finish()
     return { ...part, node: this.#as('number', part), at }
+  }
+
+  /** The values of other rows, if an import has loaded them. */
+  #otherRows(name: Token): RowValues {
+    if (this.#language === expressionLanguage) this.#rows ??= extensions.readRows?.(this)
+    if (this.#rows === undefined) throw this.fail('recurrence(…) instead of expression(…)', name)
+    return this.#rows
+  }
+
+  fail(expected: string, token: Token): Error {
+    return this.#error(expected, token)
+  }
+
+  present(name: string, { type, at }: Token): number {
+    const line = this.lines.get(name)
+    if (line !== undefined) return this.#as('number', line)
+    this.#use({ type, text: name, at })
+    return this.#resolve(name, at) ?? this.graph.name(name)
   }
 
   /** Whether the token is a name before a sign. */
@@ -208,14 +258,16 @@ class Parser {
   }
 
   #newName(): Token {
-    const name = this.#next()
-    const isReserved =
-      (functions as readonly string[]).includes(name.text) || Object.hasOwn(constants, name.text)
+    const { type, text: source, at } = this.#next()
+    const name = { type, text: compactName(source), at }
+    const [text] = name.text.split('[')
+    const isReserved = (functions as readonly string[]).includes(text) || Object.hasOwn(constants, text)
     if (isReserved) throw this.#error('a name that is not reserved', name)
     return name
   }
 
   #use(name: Token): void {
+    if (name.text.includes('[')) throw this.#error('a name without an index', name)
     this.names.add(name.text)
     if (this.names.size > MAX_NAMES) throw this.#error(`at most ${MAX_NAMES} names`, name)
   }
@@ -224,6 +276,10 @@ class Parser {
     const name = this.#newName()
     this.#next()
     const part = this.#part(0)
+    if (name.text.includes('[')) {
+      this.#otherRows(name).define(name)
+      this.#as('number', part)
+    }
     // Without this check, a name would have one meaning before its line, and another meaning after its line.
     if (this.names.has(name.text) || this.lines.has(name.text))
       throw this.#error('a name that nothing before the line uses', name)
@@ -309,7 +365,9 @@ class Parser {
     return { node: power(this.graph, this.#as('number', base), exponent), kind: 'number', at }
   }
 
-  #atom({ type, text, at }: Token): ParsedPart {
+  #atom(token: Token): ParsedPart {
+    const { type, at } = token
+    const text = compactName(token.text)
     if (type === 'number') return { node: this.graph.constant(Number(text)), kind: 'number', at }
     if (text === '(') {
       const inside = this.#part(0)
@@ -325,8 +383,8 @@ class Parser {
     if (Object.hasOwn(constants, text)) {
       return { node: this.graph.constant(constants[text as keyof typeof constants]), kind: 'number', at }
     }
-    this.#use({ type, text, at })
-    return { node: this.#resolve(text, at) ?? this.graph.name(text), kind: 'number', at }
+    const node = text.includes('[') ? this.#otherRows(token).read(token) : this.present(text, token)
+    return { node, kind: 'number', at }
   }
 
   #call(name: string, at: number): ParsedPart {

@@ -1,0 +1,143 @@
+/**
+ * Recurrences: values that are carried from row to row, in the texts of expressions.
+ *
+ * The row t is the present row, and the first row is row 1. The text `h[t-1]` reads the value of the line or column h at
+ * the previous row. The line `h[0] = …` defines the value before the first row.
+ */
+
+import { OptionError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
+import { Builder } from './differentiate.js'
+import { type Expression, type ExpressionOptions, expression } from './expression.js'
+import type { Graph } from './graph.js'
+import { type Callable, expressionLanguage, type RowReader, type RowValues, type Token } from './parse.js'
+import { makeSections } from './program.js'
+import { followCarried } from './tangents.js'
+
+/** Maximum count of rows from an earlier row to the present row. */
+const MAX_LAG = 100
+
+/** The values of other rows in one text. */
+class Recurrences implements RowValues {
+  readonly #reader: RowReader
+  /** The carried values of each name: the values 1, 2, … rows before the present row. */
+  readonly #lags = new Map<string, number[]>()
+  /** The first use of another row, by name. */
+  readonly #uses = new Map<string, Token>()
+  /** Names of the lines with initial values that are used. */
+  readonly #initials = new Set<string>()
+
+  constructor(reader: RowReader) {
+    this.#reader = reader
+    followRows(reader.graph)
+  }
+
+  define(name: Token): void {
+    const [, stem, row] = /^([^[]+)\[(0|-[1-9]\d*)]$/.exec(name.text) ?? []
+    if (row === undefined) throw this.#reader.fail('a line h[t] = …, or h[0] = … for an initial value', name)
+    if (this.#lags.has(stem)) throw this.#reader.fail(`a line above all uses of ${stem}[t-1]`, name)
+  }
+
+  read(value: Token): number {
+    const [, name, index] = /^([^[]+)\[(.*)]$/.exec(value.text.replaceAll(/\s/g, '')) as unknown as string[]
+    const isEnd = index === 'end'
+    const lag = isEnd ? 1 : Number(/^t-([1-9]\d*)$/.exec(index)?.[1])
+    const lags = this.#lags.get(name) ?? []
+    if (!(lag <= MAX_LAG)) {
+      const expected = `${name}[t], ${name}[t-1] to ${name}[t-${MAX_LAG}], or ${name}[end]`
+      throw this.#reader.fail(expected, value)
+    }
+    while (lags.length < lag) lags.push(this.#reader.graph.carried(this.#initial(name, -lags.length, value)))
+    this.#lags.set(name, lags)
+    if (!this.#uses.has(name)) this.#uses.set(name, value)
+    return isEnd ? this.#end(name) : lags[lag - 1]
+  }
+
+  /** The value of a name at a row before the first row. Without a line, the row has the value of the next row. */
+  #initial(name: string, before: number, at: Token): number {
+    const { lines } = this.#reader
+    for (let row = before; row <= 0; row++) {
+      const text = `${name}[${row}]`
+      const line = lines.get(text)
+      if (line === undefined) continue
+      this.#initials.add(text)
+      return line.node
+    }
+    throw this.#reader.fail(`a line ${name}[0] = … above, with the value before the first row`, at)
+  }
+
+  /** Defines how a row updates the values of a name. Returns the value at the last row. */
+  #end(name: string): number {
+    const { graph } = this.#reader
+    const lags = this.#lags.get(name) as number[]
+    for (let k = 1; k < lags.length; k++) graph.end(lags[k], lags[k - 1])
+    return graph.end(lags[0], this.#reader.present(name, this.#uses.get(name) as Token))
+  }
+
+  finish(): void {
+    const { lines } = this.#reader
+    for (const name of this.#lags.keys()) this.#end(name)
+    for (const [text, { at }] of lines) {
+      if (!text.includes('[') || this.#initials.has(text)) continue
+      const expected = `a use of this initial value, such as ${text.replace(/\[.*/, '[t-1]')}`
+      throw this.#reader.fail(expected, { type: 'name', text, at })
+    }
+  }
+}
+
+/** Adds the derivatives of carried values to a graph, and the check of its columns. */
+function followRows(graph: Graph): void {
+  graph.followCarried = followCarried
+  graph.checkColumns = (columns) => checkColumns(graph, columns)
+}
+
+/** Returns the section of each node. @throws OptionError if rows cannot be computed one after the other */
+function checkColumns(graph: Graph, columns: readonly string[]): Uint8Array {
+  const given = columns.join(', ') || 'no columns'
+  if (columns.length === 0)
+    throw new OptionError('data', 'columns, because the expression reads other rows', given)
+  const sections = makeSections(graph, columns, refuse)
+  for (const [number, node] of graph.nodes.entries()) {
+    const next = node.kind === 'end' ? graph.nodes[node.next] : node
+    if (node.kind === 'end' && next.kind === 'name' && !columns.includes(next.name))
+      throw new OptionError(
+        'data',
+        `a column ${next.name}, because the expression reads its earlier rows`,
+        given,
+      )
+    const isMixed =
+      sections[number] === 2 && graph.operandsOf(number).some((operand) => sections[operand] === 1)
+    if (node.kind === 'operation' && isMixed) throw refuse('')
+  }
+  return sections
+}
+
+function refuse(kind: string): OptionError {
+  const isInitial = kind === 'carried'
+  return new OptionError(
+    'expression',
+    isInitial
+      ? 'initial values of parameters and constants'
+      : 'sum(…) and [end] outside of rows, and values of rows only inside of sum(…) beside them',
+    isInitial ? 'a value of a row' : 'both in one value',
+  )
+}
+
+/** The sum of a value over the rows of the data. */
+const sum: Callable = {
+  count: 1,
+  make(graph, [value]) {
+    followRows(graph)
+    return new Builder(graph).sum(value)
+  },
+}
+
+extensions.readRows = (reader) => new Recurrences(reader)
+expressionLanguage.calls = { ...expressionLanguage.calls, sum }
+
+/**
+ * Creates an expression that reads values of other rows of the data.
+ */
+export function recurrence(text: string, options?: ExpressionOptions): Expression {
+  return expression(text, options)
+}
