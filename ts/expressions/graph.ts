@@ -174,6 +174,12 @@ export class Graph {
     return 'operand' in node ? [node.operand] : []
   }
 
+  /** Indices of the operands of a node, and of the value that a row carries to the next row. */
+  sourcesOf(number: number): readonly number[] {
+    const end = this.ends.get(number)
+    return end === undefined ? this.operandsOf(number) : [...this.operandsOf(number), end]
+  }
+
   /** The operand of a negation; undefined for other nodes. */
   negated(number: number): number | undefined {
     const node = this.nodes[number]
