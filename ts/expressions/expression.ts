@@ -120,7 +120,7 @@ export class Expression<Names extends string = string> {
       const parsed = this.#parsed ?? parse(this.text)
       // Programs share one graph, except for recurrences, which need columns. If the programs without columns always
       // come first, the other programs, and therefore their results, do not depend on earlier calls.
-      if (parsed.graph.checkColumns === undefined) {
+      if (parsed.graph.linkedRows === undefined) {
         this.#parsed = parsed
         if (key !== '') this.programs([])
       }
@@ -134,13 +134,13 @@ export class Expression<Names extends string = string> {
   nodes(columns: readonly string[]): ExpressionNodes {
     const parsed = parse(this.text)
     // The programs without columns come first, as in `programs`, so that both give the same bits.
-    if (columns.length > 0 && parsed.graph.checkColumns === undefined) this.#nodes(parsed, [])
+    if (columns.length > 0 && parsed.graph.linkedRows === undefined) this.#nodes(parsed, [])
     return this.#nodes(parsed, columns)
   }
 
   #nodes({ graph, root }: ExpressionGraph, columns: readonly string[]): ExpressionNodes {
     const parameters = this.names.filter((name) => !columns.includes(name))
-    const sections = graph.checkColumns?.(columns) ?? makeSections(graph, columns)
+    const sections = graph.linkedRows?.sections(columns) ?? makeSections(graph, columns)
     const isByRow = (number: number) => sections[number] === 1
     const { value, gradient } = differentiate(graph, root, parameters, isByRow)
     const second = () => secondDerivatives(graph, root, parameters, isByRow(root))

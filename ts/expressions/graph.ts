@@ -70,6 +70,21 @@ export type CarriedDerivatives = (
   isByRow: (node: number) => boolean,
 ) => number[]
 
+/** Checks of a graph whose rows depend on other rows: see `recurrences.ts`. */
+export interface LinkedRows {
+  /** Returns the section of each node. @throws OptionError if the columns are not the columns of the graph */
+  sections(columns: readonly string[]): Uint8Array
+  /**
+   * Returns the node of a model's value at a row.
+   *
+   * @param parameters nodes that may not depend on the row
+   * @throws OptionError if the model has no value at each row
+   */
+  valueOf(model: number, columns: readonly string[], parameters: readonly number[]): number
+  /** @throws OptionError always, because an argument does not suit linked rows */
+  refuse(argument: string): never
+}
+
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
@@ -80,11 +95,8 @@ export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
   followCarried: CarriedDerivatives | undefined
-  /**
-   * Checks the data columns of a text that reads other rows, and returns the section of each node; undefined for other
-   * graphs.
-   */
-  checkColumns: ((columns: readonly string[]) => Uint8Array) | undefined
+  /** Checks of a graph whose rows depend on other rows; undefined for other graphs. */
+  linkedRows: LinkedRows | undefined
   /** Nodes of the final values, by carried value. */
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */

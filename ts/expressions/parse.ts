@@ -354,8 +354,8 @@ class Parser {
     }
     const base = this.#atom(token)
     if (this.#token.text !== '^' && this.#token.text !== '**') return base
-    // Without this check, `e` would be a parameter, although nearly all users mean Euler's number.
-    if (text === 'e') {
+    // Without this check, `e` would be a parameter, although nearly all users mean Euler's number. A line may be e.
+    if (text === 'e' && !this.lines.has(text)) {
       const wanted = 'exp(…) for a power of the number e, or pow(e, …) if e is a parameter'
       throw this.#error(wanted, { ...token, text: `e${this.#token.text}` })
     }

@@ -9,7 +9,7 @@ import { OptionError } from '../core/errors.js'
 import { extensions } from '../extensions.js'
 import { Builder } from './differentiate.js'
 import { type Expression, type ExpressionOptions, expression } from './expression.js'
-import type { Graph } from './graph.js'
+import type { Graph, LinkedRows } from './graph.js'
 import { type Callable, expressionLanguage, type RowReader, type RowValues, type Token } from './parse.js'
 import { makeSections } from './program.js'
 import { followCarried } from './tangents.js'
@@ -29,7 +29,7 @@ class Recurrences implements RowValues {
 
   constructor(reader: RowReader) {
     this.#reader = reader
-    followRows(reader.graph)
+    linkRows(reader.graph)
   }
 
   define(name: Token): void {
@@ -85,31 +85,51 @@ class Recurrences implements RowValues {
   }
 }
 
-/** Adds the derivatives of carried values to a graph, and the check of its columns. */
-function followRows(graph: Graph): void {
+/** Adds the derivatives of carried values to a graph, and the checks of its rows. */
+function linkRows(graph: Graph): void {
   graph.followCarried = followCarried
-  graph.checkColumns = (columns) => checkColumns(graph, columns)
+  graph.linkedRows ??= new TextRows(graph)
 }
 
-/** Returns the section of each node. @throws OptionError if rows cannot be computed one after the other */
-function checkColumns(graph: Graph, columns: readonly string[]): Uint8Array {
-  const given = columns.join(', ') || 'no columns'
-  if (columns.length === 0)
-    throw new OptionError('data', 'columns, because the expression reads other rows', given)
-  const sections = makeSections(graph, columns, refuse)
-  for (const [number, node] of graph.nodes.entries()) {
-    const next = node.kind === 'end' ? graph.nodes[node.next] : node
-    if (node.kind === 'end' && next.kind === 'name' && !columns.includes(next.name))
-      throw new OptionError(
-        'data',
-        `a column ${next.name}, because the expression reads its earlier rows`,
-        given,
-      )
-    const isMixed =
-      sections[number] === 2 && graph.operandsOf(number).some((operand) => sections[operand] === 1)
-    if (node.kind === 'operation' && isMixed) throw refuse('')
+class TextRows implements LinkedRows {
+  readonly #graph: Graph
+
+  constructor(graph: Graph) {
+    this.#graph = graph
   }
-  return sections
+
+  sections(columns: readonly string[]): Uint8Array {
+    const graph = this.#graph
+    const given = columns.join(', ') || 'no columns'
+    if (columns.length === 0)
+      throw new OptionError('data', 'columns, because the expression reads other rows', given)
+    const sections = makeSections(graph, columns, refuse)
+    for (const [number, node] of graph.nodes.entries()) {
+      const next = node.kind === 'end' ? graph.nodes[node.next] : node
+      if (node.kind === 'end' && next.kind === 'name' && !columns.includes(next.name)) {
+        const expected = `a column ${next.name}, because the expression reads its earlier rows`
+        throw new OptionError('data', expected, given)
+      }
+      const isMixed =
+        sections[number] === 2 && graph.operandsOf(number).some((operand) => sections[operand] === 1)
+      if (node.kind === 'operation' && isMixed) throw refuse('')
+    }
+    return sections
+  }
+
+  valueOf(model: number, columns: readonly string[], parameters: readonly number[]): number {
+    const graph = this.#graph
+    const sections = this.sections(columns)
+    if (sections[model] > 1 || parameters.some((node) => sections[node] > 0))
+      throw new OptionError('model', 'a value at each row', 'a value of all rows')
+    // The row replaces a carried value, but a copy stays until the next row.
+    const isCarried = graph.nodes[model].kind === 'carried'
+    return isCarried ? graph.operation('select', graph.constant(1), model, model) : model
+  }
+
+  refuse(argument: string): never {
+    throw new OptionError(argument, 'none for a model that reads other rows', 'one')
+  }
 }
 
 function refuse(kind: string): OptionError {
@@ -127,7 +147,7 @@ function refuse(kind: string): OptionError {
 const sum: Callable = {
   count: 1,
   make(graph, [value]) {
-    followRows(graph)
+    linkRows(graph)
     return new Builder(graph).sum(value)
   },
 }

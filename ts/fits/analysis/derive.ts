@@ -11,7 +11,6 @@ import type { GivenOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { FitManyResult } from '../fit/result.js'
 import { probability } from '../problem/confidence-level.js'
-import { refuseRecurrence } from '../problem/problem.js'
 import type { SharedFit } from '../shared/result.js'
 import { type SharedSource, sharedSources } from '../shared/result-source.js'
 import { crossCovariance, type ParameterLocation } from '../shared-solve/cross-covariance.js'
@@ -114,7 +113,7 @@ function readExpression(name: string, text: string): ParsedQuantity {
   })
   const graph = new Graph()
   const { root, names } = parse(plain, graph)
-  refuseRecurrence(`quantities: ${name}`, graph)
+  graph.linkedRows?.refuse(`quantities: ${name}`)
   const { gradient } = differentiate(graph, root, names, () => false)
   const machine = new ProgramRunner(compile(graph, [root, ...gradient], names, []), 'float64')
   return {

@@ -10,7 +10,7 @@ import { type GivenOf, integerAtLeast, option, optional, passThrough } from '../
 import { readOptions } from '../../options/read.js'
 import type { Fit } from '../fit/result.js'
 import { probability } from '../problem/confidence-level.js'
-import { type Problem, refuseRecurrence } from '../problem/problem.js'
+import type { Problem } from '../problem/problem.js'
 import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { SharedGroup } from '../shared/group.js'
 import { groupSources, type SingleFitContext } from '../shared/result-source.js'
@@ -182,7 +182,7 @@ function readSource(found: object): readonly [SingleFitContext, number] {
 
 function readColumnName(problem: Problem): string {
   const names = modelColumns(problem)
-  refuseRecurrence('found', problem.graph)
+  problem.graph.linkedRows?.refuse('found')
   if (names.length === 1 && !names[0].startsWith('@')) return names[0]
   throw new ArgumentError('found', 'a fit whose model has one column', `${names.length} columns`)
 }

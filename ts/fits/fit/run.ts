@@ -42,7 +42,7 @@ import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
-import { type Problem, refuseRecurrence } from '../problem/problem.js'
+import type { Problem } from '../problem/problem.js'
 import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
@@ -246,7 +246,7 @@ export class FitRun {
     const drops = this.options.missing === 'drop'
     const selection = yield* selectRows(this.#ordered, weight, this.#count, drops)
     if (loss === 'poisson') yield* checkCounts(y, selection.columns)
-    if (selection.columns !== this.#ordered) refuseRecurrence('data: dropped rows', this.problem.graph)
+    if (selection.columns !== this.#ordered) this.problem.graph.linkedRows?.refuse('data: dropped rows')
     this.#selected = selection
     return selection
   }

@@ -12,7 +12,6 @@ import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
-import { refuseRecurrence } from '../problem/problem.js'
 import { hasUsablePoint } from '../problem/reasons.js'
 import { modelColumns } from '../programs/function-curve.js'
 import { parameterColumn, replaceFits, replaceStarts } from '../solve/fit-context.js'
@@ -93,7 +92,7 @@ class WhitenedFit extends WrappedFits {
       const expected = 'none for a function model (whiten its residuals instead)'
       throw new OptionError('covariance', expected, covariance)
     }
-    refuseRecurrence('covariance', this.context.problem.graph)
+    this.context.problem.graph.linkedRows?.refuse('covariance')
     for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new OptionError(name, 'none if covariance is set', value)
     }

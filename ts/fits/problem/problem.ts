@@ -80,7 +80,7 @@ export function makeProblem(
   const given = called === null ? [] : parameters.filter(({ isDerived }) => !isDerived)
   const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
   for (const { name, expr } of parameters) if (expr !== null) resolve(name)
-  const root = readRows(graph, parsed, data, [...derived.values()])
+  const root = graph.linkedRows?.valueOf(parsed, data.columns, [...derived.values()]) ?? parsed
   const free = parameters.filter(({ isFixed }) => !isFixed)
   if (free.length === 0 || free.length > MAX_PARAMETERS) {
     throw new OptionError('start', `1 to ${MAX_PARAMETERS} free parameters`, `${free.length}`)
@@ -149,33 +149,6 @@ function parameterResolver(
     return root
   }
   return resolve
-}
-
-/**
- * Checks a model that reads other rows, and returns the node of the model's value at a row.
- *
- * @throws OptionError if the model has no value at each row, or a parameter depends on the row
- */
-function readRows(
-  graph: Graph,
-  root: number,
-  { columns, y, weight }: Pick<Problem, 'columns' | 'y' | 'weight'>,
-  derived: readonly number[],
-): number {
-  const sections = graph.checkColumns?.(columns.filter((name) => name !== y && name !== weight))
-  if (sections === undefined) return root
-  if (sections[root] > 1 || derived.some((node) => sections[node] > 0))
-    throw new OptionError('model', 'a value at each row', 'a value of all rows')
-  // The row replaces a carried value, but the copy stays until the next row.
-  return graph.nodes[root].kind === 'carried'
-    ? graph.operation('select', graph.constant(1), root, root)
-    : root
-}
-
-/** @throws OptionError if the rows of a graph depend on other rows */
-export function refuseRecurrence(argument: string, { checkColumns }: Graph): void {
-  if (checkColumns !== undefined)
-    throw new OptionError(argument, 'none for a model that reads other rows', 'one')
 }
 
 /** Operations whose argument must be positive. */

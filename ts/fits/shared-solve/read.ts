@@ -25,7 +25,7 @@ import {
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
-import { MAX_COMPILED_PARAMETERS, refuseRecurrence } from '../problem/problem.js'
+import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
 import { selectRows } from '../problem/row-selection.js'
 import { loadPrograms } from '../programs/program-cache.js'
 import { compileWeights, WEIGHTS, type WeightFunction, weightExpression } from '../solve/model-weights.js'
@@ -445,7 +445,7 @@ function readOutput(
     tolerance,
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
-  refuseRecurrence('model', made.problem.graph)
+  made.problem.graph.linkedRows?.refuse('model')
   if (made.isDense) {
     const expected = `1 to ${MAX_COMPILED_PARAMETERS} free parameters per group`
     throw new OptionError('start', expected, `${made.problem.free.length}`)

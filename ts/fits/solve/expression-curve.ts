@@ -67,7 +67,7 @@ export class ExpressionCurve {
 
   *#run(program: Program, x: Float64Array, count: number): Generator<EngineCall, Float64Array[]> {
     const rows = this.#rows
-    if (this.#problem.graph.checkColumns !== undefined) {
+    if (this.#problem.graph.linkedRows !== undefined) {
       const machine = new ProgramRunner(compileRecurrence(this.#problem), 'float64')
       return machine.evaluateRows([...x, ...this.#fixed], this.#columns, rows)
     }

@@ -6,7 +6,7 @@ import { parse } from '../../expressions/parse.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import type { FitValues } from '../problem/options.js'
-import { type Problem, refuseRecurrence } from '../problem/problem.js'
+import type { Problem } from '../problem/problem.js'
 import { modelColumns } from '../programs/function-curve.js'
 
 /** Name of the model value in an expression for weights. */
@@ -41,7 +41,7 @@ export function compileWeights(problem: Problem, text: string, option: 'sigma' |
   const graph = new Graph()
   const columns = modelColumns(problem)
   const { root, names } = parse(text, graph)
-  refuseRecurrence(option, graph)
+  graph.linkedRows?.refuse(option)
   const stranger = names.find((name) => name !== MODEL_VALUE && !columns.includes(name))
   if (stranger !== undefined) {
     throw new OptionError(option, `an expression of ${[MODEL_VALUE, ...columns].join(', ')}`, stranger)

@@ -17,7 +17,6 @@ import { callOptions } from '../../many/options.js'
 import { choice, type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
 import { normal, poisson } from '../../random/variates.js'
-import { refuseRecurrence } from '../problem/problem.js'
 import { fitReasons } from '../problem/reasons.js'
 import {
   computeErrorScale,
@@ -119,7 +118,7 @@ export function checkBootstrap(context: FitContext, fits: number, { kind, count 
   if (kind === 'residuals' && context.problem.loss === 'poisson') {
     throw new OptionError('kind', "'cases' or 'parametric' for counts", kind)
   }
-  if (kind === 'cases') refuseRecurrence('kind', context.problem.graph)
+  if (kind === 'cases') context.problem.graph.linkedRows?.refuse('kind')
   const names = context.parameters.filter(isVarying).length
   const most = Math.floor(MAX_REPLICATES / (fits * names))
   if (count > most)

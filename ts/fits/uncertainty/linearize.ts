@@ -139,7 +139,7 @@ export function evaluateModel(
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
     return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
-  const isRecurrence = problem.graph.checkColumns !== undefined
+  const isRecurrence = problem.graph.linkedRows !== undefined
   const machine = new ProgramRunner((isRecurrence ? compileRecurrence : compileModel)(problem), 'float64')
   const all = memoizeBy((point: readonly number[]) => machine.evaluateRows(point, data, rows))
   const outputs = (row: number, point: readonly number[]) => {
