@@ -92,12 +92,14 @@ type TextWithout<Text, Names extends string> = Exclude<
   CalledIn<Text, Extract<Names, (typeof functionNames)[number]>> | LineNames<SplitByAll<Text, ['\n', ';']>>
 >
 
-/** The names in an expression's text if the type of the text is a single literal; otherwise `string`. */
-export type NamesOf<Text extends string, All = Text> = Text extends unknown
-  ? [All] extends [Text]
+/**
+ * The names in an expression's text if the type of the text is a single literal without indices; otherwise `string`.
+ */
+export type NamesOf<Text extends string, All = Text> = Text extends `${string}[${string}`
+  ? string
+  : [All] extends [Text]
     ? TextWithout<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
-  : never
 
 /** The names of the parameters, given the names of the data columns; `string` if either set of names is unknown. */
 export type NamesBeside<Names extends string, Columns> = string extends Names | keyof Columns
