@@ -134,7 +134,7 @@ describe('values of other rows', () => {
     const x = [1, NaN, 3]
     expect(valueOf('m[0] = 0; m = m[t-1] + x; m[end]', { x })).toBe(NaN)
     const f = recurrence('m[0] = k; m = x == x ? k*(m[t-1] + x) : m[t-1]; m[end]').with({ x })
-    const slope = [0]
+    const slope = new Float64Array(1)
     f.gradient([2], slope)
     expect([f.value([2]), ...slope]).toEqual([18, 3 * 2 ** 2 + 2 * 2 + 3])
   })
@@ -201,11 +201,11 @@ describe('values of other rows', () => {
       { x: [1] },
       'data: expected a column h, because the expression reads its earlier rows',
     ],
-    ['h[0] = 1; h = h[t-1]*a; h[end] + x', { x: [1] }, 'values of rows only inside of sum(…)'],
-    ['h[0] = 1; h = h[t-1] + sum(x); h', { x: [1] }, 'sum(…) and [end] outside of rows'],
-    ['h[0] = 1; h = h[t-1] + x; sum(sum(h))', { x: [1] }, 'sum(…) and [end] outside of rows'],
+    ['h[0] = 1; h = h[t-1]*a; h[end] + x', { x: [1] }, 'with all values of rows in sum(…)'],
+    ['h[0] = 1; h = h[t-1] + sum(x); h', { x: [1] }, 'sum(…) and [end] only in the last line'],
+    ['h[0] = 1; h = h[t-1] + x; sum(sum(h))', { x: [1] }, 'sum(…) and [end] only in the last line'],
     ['h[0] = 1; h = h[t-1] + x; sum(h[end])', { x: [1] }, 'expected'],
-  ])('of %j are refused for the data %j', (text, data, message) => {
+  ])('are refused in the text %j with the data %j', (text, data, message) => {
     const attempt = () => recurrence(text).with(data as never)
     expect(attempt).toThrow(OptionError)
     expect(attempt).toThrow(message)
@@ -216,7 +216,7 @@ describe('values of other rows', () => {
 
   test('have no second derivatives, and derivatives for at most 64 parameters', () => {
     const f = recurrence('h[0] = a; h = h[t-1]*a + x; h').with({ x: [1, 2] })
-    expect(() => f.hessian([1], [0])).toThrow('no second derivative of a carried value')
+    expect(() => f.hessian([1], new Float64Array(1))).toThrow('no second derivative of a carried value')
     const many = (count: number) => {
       const names = Array.from({ length: count }, (_, i) => `p${i}`)
       return recurrence(`h[0] = 0; h = h[t-1] + ${names.join('*')} + x; h`).with({ x: [1] })
@@ -323,9 +323,21 @@ describe('fits of recurrences', () => {
       expect(low[row]).toBeLessThan(f)
       expect(high[row]).toBeGreaterThan(f)
     }
-    const before = recurrence('l[0] = l0; l = k*l[t-1] + g*u; l[t-1]')
-    const later = fit(before, { u, y: [5, ...y.slice(0, -1)] }, { start })
-    expect(later.predict()[0]).toBe(later.values.l0)
+  })
+
+  test('have the bands and the replicates of the same model without other rows', () => {
+    const n = Array.from({ length: 20 }, (_, row) => row + 1)
+    const data = { n, y: Array.from(noise(4, 20, 'float64'), (z, row) => 3 * 0.9 ** row + 0.1 * z) }
+    const [carried, closed] = [
+      recurrence('x[0] = a; x = k*x[t-1]; x[t-1] + 0*n'),
+      expression('a*k^(n - 1)'),
+    ].map((model) => fit(model, data, { start: { a: 2, k: 0.8 } }))
+    const results = [carried, closed].map((one) => {
+      const { low, high } = one.band()
+      const [least, most] = bootstrap(one, { count: 20, seed: 3 }).intervals(0.9).k
+      return [...one.predict(), ...low, ...high, one.values.k, one.errors.k, least, most]
+    })
+    for (const [i, x] of results[0].entries()) expect(x).toBeCloseTo(results[1][i], 7)
   })
 
   test('have intervals by profiles and by resampled residuals', () => {
@@ -356,7 +368,7 @@ describe('fits of recurrences', () => {
     expect(() => fit(model, { u, y: gap }, { start, missing: 'drop' })).toThrow(refusal)
     expect(() => fit(model, { u, y }, { start, weights: y.map((_, row) => row % 2) })).toThrow(refusal)
     expect(() => bootstrap(found, { count: 10, kind: 'cases' })).toThrow(refusal)
-    expect(() => inverse(found, 1)).toThrow(refusal)
+    expect(() => inverse(found, [1])).toThrow(refusal)
     expect(() => fitSharedSync(model, { u: [u, u], y: [y, y] }, { start, shared: ['k'] } as never)).toThrow(
       refusal,
     )
@@ -412,7 +424,7 @@ describe('constants of expressions', () => {
     expect(() => expression('a*x', options as never)).toThrow(message)
   })
 
-  test('of a name that is neither a line nor a column cannot have an index', () => {
+  test('cannot have an index', () => {
     expect(() => recurrence('v[0] = 1; v[t-1]*x', { constants: { v: 2 } })).toThrow(ExpressionError)
   })
 })

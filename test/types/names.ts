@@ -8,6 +8,7 @@ import {
   gridStarts,
   minimize,
   minimizeMany,
+  recurrence,
 } from 'antigrad'
 import {
   bootstrap,
@@ -105,6 +106,10 @@ export const inOne = await minimizeMany(valley, [0, 0], adam())
 const sums = expression('(a*t - y)^2')
 export const bound: BoundExpression<'a'> = sums.with({ t: x, y })
 export const a: number = (await minimizeMany(sums, { a: [1] }, adam(), { data: { t: x, y } })).x.a[0]
+const rate = expression('a*exp(-b/(R*T))', { constants: { R: 8.314 } })
+export const boundRate: BoundExpression<'a' | 'b'> = rate.with({ T: x })
+const smoothing = recurrence('l[0] = m; l = k*l[t-1] + x; (y - l)^2', { constants: { m: 1 } })
+export const boundSmoothing: BoundExpression<string> = smoothing.with({ x, y })
 const wideStarts: Record<string, number[]> = { a: [1] }
 export const ofWide = await minimizeMany(sums, wideStarts, adam(), { data: { t: x, y } })
 
@@ -142,4 +147,8 @@ export const refused = (never: false) => {
   minimizeMany(sums, { a: [1], t: [1] }, adam(), { data: { t: x, y } })
   // @ts-expect-error no such column
   sums.with({ t: x, z: y })
+  // @ts-expect-error a constant
+  rate.with({ T: x, R: y })
+  // @ts-expect-error a constant must be a number
+  recurrence('a*x', { constants: { a: '1' } })
 }

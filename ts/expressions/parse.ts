@@ -160,7 +160,7 @@ export function namesIn(text: string): readonly string[] {
   return names
 }
 
-/** What recurrences need of a parser. */
+/** The part of a parser that recurrences use. */
 export interface RowReader {
   readonly graph: Graph
   /** Values of the lines by name. */
@@ -230,7 +230,7 @@ class Parser {
   /** The values of other rows, if an import has loaded them. */
   #otherRows(name: Token): RowValues {
     if (this.#language === expressionLanguage) this.#rows ??= extensions.readRows?.(this)
-    if (this.#rows === undefined) throw this.fail('recurrence(…) instead of expression(…)', name)
+    if (this.#rows === undefined) throw this.fail('no index, which only recurrence(…) reads', name)
     return this.#rows
   }
 

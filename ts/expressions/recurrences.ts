@@ -12,10 +12,12 @@ import { type Expression, type ExpressionOptions, expression } from './expressio
 import type { Graph, LinkedRows } from './graph.js'
 import { type Callable, expressionLanguage, type RowReader, type RowValues, type Token } from './parse.js'
 import { makeSections } from './program.js'
-import { followCarried } from './tangents.js'
+import { copyCarried, followCarried } from './tangents.js'
 
 /** Maximum count of rows from an earlier row to the present row. */
 const MAX_LAG = 100
+/** Maximum count of a text's nodes, so that malicious texts take little time. */
+const MAX_NODES = 100_000
 
 /** The values of other rows in one text. */
 class Recurrences implements RowValues {
@@ -40,6 +42,7 @@ class Recurrences implements RowValues {
 
   read(value: Token): number {
     const [, name, index] = /^([^[]+)\[(.*)]$/.exec(value.text.replaceAll(/\s/g, '')) as unknown as string[]
+    const { graph } = this.#reader
     const isEnd = index === 'end'
     const lag = isEnd ? 1 : Number(/^t-([1-9]\d*)$/.exec(index)?.[1])
     const lags = this.#lags.get(name) ?? []
@@ -47,7 +50,8 @@ class Recurrences implements RowValues {
       const expected = `${name}[t], ${name}[t-1] to ${name}[t-${MAX_LAG}], or ${name}[end]`
       throw this.#reader.fail(expected, value)
     }
-    while (lags.length < lag) lags.push(this.#reader.graph.carried(this.#initial(name, -lags.length, value)))
+    if (graph.nodes.length > MAX_NODES) throw this.#reader.fail(`at most ${MAX_NODES} values`, value)
+    while (lags.length < lag) lags.push(graph.carried(this.#initial(name, -lags.length, value)))
     this.#lags.set(name, lags)
     if (!this.#uses.has(name)) this.#uses.set(name, value)
     return isEnd ? this.#end(name) : lags[lag - 1]
@@ -122,9 +126,7 @@ class TextRows implements LinkedRows {
     const sections = this.sections(columns)
     if (sections[model] > 1 || parameters.some((node) => sections[node] > 0))
       throw new OptionError('model', 'a value at each row', 'a value of all rows')
-    // The row replaces a carried value, but a copy stays until the next row.
-    const isCarried = graph.nodes[model].kind === 'carried'
-    return isCarried ? graph.operation('select', graph.constant(1), model, model) : model
+    return copyCarried(graph, model)
   }
 
   refuse(argument: string): never {
@@ -138,7 +140,7 @@ function refuse(kind: string): OptionError {
     'expression',
     isInitial
       ? 'initial values of parameters and constants'
-      : 'sum(…) and [end] outside of rows, and values of rows only inside of sum(…) beside them',
+      : 'sum(…) and [end] only in the last line, with all values of rows in sum(…)',
     isInitial ? 'a value of a row' : 'both in one value',
   )
 }
@@ -156,7 +158,32 @@ extensions.readRows = (reader) => new Recurrences(reader)
 expressionLanguage.calls = { ...expressionLanguage.calls, sum }
 
 /**
- * Creates an expression that reads values of other rows of the data.
+ * Creates an expression whose lines read values of other rows of the data: GARCH, ARMA and state-space models,
+ * exponential smoothing, hidden Markov chains, populations. The result works like the result of `expression`.
+ *
+ * Row t is the present row, and the first row is row 1. The text `h[t-1]` is the value of the line or column `h` at the
+ * previous row, `h[t-2]` is the value before that, up to `h[t-100]`. Both `h` and `h[t]` are the value at the present
+ * row. The line `h[0] = …` defines the value before the first row from parameters and constants. A line `h[-1] = …`
+ * defines the value at the row before; without the line, the value is that of `h[0]`.
+ *
+ * The objective is the sum of the last line over the rows. If the last line contains `sum(…)` or `h[end]`, the value at
+ * the last row, the objective is the value of the last line.
+ *
+ * The gradient is exact and uses forward mode, for at most 64 parameters. There are no second derivatives with respect
+ * to carried values: `standardErrors` takes differences of the gradient.
+ *
+ * @param options `constants` contains numbers by name, as in `expression`
+ * @throws ExpressionError if the text is invalid; OptionError if a constant is not a finite number or does not occur in
+ * the text
+ * @example
+ * const garch = recurrence(
+ *   `q[0] = v0; h[0] = v0
+ *    q = r^2
+ *    h = w + a*q[t-1] + b*h[t-1]
+ *    0.5*(log(2*pi*h) + q/h)`,
+ *   { constants: { v0: 1.2 } },
+ * )
+ * minimize(garch.with({ r }), { w: 0.1, a: 0.1, b: 0.8 }, lbfgs())
  */
 export function recurrence(text: string, options?: ExpressionOptions): Expression {
   return expression(text, options)
