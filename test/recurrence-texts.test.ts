@@ -13,7 +13,7 @@ import {
   recurrence,
   standardErrors,
 } from 'antigrad'
-import { bootstrap, fit, fitManySync, fitSharedSync, inverse, profile } from 'antigrad/fit'
+import { bootstrap, fitManySync, fit as fitOne, fitSharedSync, inverse, profile } from 'antigrad/fit'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bitsOf, noise } from './bits.js'
@@ -103,7 +103,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('the text o
 })
 
 describe('values of other rows', () => {
-  const valueOf = (text: string, data: Readonly<Record<string, readonly number[]>>, ...x: number[]) =>
+  const sumOf = (text: string, data: Readonly<Record<string, readonly number[]>>, ...x: number[]) =>
     recurrence(text).with(data).value(x)
 
   test.each([
@@ -122,17 +122,17 @@ describe('values of other rows', () => {
     ['t[0] = 1; t = t[t-1] + x; t', 2 + 4 + 7],
     ['sum = 2; end = 1; x[0] = 0; sum*x[t-1] + end', 3 + 2 * 3],
   ])('have the expected sum: %s', (text, value) => {
-    expect(valueOf(text, { x: [1, 2, 3] })).toBe(value)
+    expect(sumOf(text, { x: [1, 2, 3] })).toBe(value)
   })
 
   test('are the initial values if there are no rows', () => {
-    expect(valueOf('x[0] = p; h[0] = 2*p; h = h[t-1] + x[t-1]; h[end] + 10*x[end]', { x: [] }, 3)).toBe(36)
-    expect(valueOf('h[0] = p; h = h[t-1] + x; h', { x: [] }, 3)).toBe(0)
+    expect(sumOf('x[0] = p; h[0] = 2*p; h = h[t-1] + x[t-1]; h[end] + 10*x[end]', { x: [] }, 3)).toBe(36)
+    expect(sumOf('h[0] = p; h = h[t-1] + x; h', { x: [] }, 3)).toBe(0)
   })
 
   test('are NaN after a missing number, unless a condition skips the number', () => {
     const x = [1, NaN, 3]
-    expect(valueOf('m[0] = 0; m = m[t-1] + x; m[end]', { x })).toBe(NaN)
+    expect(sumOf('m[0] = 0; m = m[t-1] + x; m[end]', { x })).toBe(NaN)
     const f = recurrence('m[0] = k; m = x == x ? k*(m[t-1] + x) : m[t-1]; m[end]').with({ x })
     const slope = new Float64Array(1)
     f.gradient([2], slope)
@@ -278,7 +278,7 @@ describe('fits of recurrences', () => {
   const y = respond(u, [5, 0.8, 0.5], noise(2, 60, 'float64'))
   const start = { l0: 1, k: 0.5, g: 1 }
   const model = recurrence(smoothing)
-  const found = fit(model, { u, y }, { start })
+  const found = fitOne(model, { u, y }, { start })
 
   test('minimize the sum of squares, with the errors of the same minimization', () => {
     const squares = recurrence(`${smoothing.slice(0, -1)}(y - l)^2`).with({ u, y })
@@ -305,7 +305,7 @@ describe('fits of recurrences', () => {
     })
     for (const one of results) expect(one).toEqual(results[0])
     expect(results[0][0].map(([first]) => first)).toEqual(Object.values(found.values))
-    for (const way of ways) expect(fit(model, { u, y }, { start, ...way }).values).toEqual(found.values)
+    for (const way of ways) expect(fitOne(model, { u, y }, { start, ...way }).values).toEqual(found.values)
   })
 
   test('predict, also at other columns, from the first row on', () => {
@@ -331,7 +331,7 @@ describe('fits of recurrences', () => {
     const [carried, closed] = [
       recurrence('x[0] = a; x = k*x[t-1]; x[t-1] + 0*n'),
       expression('a*k^(n - 1)'),
-    ].map((model) => fit(model, data, { start: { a: 2, k: 0.8 } }))
+    ].map((model) => fitOne(model, data, { start: { a: 2, k: 0.8 } }))
     const results = [carried, closed].map((one) => {
       const { low, high } = one.band()
       const [least, most] = bootstrap(one, { count: 20, seed: 3 }).intervals(0.9).k
@@ -356,7 +356,7 @@ describe('fits of recurrences', () => {
     const s = u.map((_, row) => (Math.PI * (row + 0.5)) / u.length)
     const wide = recurrence(`${smoothing} + ${terms}`)
     const starts = { ...start, ...Object.fromEntries(extra.map((name) => [name, 0])) }
-    const { values, reason, chiSquared } = fit(wide, { u, s, y }, { start: starts })
+    const { values, reason, chiSquared } = fitOne(wide, { u, s, y }, { start: starts })
     expect(reason).toBe('converged')
     expect(Math.abs(values.k - found.values.k)).toBeLessThan(0.1)
     expect(chiSquared).toBeLessThan(found.chiSquared)
@@ -365,17 +365,17 @@ describe('fits of recurrences', () => {
   test('refuse what would change the order of rows, or needs single rows', () => {
     const gap = y.with(3, NaN)
     const refusal = 'expected none for a model that reads other rows'
-    expect(() => fit(model, { u, y: gap }, { start, missing: 'drop' })).toThrow(refusal)
-    expect(() => fit(model, { u, y }, { start, weights: y.map((_, row) => row % 2) })).toThrow(refusal)
+    expect(() => fitOne(model, { u, y: gap }, { start, missing: 'drop' })).toThrow(refusal)
+    expect(() => fitOne(model, { u, y }, { start, weights: y.map((_, row) => row % 2) })).toThrow(refusal)
     expect(() => bootstrap(found, { count: 10, kind: 'cases' })).toThrow(refusal)
     expect(() => inverse(found, [1])).toThrow(refusal)
     expect(() => fitSharedSync(model, { u: [u, u], y: [y, y] }, { start, shared: ['k'] } as never)).toThrow(
       refusal,
     )
     expect(() =>
-      fit(recurrence('l[0] = l0; l = k*l[t-1] + u; l[end]'), { u, y }, { start: { l0: 1, k: 1 } }),
+      fitOne(recurrence('l[0] = l0; l = k*l[t-1] + u; l[end]'), { u, y }, { start: { l0: 1, k: 1 } }),
     ).toThrow('model: expected a value at each row, got a value of all rows')
-    expect(fit(model, { u, y: gap }, { start }).reason).toBe('not-finite')
+    expect(fitOne(model, { u, y: gap }, { start }).reason).toBe('not-finite')
   })
 })
 
