@@ -12,7 +12,8 @@ export function toKey(context: Context, value: Value, at: Place): string | numbe
   if (typeof value === 'string') return value
   const known = context.algebra.known(value)
   if (known !== undefined) return known
-  const construct = typeof value === 'number' ? 'an index that depends on a parameter or a column' : describe(value)
+  const construct =
+    typeof value === 'number' ? 'an index that depends on a parameter or a column' : describe(value)
   return context.fail(at, construct, 'use indices that are known when the function is read')
 }
 
@@ -96,7 +97,11 @@ export function makeArray(context: Context): Native {
   const from: Native['call'] = ([source, map], places, at) => {
     const length = source instanceof Fields ? source.cells.get('length')?.value : undefined
     const list = source instanceof List ? source : missing(length, places[0] ?? at)
-    if (map === undefined) return makeList(context, list.cells.map(({ value }) => value))
+    if (map === undefined)
+      return makeList(
+        context,
+        list.cells.map(({ value }) => value),
+      )
     return mapList(context, list, map, places[1] ?? at)
   }
   return new Native('Array', create, new Map([['from', new Native('Array.from', from)]]))

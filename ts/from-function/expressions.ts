@@ -1,6 +1,13 @@
 /** Reads expressions of a function. */
 
-import type { AnyNode, AssignmentExpression, BinaryExpression, CallExpression, Expression, Pattern } from 'acorn'
+import type {
+  AnyNode,
+  AssignmentExpression,
+  BinaryExpression,
+  CallExpression,
+  Expression,
+  Pattern,
+} from 'acorn'
 import { isTruth, type Truth } from './algebra.js'
 import { invoke } from './arrays.js'
 import { type Context, describe } from './context.js'
@@ -188,11 +195,16 @@ function equality(
 ): Value {
   const { algebra } = context
   const isEqual = (): Truth => {
-    const isPlain = (value: Value) => value === undefined || typeof value === 'string' || value instanceof List
+    const isPlain = (value: Value) =>
+      value === undefined || typeof value === 'string' || value instanceof List
     if (isPlain(left) || isPlain(right)) {
       const other = [left, right].find((value) => !isPlain(value))
       if (other !== undefined && typeof other !== 'number' && !isTruth(other))
-        return context.fail(leftAt, `a comparison of ${describe(left)} and ${describe(right)}`, 'compare numbers')
+        return context.fail(
+          leftAt,
+          `a comparison of ${describe(left)} and ${describe(right)}`,
+          'compare numbers',
+        )
       return left === right
     }
     if (isTruth(left) && isTruth(right)) {
@@ -363,4 +375,3 @@ function readCall(context: Context, node: CallExpression, scope: Scope): Value {
   const { values, places } = spread(context, given, scope)
   return invoke(context, target, values, places, callee)
 }
-

@@ -4,7 +4,7 @@ import type { Pattern } from 'acorn'
 import { OptionError } from '../core/errors.js'
 import { isRecord, ownProperties } from '../core/untrusted-input.js'
 import { differentiate } from '../expressions/differentiate.js'
-import { constants as reserved, functions, NAME } from '../expressions/names.js'
+import { functions, NAME, constants as reserved } from '../expressions/names.js'
 import { type ParsedExpression, parse } from '../expressions/parse.js'
 import { readConstants } from './constants.js'
 import { Context, MAX_OPERATIONS } from './context.js'
@@ -29,7 +29,8 @@ export function readModel(fn: unknown, options: unknown): { text: string; parsed
   const { node } = source
   const root = context.call(node, true, () => {
     const globals = new Scope()
-    for (const [name, value] of makeGlobals(context)) globals.cells.set(name, new Cell(value, undefined, true))
+    for (const [name, value] of makeGlobals(context))
+      globals.cells.set(name, new Cell(value, undefined, true))
     const scope = new Scope(globals)
     declareParameters(context, node, scope)
     const inputs = [names.inputs(0), names.inputs(1), tools]
@@ -110,7 +111,11 @@ class InputNames {
   #check(name: string, at: Place): void {
     const isReserved = (functions as readonly string[]).includes(name) || Object.hasOwn(reserved, name)
     if (isReserved || name === '__proto__')
-      this.#context.fail(at, `${name} is a name that is not allowed`, 'expressions reserve the name; rename it')
+      this.#context.fail(
+        at,
+        `${name} is a name that is not allowed`,
+        'expressions reserve the name; rename it',
+      )
     if (!WORD.test(name))
       this.#context.fail(at, `${name} is a name that is not allowed`, 'use letters, digits and _')
   }

@@ -2,15 +2,28 @@
 
 import { functionNames, functions } from '../expressions/names.js'
 import { type Operation, operations } from '../expressions/operations.js'
-import type { Context } from './context.js'
 import { makeArray } from './arrays.js'
+import type { Context } from './context.js'
 import { Namespace, Native, type Value } from './values.js'
 
 type Compute = (context: Context, operands: readonly number[]) => number
 
 /** Functions that expressions have under the same name as `Math`. */
 const same: readonly Operation[] = [
-  ...(['abs', 'acos', 'asin', 'atan', 'atan2', 'cbrt', 'cos', 'cosh', 'exp', 'expm1', 'floor', 'log'] as const),
+  ...([
+    'abs',
+    'acos',
+    'asin',
+    'atan',
+    'atan2',
+    'cbrt',
+    'cos',
+    'cosh',
+    'exp',
+    'expm1',
+    'floor',
+    'log',
+  ] as const),
   ...(['log10', 'log1p', 'log2', 'sign', 'sin', 'sinh', 'sqrt', 'tan', 'tanh'] as const),
 ]
 
@@ -41,10 +54,7 @@ const composed: Readonly<Record<string, readonly [number, Compute]>> = {
       const square = algebra.multiply(x, x)
       const root = algebra.apply('sqrt', algebra.add(square, algebra.constant(1)))
       const share = algebra.divide(square, algebra.add(algebra.constant(1), root))
-      return algebra.multiply(
-        algebra.apply('sign', x),
-        algebra.apply('log1p', algebra.add(size, share)),
-      )
+      return algebra.multiply(algebra.apply('sign', x), algebra.apply('log1p', algebra.add(size, share)))
     },
   ],
   acosh: [
@@ -73,7 +83,8 @@ const variadic: Readonly<Record<string, Compute>> = {
     others.reduce((largest, x) => algebra.apply('max', largest, x), first),
   hypot: ({ algebra }, operands) => {
     const squares = operands.map((x) => algebra.multiply(x, x))
-    if (operands.length < 2) return operands.length === 0 ? algebra.constant(0) : algebra.apply('abs', operands[0])
+    if (operands.length < 2)
+      return operands.length === 0 ? algebra.constant(0) : algebra.apply('abs', operands[0])
     return algebra.apply(
       'sqrt',
       squares.reduce((sum, square) => algebra.add(sum, square)),

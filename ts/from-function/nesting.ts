@@ -1,6 +1,7 @@
 /** An estimate of the nesting of a source before the parser runs, because the parser is recursive. */
 
-import { type Options, tokenizer, tokTypes } from 'acorn'
+import type { Options } from 'acorn'
+import { tokenizer, tokTypes } from './parser.js'
 
 /** Maximum nesting: brackets count ten, because the parser needs about ten calls for each bracket. */
 const MAX_NESTING = 3000

@@ -1,6 +1,6 @@
 /** Declarations: variables of blocks and functions, destructuring, and assignments. */
 
-import type { AnyNode, Function as AnyFunction, MemberExpression, Pattern } from 'acorn'
+import type { Function as AnyFunction, AnyNode, MemberExpression, Pattern } from 'acorn'
 import { makeList, toKey } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
@@ -54,15 +54,19 @@ function writeVariable({ context, scope, isDeclaration }: Binding, name: string,
   context.write(cell, value)
 }
 
+function elementsOf(context: Context, value: Value, at: Pattern): readonly Value[] {
+  return value instanceof List
+    ? value.cells.map((cell) => cell.value)
+    : context.fail(at, `the elements of ${describe(value)}`, 'use an array')
+}
+
 function bindElements(binding: Binding, pattern: Pattern & { type: 'ArrayPattern' }, value: Value): void {
   const { context } = binding
-  if (!(value instanceof List)) return context.fail(pattern, `the elements of ${describe(value)}`, 'use an array')
   // The elements are read first, because assignments can change the array, as in a swap.
-  const values = value.cells.map((cell) => cell.value)
+  const values = elementsOf(context, value, pattern)
   pattern.elements.forEach((element, i) => {
     if (element === null) return
-    if (element.type === 'RestElement')
-      bind(binding, element.argument, makeList(context, values.slice(i)))
+    if (element.type === 'RestElement') bind(binding, element.argument, makeList(context, values.slice(i)))
     else bind(binding, element, values[i])
   })
 }
@@ -72,10 +76,11 @@ function bindProperties(binding: Binding, pattern: Pattern & { type: 'ObjectPatt
   const rest = value instanceof Fields ? new Map(value.cells) : undefined
   for (const property of pattern.properties) {
     if (property.type === 'RestElement') {
-      if (rest === undefined)
-        return context.fail(property, 'the rest of the names (...)', 'name each parameter and column')
-      const copies = [...rest].map(([name, cell]) => [name, new Cell(cell.value, context.frame)] as const)
-      return bind(binding, property.argument, new Fields(new Map(copies)))
+      const others =
+        rest ?? context.fail(property, 'the rest of the names (...)', 'name each parameter and column')
+      const copies = [...others].map(([name, cell]) => [name, new Cell(cell.value, context.frame)] as const)
+      bind(binding, property.argument, new Fields(new Map(copies)))
+      return
     }
     const { computed, key, value: target } = property
     const isName = !computed && key.type === 'Identifier'
@@ -83,7 +88,11 @@ function bindProperties(binding: Binding, pattern: Pattern & { type: 'ObjectPatt
       context.fail(key, 'a computed key', 'write the name itself')
     const name = isName ? key.name : toKey(context, context.readers.evaluate(context, key, scope), key)
     if (value instanceof Inputs && target.type === 'AssignmentPattern')
-      context.fail(target.right, 'a default in the parameters', 'give every parameter a start, and every column data')
+      context.fail(
+        target.right,
+        'a default in the parameters',
+        'give every parameter a start, and every column data',
+      )
     rest?.delete(String(name))
     bind(binding, target, readProperty(context, { object: value, key: name, at: key, keyAt: key }))
   }

@@ -152,7 +152,11 @@ class Printer {
     return formatConstant(this.#graph.constantAt(number) as number)
   }
 
-  #format({ operation, operands: given }: OperationNode, operands: readonly number[], isCondition: boolean): Text {
+  #format(
+    { operation, operands: given }: OperationNode,
+    operands: readonly number[],
+    isCondition: boolean,
+  ): Text {
     const parts = operands.map((operand) => this.#textOf(operand))
     const depth = 1 + Math.max(...parts.map((part) => part.depth))
     const within = (k: number, precedence: number) =>

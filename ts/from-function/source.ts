@@ -1,9 +1,10 @@
 /** The source of a function, and its syntax tree. */
 
-import { type ArrowFunctionExpression, type FunctionExpression, type Options, parseExpressionAt } from 'acorn'
+import type { ArrowFunctionExpression, FunctionExpression, Options } from 'acorn'
 import { OptionError } from '../core/errors.js'
 import { FunctionError } from './errors.js'
 import { findDeepNesting } from './nesting.js'
+import { parseExpressionAt } from './parser.js'
 
 export type FunctionNode = ArrowFunctionExpression | FunctionExpression
 
@@ -17,7 +18,7 @@ export interface FunctionSource {
 const MAX_SOURCE_LENGTH = 1_000_000
 
 // Functions may have a property `toString` of their own, which could return another text.
-const { toString } = Function.prototype
+const functionToString = Function.prototype.toString
 const WITHOUT_SOURCE = /\{\s*(\[(?:native code|bytecode)\])\s*\}\s*$/
 
 /**
@@ -27,7 +28,7 @@ const WITHOUT_SOURCE = /\{\s*(\[(?:native code|bytecode)\])\s*\}\s*$/
  */
 export function readSource(fn: unknown): FunctionSource {
   if (typeof fn !== 'function') throw new OptionError('fromFunction', 'a function', fn)
-  const text = toString.call(fn)
+  const text = functionToString.call(fn)
   const fail = (position: number, construct: string, remedy: string): never => {
     throw new FunctionError(text, position, construct, remedy)
   }

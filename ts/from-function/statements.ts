@@ -1,10 +1,10 @@
 /** Reads statements and calls of functions. */
 
 import type { AnyNode, BlockStatement, Statement } from 'acorn'
+import { makeList } from './arrays.js'
 import type { Call, Completion, Context } from './context.js'
 import { describe } from './context.js'
 import { bind, declareBlock, declareParameters, declareVars } from './patterns.js'
-import { makeList } from './arrays.js'
 import { Cell, type Closure, List, Scope, type Value } from './values.js'
 
 const refused: Readonly<Record<string, readonly [construct: string, remedy: string]>> = {
@@ -97,7 +97,11 @@ function jump(context: Context, node: Statement & { label?: AnyNode | null }): C
   const outer = isBreak ? Math.max(loops.at(-1) ?? 0, switches.at(-1) ?? 0) : (loops.at(-1) ?? 0)
   const name = isBreak ? 'break' : 'continue'
   if (levels.length > outer)
-    return context.fail(node, `${name} that depends on a parameter or a column`, 'use a condition around the rest')
+    return context.fail(
+      node,
+      `${name} that depends on a parameter or a column`,
+      'use a condition around the rest',
+    )
   return name
 }
 
@@ -145,7 +149,11 @@ function loop(context: Context, node: Statement, round: () => Completion): Compl
   return completion === 'return' ? completion : undefined
 }
 
-function runForOf(context: Context, node: Statement & { type: 'ForOfStatement' }, outside: Scope): Completion {
+function runForOf(
+  context: Context,
+  node: Statement & { type: 'ForOfStatement' },
+  outside: Scope,
+): Completion {
   const { left, right } = node
   const list = context.readers.evaluate(context, right, outside)
   if (node.await) return context.fail(node, 'for await', 'use for … of over an array')
@@ -165,7 +173,11 @@ function runForOf(context: Context, node: Statement & { type: 'ForOfStatement' }
   })
 }
 
-function runSwitch(context: Context, node: Statement & { type: 'SwitchStatement' }, outside: Scope): Completion {
+function runSwitch(
+  context: Context,
+  node: Statement & { type: 'SwitchStatement' },
+  outside: Scope,
+): Completion {
   const scope = new Scope(outside)
   const evaluate = (inner: AnyNode) => context.readers.evaluate(context, inner, scope)
   const value = evaluate(node.discriminant)
