@@ -4,8 +4,9 @@ import type { Pattern } from 'acorn'
 import { OptionError } from '../core/errors.js'
 import { isRecord, ownProperties } from '../core/untrusted-input.js'
 import { differentiate } from '../expressions/differentiate.js'
+import { Graph, type Node } from '../expressions/graph.js'
 import { functions, NAME, constants as reserved } from '../expressions/names.js'
-import { type ParsedExpression, parse } from '../expressions/parse.js'
+import type { ExpressionGraph } from '../expressions/parse.js'
 import { readConstants } from './constants.js'
 import { Context, MAX_OPERATIONS } from './context.js'
 import { evaluate } from './expressions.js'
@@ -17,11 +18,14 @@ import { call, execute, runBody } from './statements.js'
 import { Cell, Inputs, Late, type Place, Scope, type Value } from './values.js'
 
 const WORD = new RegExp(`^${NAME}$`, 'u')
-/** Count of operations below which the derivatives are within the limit. */
-const FEW_OPERATIONS = MAX_OPERATIONS / 12
 
-/** The text of a function, and the parsed text. */
-export function readModel(fn: unknown, options: unknown): { text: string; parsed: ParsedExpression } {
+/** The text of a function, and the graph that the text describes. */
+export interface Model {
+  readonly text: string
+  readonly parsed: ExpressionGraph
+}
+
+export function readModel(fn: unknown, options: unknown): Model {
   const source = readSource(fn)
   const context = new Context(source, { evaluate, execute, call })
   const names = new InputNames(context)
@@ -42,33 +46,81 @@ export function readModel(fn: unknown, options: unknown): { text: string; parsed
     const { isDone } = context.frame.levels[0]
     if (!isDone) context.fail(node.body, 'a path without return', 'return a number on every path')
   })
-  const { graph } = context.algebra
-  const all = [...names.parameters, ...names.columns]
-  const printed = print(graph, root as number, all, context.hints)
-  let text = printed
-  let parsed = parse(text)
-  const found = parsed.names.filter((name) => names.parameters.includes(name))
-  if (found.join() !== names.parameters.join() || parsed.names.length < all.length) {
-    text = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n${printed}`
-    parsed = parse(text)
-  }
   limitOperations(context, root as number, names.parameters)
-  return { text, parsed }
+  return describeModel(context, root as number, names)
 }
+
+/** The text of a graph, and a graph that contains only what the text contains. */
+function describeModel(
+  { algebra, hints }: Context,
+  root: number,
+  { parameters, columns }: InputNames,
+): Model {
+  const { graph } = algebra
+  const all = [...parameters, ...columns]
+  const printed = print(graph, root, all, hints)
+  const isInOrder =
+    printed.names.length === all.length &&
+    printed.names.filter((name) => parameters.includes(name)).join() === parameters.join()
+  const list = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n`
+  return {
+    text: isInOrder ? printed.text : list + printed.text,
+    parsed: { ...copyUsed(graph, root), names: isInOrder ? printed.names : all },
+  }
+}
+
+/** A copy of a graph without the nodes that the root does not use. The operations keep their order. */
+function copyUsed(graph: Graph, root: number): { graph: Graph; root: number } {
+  const isUsed = findUsed(graph, [root])
+  const copy = new Graph()
+  const copies: number[] = []
+  for (let number = 0; number <= root; number++) {
+    if (isUsed[number] === 0) continue
+    const node = graph.nodes[number]
+    if (node.kind === 'constant') copies[number] = copy.constant(node.value)
+    else if (node.kind === 'name') copies[number] = copy.name(node.name)
+    else if (node.kind === 'operation')
+      copies[number] = copy.operation(node.operation, ...node.operands.map((operand) => copies[operand]))
+  }
+  return { graph: copy, root: copies[root] }
+}
+
+function findUsed(graph: Graph, roots: readonly number[]): Uint8Array {
+  const isUsed = new Uint8Array(graph.nodes.length)
+  for (const root of roots) isUsed[root] = 1
+  for (let number = isUsed.length - 1; number >= 0; number--) {
+    if (isUsed[number] === 0) continue
+    for (const operand of graph.operandsOf(number)) isUsed[operand] = 1
+  }
+  return isUsed
+}
+
+/** Limits on the operations of a derivative with respect to an operand. One more operation adds the derivative. */
+const slopeCosts: Readonly<Record<string, number>> = {
+  add: 0,
+  subtract: 1,
+  negate: 1,
+  multiply: 1,
+  divide: 2,
+}
+const MAX_SLOPE_COST = 10
 
 /** @throws FunctionError if the value and its derivatives have too many operations */
 function limitOperations(context: Context, root: number, parameters: readonly string[]): void {
   const { graph } = context.algebra
-  if (root < FEW_OPERATIONS) return
-  const { gradient } = differentiate(graph, root, parameters, () => false)
-  const isUsed = new Uint8Array(graph.nodes.length)
-  for (const node of [root, ...gradient]) isUsed[node] = 1
-  let count = 0
-  for (let number = graph.nodes.length - 1; number >= 0; number--) {
-    if (isUsed[number] === 0 || graph.nodes[number].kind !== 'operation') continue
-    count++
-    for (const operand of graph.operandsOf(number)) isUsed[operand] = 1
+  const operationsOf = (roots: readonly number[]) => {
+    const isUsed = findUsed(graph, roots)
+    return graph.nodes.filter(({ kind }, number) => isUsed[number] === 1 && kind === 'operation')
   }
+  let most = 0
+  for (const node of operationsOf([root])) {
+    const { operation, operands } = node as Node & { kind: 'operation' }
+    const varying = operands.filter((operand) => graph.constantAt(operand) === undefined)
+    most += 1 + varying.length * (1 + (slopeCosts[operation] ?? MAX_SLOPE_COST))
+  }
+  if (most <= MAX_OPERATIONS) return
+  const { gradient } = differentiate(graph, root, parameters, () => false)
+  const count = operationsOf([root, ...gradient]).length
   if (count > MAX_OPERATIONS)
     context.fail(
       context.source.node,

@@ -21,6 +21,8 @@ const operators: Readonly<Record<string, readonly [sign: string, precedence: num
   equal: [' == ', COMPARISON],
 }
 const comparisons = ['less', 'lessOrEqual', 'equal']
+/** Numbers, which may contain an e, and names, with the parenthesis of a call. */
+const NAMES = new RegExp(`\\d[\\d.]*(?:e[+-]?\\d+)?|${NAME}\\(?`, 'gu')
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
 interface Text {
@@ -40,9 +42,11 @@ export function print(
   root: number,
   names: readonly string[],
   hints: ReadonlyMap<number, string>,
-): string {
+): { readonly text: string; readonly names: readonly string[] } {
   const printer = new Printer(graph, root, names, hints)
-  return printer.print()
+  const text = printer.print()
+  const found = [...text.matchAll(NAMES)].map(([name]) => name)
+  return { text, names: [...new Set(found)].filter((name) => names.includes(name)) }
 }
 
 class Printer {
