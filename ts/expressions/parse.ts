@@ -447,7 +447,7 @@ class Parser {
  * Creates the node of a power. Integer powers become products by repeated squaring, from the lowest binary digit of the
  * exponent on.
  */
-function power(graph: Graph, base: number, exponent: number): number {
+export function power(graph: Graph, base: number, exponent: number): number {
   const n = graph.constantAt(exponent)
   if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > MAX_UNROLLED_POWER) {
     return graph.operation('pow', base, exponent)
