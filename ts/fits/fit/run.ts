@@ -250,6 +250,7 @@ export class FitRun {
     const drops = this.options.missing === 'drop'
     const selection = yield* selectRows(this.#ordered, weight, this.#count, drops)
     if (loss === 'poisson') yield* checkCounts(y, selection.columns)
+    if (selection.columns !== this.#ordered) this.problem.graph.linkedRows?.refuse('data: dropped rows')
     this.#selected = selection
     return selection
   }
