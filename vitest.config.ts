@@ -5,7 +5,12 @@ import { aliases, moduleAliases } from './scripts/lib/entries.mjs'
 
 const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
 // Tests of times, idle threads and memory, which other work on the machine would disturb.
-const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
+const measured = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
+// Tests of memory, and of CPU time of a process or thread. One other process does not disturb these tests.
+const inPairs = [
+  ...['test/lifetime.test.ts', 'test/bytes/timing/growth.test.ts'],
+  ...['event-loop', 'many-tensors', 'memory', 'tables'].map((name) => `test/timing/${name}.test.ts`),
+]
 
 // Tests import the package by its name, like users, and get the files of the last build that Node selects through the
 // exports of package.json. The tests of the project `modules` get the modules that bundlers select.
@@ -17,7 +22,10 @@ const ofInternals = [
   ...['adversarial/table', 'fits/engines', 'minimize-text', 'objectives', 'errors', 'chunks', 'bullmq'],
 ].map((name) => `test/${name}.test.ts`)
 /** Tests that run on both. Together with `ofInternals` they test each export as a module too. */
-const ofBoth = ['test/files/*.test.ts', 'test/tfjs.test.ts']
+const ofBoth = [
+  ...['checkpoints', 'format', 'random', 'torch'].map((name) => `test/files/${name}.test.ts`),
+  'test/tfjs.test.ts',
+]
 
 const project = (
   name: string,
@@ -47,11 +55,12 @@ export default defineConfig({
     globalSetup: 'test/shared-setup.ts',
     projects: [
       // The tests of pages import internals in addition to the package.
-      project('package', folders, alone, workers, 0, moduleAliases()),
-      project('typescript', ['test/**/*.test.ts'], [...folders, ...alone, ...ofInternals], workers, 0),
+      project('package', folders, measured, workers, 0, moduleAliases()),
+      project('typescript', ['test/**/*.test.ts'], [...folders, ...measured, ...ofInternals], workers, 0),
       project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, moduleAliases()),
-      // These run last, one at a time.
-      project('alone', alone, undefined, 1, 1, moduleAliases()),
+      // These run last: two at a time, and then one at a time.
+      project('pairs', inPairs, undefined, 2, 1, moduleAliases()),
+      project('alone', measured, inPairs, 1, 2, moduleAliases()),
     ],
   },
 })

@@ -78,7 +78,7 @@ const parts = {
   typescript: (given) => ({
     ready: () => setup({ lint: true, trial: true }),
     chains: [[...typescript, vitest(['typescript', 'modules'], ...given)]],
-    afterwards: [vitest(['alone'], '--exclude=test/page/**', ...given)],
+    afterwards: [vitest(['pairs', 'alone'], '--exclude=test/page/**', ...given)],
   }),
   package: (given) => ({
     ready: () => setup(browsers),
@@ -88,7 +88,7 @@ const parts = {
   all: (given) => ({
     ready: () => setup({ lint: true, trial: true, ...browsers }),
     chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
-    afterwards: [vitest(['alone'], ...given)],
+    afterwards: [vitest(['pairs', 'alone'], ...given)],
   }),
   // Tests of the installed package in all other runtimes, in hosts, and with chart libraries.
   runtimes: (given) => ({
@@ -106,7 +106,7 @@ const parts = {
   long: (given) => ({
     ready: () => setup({ trial: true }),
     chains: [[vitest(['package', 'typescript'], ...long, ...given)]],
-    afterwards: [vitest(['alone'], 'test/timing/memory.test.ts', ...given)],
+    afterwards: [vitest(['pairs'], 'test/timing/memory.test.ts', ...given)],
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }

@@ -29,7 +29,14 @@ export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './cor
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { describeRule } from './equations/describe.js'
 export { defineRule, type EquationOptions } from './equations/equations.js'
-export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export {
+  type BoundExpression,
+  type Data,
+  type Expression,
+  type ExpressionOptions,
+  expression,
+} from './expressions/expression.js'
+export { recurrence } from './expressions/recurrences.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'

@@ -639,7 +639,11 @@ add('defineRule', '', {
 })
 const described = antigrad.defineRule('tiger', { step: 'theta = theta - g' })()
 add('describeRule', '', { rule: at(anything, described, 'describeRule: rule') })
-add('expression', '', { text: at(text, 'a*x', 'expression') })
+const constants = at(record, { a: at(finite, 2, 'constants: a') }, 'constants')
+add('expression recurrence', '', {
+  text: at(text, 'a*x', 'expression'),
+  options: at(record, { constants }, 'options'),
+})
 for (const of of ['Expression', 'BoundExpression']) {
   const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])
   add(`${of}#value`, '', { x })

@@ -20,7 +20,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
-import { adam, Optimizer, OptionError, sgd } from 'antigrad'
+import { adam, Optimizer, OptionError } from 'antigrad'
 import { checkpoints, openFile, toBlob } from 'antigrad/files'
 import { RandomGenerator } from 'antigrad/math'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -102,38 +102,6 @@ test('a search for the newest checkpoint skips a damaged file and prints a warni
   expect(existsSync(left)).toBe(false)
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
 })
-
-test('each flipped bit in a checkpoint file is detected or has no effect', async () => {
-  const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
-    step: 12_345,
-    metrics: { loss: 0.0625, best: NaN },
-    extra: { state: [7] },
-  })
-  const [whole, bytes] = [await checkpoints(folder).latest(), readFileSync(path)]
-  const expected = JSON.stringify({ ...whole, path: '' })
-  const silent: number[] = []
-  const harmless: number[] = []
-  // The test uses several folders, because most of the time is spent waiting for the disk.
-  const LANES = 8
-  const lane = async (k: number) => {
-    const kept = checkpoints(join(folder, `${k}`), { onWarning() {} })
-    expect(await kept.latest()).toBeNull()
-    const file = join(folder, `${k}`, '000001-step-12345.safetensors')
-    for (let bit = k; bit < 8 * bytes.length; bit += LANES) {
-      const other = Buffer.from(bytes)
-      other[bit >> 3] ^= 1 << (bit & 7)
-      writeFileSync(file, other)
-      const found = await kept.latest()
-      if (found === null) continue
-      const isSame = JSON.stringify({ ...found, path: '' }) === expected
-      ;(isSame ? harmless : silent).push(bit)
-    }
-  }
-  await Promise.all(Array.from({ length: LANES }, (_, k) => lane(k)))
-  expect(silent).toEqual([])
-  // The key of the list of checksums, which this version requires.
-  expect(harmless.length).toBeLessThan(bytes.length / 10)
-}, 120_000)
 
 test('the newest intact checkpoint is found while another process saves', async () => {
   const kept = checkpoints(folder, { onWarning: (message) => expect(message).toBe('') })

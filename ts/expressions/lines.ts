@@ -16,7 +16,7 @@ const language: Language = {
 export const INFINITY = Infinity
 
 /** Nodes by the names of their lines. */
-type NamedNodes = Readonly<Record<string, number>>
+export type NamedNodes = Readonly<Record<string, number>>
 
 /**
  * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of earlier lines, constants, and

@@ -13,7 +13,7 @@ export interface Objective {
 
 /**
  * Key of a function that returns the value, and writes the gradient and, if requested, the second derivatives. The
- * results are the same as those of separate calls. Methods that need several results call this function of an
+ * results equal the results of separate calls. Methods that need several results call this function of an
  * expression.
  */
 export const valueAndGradient = Symbol()

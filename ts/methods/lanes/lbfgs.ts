@@ -7,7 +7,7 @@
  */
 
 import { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY } from '../../expressions/lines.js'
+import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
 import { EPSILON, MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
 import { LanePairs, type PairList } from './pairs.js'
 import { LanePath, type LaneWay } from './path.js'
@@ -83,9 +83,6 @@ const turning = defineLines(
   { INFINITY, MAX_ROUNDS, PROBE, SEARCH, STOP, TURN },
 )
 
-/** Nodes by name. */
-type Nodes = Readonly<Record<string, number>>
-
 /** The end of the line search, as nodes. */
 interface LaneMove extends Omit<LanePass, 'isProbe'> {
   readonly accepts: number
@@ -96,7 +93,7 @@ interface LaneMove extends Omit<LanePass, 'isProbe'> {
 
 interface TurnNodes {
   readonly searched: LaneSearchResult
-  readonly now: Nodes
+  readonly now: NamedNodes
   readonly outcome: LaneOutcome
 }
 
@@ -189,7 +186,7 @@ class LbfgsLanes {
   }
 
   /** Moves to the result of the line search, and stores the step as a correction pair. */
-  #move(searched: LaneSearchResult, now: Nodes): LaneMove {
+  #move(searched: LaneSearchResult, now: NamedNodes): LaneMove {
     const b = this.#b
     const v = this.#vectors
     const { isStart } = now

@@ -3,8 +3,7 @@
 import type { Builder } from '../../expressions/differentiate.js'
 import { triangleIndex } from '../newton-factors.js'
 import { MIN_NEGATIVE_PIVOT, MIN_PIVOT, TINY } from '../newton-limits.js'
-
-type Vector = readonly number[]
+import type { Vector } from './vectors.js'
 
 export class LaneFactors {
   readonly isIndefinite: number

@@ -6,7 +6,7 @@
  */
 
 import { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY } from '../../expressions/lines.js'
+import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
 import { triangleIndex } from '../newton-factors.js'
 import {
   BORDER,
@@ -131,8 +131,6 @@ const proposal = defineLines(
   { IDLE, PROBE, SHRINK_FACTOR, STOP, TRIAL },
 )
 
-type Nodes = Readonly<Record<string, number>>
-
 /** The best point of a lane after the pass. */
 interface LaneBest {
   readonly at: readonly number[]
@@ -158,7 +156,7 @@ class NewtonLanes {
   readonly #updates: LaneUpdates
   readonly #hessian: readonly number[]
   readonly #blocked: readonly number[]
-  readonly #scalars: Nodes
+  readonly #scalars: NamedNodes
 
   constructor(radius: number, problem: LaneProblem) {
     const { graph, parameters, isBounded } = problem

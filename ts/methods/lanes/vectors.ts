@@ -2,7 +2,8 @@
 
 import type { Builder } from '../../expressions/differentiate.js'
 
-type Vector = readonly number[]
+/** The nodes of a vector's elements. */
+export type Vector = readonly number[]
 
 /** Lower and upper bounds, with one node per variable. */
 export interface LaneBox {
