@@ -59,7 +59,7 @@ optimizer.step({ w: Float32Array.of(1) })
  * both.
  */
 const options: readonly (readonly [name: string, details: RegExp])[] = [
-  ['radius', /Range: a finite number > 0\. Default: 3\./],
+  ['radius', /> 0: radius of the first trust region.*default 3/],
   ['beta1', /Range: a number in \[0, 1\)\. Default: 0\.9\./],
   ['beta2', /Default: 0\.999\./],
   ['weightDecay', /a schedule or a function\. Default: 0\.01; 0\.0001 in adamw\.optax\./],
