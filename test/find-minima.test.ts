@@ -57,7 +57,7 @@ describe('the result', () => {
     expect(found.outcomes).toEqual({ minimum: 64, saddle: 0, stalled: 0, maxIterations: 0, diverged: 0 })
     const [left, right] = found.minima
     expect(left.values).toEqual({ x: left.x[0], y: left.x[1] })
-    expect(left.values.x).toBeLessThan(-1)
+    expect(left.values?.x).toBeLessThan(-1)
     expect(left.value).toBe(wells.value(left.x))
     expect(left.value).toBeLessThan(right.value)
     const curvature = 12 * left.x[0] ** 2 - 4
