@@ -101,6 +101,35 @@ writeFileSync('dist/browser/worker.d.ts', 'export {}\n')
 // The file is a script, and its declarations must resolve as CommonJS.
 writeFileSync('dist/browser/package.json', '{ "type": "commonjs" }\n')
 
+// The parser of functions is bundled, so that installing antigrad installs no dependencies. Its validation of regular
+// expressions, a fifth of its size, is left out: functions with regular expressions are refused.
+const withoutValidation = {
+  name: 'without validation',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\bacorn\.mjs$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      const [from, to] = ['var scriptValuesAddedInUnicode', '// Object type used to represent tokens'].map(
+        (part) => text.indexOf(part),
+      )
+      if (from < 0 || to < from) throw new Error(`${path} has no validation of regular expressions`)
+      const none = `function RegExpValidationState() {}
+        RegExpValidationState.prototype.reset = function() {}
+        Parser.prototype.validateRegExpFlags = Parser.prototype.validateRegExpPattern = function() {}\n`
+      return { contents: text.slice(0, from) + none + text.slice(to) }
+    }),
+}
+const { metafile: parser } = await build({
+  entryPoints: ['dist/from-function/parser.js'],
+  outfile: 'dist/from-function/parser.js',
+  allowOverwrite: true,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  metafile: true,
+  logLevel: 'warning',
+  plugins: [withoutValidation],
+})
+
 // Loops and functions are duplicated per dtype: see `twice` in ts/arena/kernel.ts and ts/functions/twice.ts.
 const modules = ['rules', 'functions'].flatMap((folder) =>
   readdirSync(`dist/${folder}`).map((file) => `dist/${folder}/${file}`),
@@ -162,13 +191,15 @@ const libraries = {
     'minimize/second-differences.js',
     'objectives/check-gradient.js',
   ],
+  minima: ['minima'],
   files: ['files', 'tables'],
   fits: ['fits'],
   math: ['math'],
+  'from-function': ['from-function'],
   chunks: ['chunks', 'jobs', 'bullmq'],
 }
 /** Libraries that the core loads at the first call of one of their functions. They take a third of the import time. */
-const deferred = ['expressions', 'many', 'starts', 'derivatives']
+const deferred = ['expressions', 'many', 'starts', 'derivatives', 'minima']
 /**
  * Extensions of deferred libraries, as in ts/extensions.ts. Loading the library of `continueRun` takes as long as
  * `continueRun` saves in about 10,000 updates of runs. The library is therefore loaded after about half as many updates.
@@ -293,7 +324,7 @@ const { metafile } = await build({
     ),
   ],
 })
-const inputs = Object.keys(metafile.inputs).map(
+const inputs = [...Object.keys(metafile.inputs), ...Object.keys(parser.inputs)].map(
   (file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1],
 )
 const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
@@ -301,7 +332,10 @@ const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
   const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
   return `## ${name} ${version}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
 })
-writeFileSync('dist/LICENSES.md', `# Licenses of the packages in the command line\n\n${licenses.join('\n')}`)
+writeFileSync(
+  'dist/LICENSES.md',
+  `# Licenses of the packages in the command line and in antigrad/from-function\n\n${licenses.join('\n')}`,
+)
 
 // The worker process of chunks uses the library's files.
 await build({
@@ -334,7 +368,7 @@ for (const [entry, options] of Object.entries(furtherEntries)) {
 }
 
 /** Libraries that users import. */
-const publicLibraries = ['core', 'files', 'fits', 'math', 'chunks']
+const publicLibraries = ['core', 'files', 'fits', 'math', 'from-function', 'chunks']
 for (const { module } of Object.values(lazyExtensions)) taken.add(module)
 for (const [, module] of readFileSync('dist/index.js', 'utf8').matchAll(/ from '\.\/(.+)'/g)) {
   if (deferred.includes(libraryOf(module))) taken.add(module)

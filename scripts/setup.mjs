@@ -34,10 +34,10 @@ export const setup = ({ lint = false, trial = false, browser = false, otherBrows
     [npmPackages],
     [wasmTarget],
     [wasmBindgen, wasmPack], // Compiled in parallel.
-    [addon, wasm],
+    // The two addons share cargo's target folder, so that one is compiled after the other.
+    [trial ? [addon, failingAddon] : addon, wasm],
     [typescript],
     lint ? [rustLinters] : [],
-    trial ? [failingAddon] : [],
     browser ? [chromium] : [],
     ...(otherBrowsers ? [[firefox], [webkit]] : []),
   ])
@@ -45,23 +45,26 @@ export const setup = ({ lint = false, trial = false, browser = false, otherBrows
 /** Sets up what the Rust checks need. */
 export const setupForRust = () => doSteps([[tools], [rustLinters]])
 
+/** Each group has steps, or lists of steps that follow each other, which run in parallel. */
 async function doSteps(groups) {
   const missing = []
-  const total = groups.flat().length
+  const total = groups.flat(2).length
   let number = 0
   for (const group of groups) {
-    const steps = group.map(async (step) => {
-      const label = `[${++number}/${total}] ${step.name}`
-      try {
-        await doStep(step, label)
-      } catch (thrown) {
-        if (!step.isOptional || !(thrown instanceof Failure)) throw thrown
-        missing.push(step.name)
-        say(`${label}: ${thrown.message}\n  Without it the tests in ${step.name} are NOT RUN.`)
+    const chains = group.map(async (chain) => {
+      for (const step of [chain].flat()) {
+        const label = `[${++number}/${total}] ${step.name}`
+        try {
+          await doStep(step, label)
+        } catch (thrown) {
+          if (!step.isOptional || !(thrown instanceof Failure)) throw thrown
+          missing.push(step.name)
+          say(`${label}: ${thrown.message}\n  Without it the tests in ${step.name} are NOT RUN.`)
+        }
       }
     })
     // Waits for all steps, so that no step continues unseen after another one has failed.
-    const failed = (await Promise.allSettled(steps)).find(({ status }) => status === 'rejected')
+    const failed = (await Promise.allSettled(chains)).find(({ status }) => status === 'rejected')
     if (failed) throw failed.reason
   }
   return missing

@@ -1,5 +1,5 @@
 // npm test: runs the set-up and all checks until the first failure: Rust checks in parallel with TypeScript checks, and
-// then, alone, the tests that measure times. `--part rust`, `typescript` or `package` (with the pages) runs a third of
+// then the tests that measure memory and times. `--part rust`, `typescript` or `package` (with the pages) runs a third of
 // the checks, `--part long` the long ones. Other arguments are passed to vitest. The output of the checks goes to
 // stderr; stdout receives one last line with the number of tests.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -35,7 +35,8 @@ const rust = [
 
 const wasm = ['--target', 'wasm32-unknown-unknown', '-p', 'antigrad-wasm', '-p', 'antigrad-unpack']
 
-const typescript = [
+// These take turns with the Rust checks, because cargo locks its target folder.
+const webAssembly = [
   {
     name: 'Rust lint for WebAssembly',
     command: ['cargo', 'clippy', ...wasm, '--features', 'antigrad-wasm/equations', '--', '-D', 'warnings'],
@@ -47,6 +48,9 @@ const typescript = [
       ...['--', '-D', 'warnings'],
     ],
   },
+]
+
+const typescript = [
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
   { name: 'spelling', command: [bin('cspell'), 'lint', '--no-progress'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
@@ -77,7 +81,7 @@ const parts = {
   rust: () => ({ ready: setupForRust, chains: [rust] }),
   typescript: (given) => ({
     ready: () => setup({ lint: true, trial: true }),
-    chains: [[...typescript, vitest(['typescript', 'modules'], ...given)]],
+    chains: [[...typescript, vitest(['typescript', 'modules'], ...given)], webAssembly],
     afterwards: [vitest(['pairs', 'alone'], '--exclude=test/page/**', ...given)],
   }),
   package: (given) => ({
@@ -87,7 +91,10 @@ const parts = {
   }),
   all: (given) => ({
     ready: () => setup({ lint: true, trial: true, ...browsers }),
-    chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
+    chains: [
+      [...typescript, vitest(['package', 'typescript', 'modules'], ...given)],
+      [...webAssembly, ...rust],
+    ],
     afterwards: [vitest(['pairs', 'alone'], ...given)],
   }),
   // Tests of the installed package in all other runtimes, in hosts, and with chart libraries.

@@ -12,7 +12,7 @@ export const noWasmMemory =
 
 const copied = [
   ...['index.mjs', 'index.js', 'fits/index.mjs', 'fits/index.js'],
-  ...['shared', 'expressions', 'many', 'starts', 'derivatives'].map((name) => `${name}/index.js`),
+  ...['shared', 'expressions', 'many', 'starts', 'derivatives', 'minima'].map((name) => `${name}/index.js`),
   'package.json',
 ].map((name) => `dist/node/${name}`)
 

@@ -87,6 +87,6 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
 )
 
 test('the docs pages for users of other libraries have a section for each library and for training loops', () => {
-  const titles = [...Object.keys(tolerances), 'TensorFlow.js', 'Training loops']
+  const titles = [...Object.keys(tolerances), 'TensorFlow.js', 'Optim.jl and NLopt', 'Training loops']
   expect(sections.map(({ title }) => title).sort()).toEqual(titles.sort())
 })

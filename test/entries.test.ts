@@ -17,7 +17,9 @@ const entries = Object.keys(exports).flatMap((path) =>
 test('package.json exports exactly the entry points that the tests cover', () => {
   expect(entries).toEqual([
     'antigrad',
-    ...['fit', 'math', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
+    ...['fit', 'math', 'from-function', 'tfjs', 'chunks', 'files', 'bullmq'].map(
+      (name) => `antigrad/${name}`,
+    ),
   ])
 })
 
@@ -35,7 +37,8 @@ test.each(entries)('import, require and the ES modules provide the same exports 
 })
 
 test('`import` in Node loads the same file as `require`, without scanning the file for export names', () => {
-  for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
+  for (const entry of entries)
+    expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/([\w-]+\/)?load\.mjs$/)
 })
 
 test('file errors are instances of AntigradError with both import and require', async () => {
@@ -59,6 +62,7 @@ const folders = {
   derivatives: ['minimize', 'objectives'],
   fits: ['fits'],
   math: ['math'],
+  'from-function': ['from-function'],
   chunks: ['bullmq', 'chunks', 'jobs'],
   files: ['files', 'tables'],
   tfjs: ['tfjs'],
@@ -88,7 +92,7 @@ test.each(Object.entries(folders))(
 
 test('the core entry point contains no module of other entry points', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
-    /^\/\/ dist\/(expressions|equations|many|math|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
+    /^\/\/ dist\/(expressions|equations|many|math|from-function|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
   )
 })
 

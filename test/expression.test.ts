@@ -62,6 +62,36 @@ describe('an expression', () => {
     expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
   })
 
+  test.each([
+    ['u = exp(-b*t); a*u + c', ['b', 't', 'a', 'c']],
+    ['\n u = exp(-b*t)\n\n  a*u\n  + c\n', ['b', 't', 'a', 'c']],
+    ['a, b, t\nu = exp(-b\n * t)\r\nv = a*u; v + c;', ['a', 'b', 't', 'c']],
+  ])('has the value of the expression after its lines: %j', (text, names) => {
+    const point: Record<string, number> = { a: 3, b: 0.5, t: 2, c: 7 }
+    const f = expression(text)
+    const x = f.names.map((name) => point[name as string])
+    expect(f.names).toEqual(names)
+    expect(f.value(x)).toBe(3 * functions.exp(-1) + 7)
+    const plain = expression('a*exp(-b*t) + c')
+    const slopes = new Map<unknown, number>()
+    const [found, wanted] = [Float64Array.from(x), Float64Array.from(x)]
+    plain.gradient(
+      plain.names.map((name) => point[name]),
+      wanted,
+    )
+    plain.names.forEach((name, i) => {
+      slopes.set(name, wanted[i])
+    })
+    f.gradient(x, found)
+    expect([...found]).toEqual(f.names.map((name) => slopes.get(name)))
+  })
+
+  test('uses conditions of lines as conditions, and lists names that the expression does not use', () => {
+    expect(at('x, y\nbelow = x < 2; below && !(x < 1) ? 5 : 6', 1.5, Number.NaN)).toBe(5)
+    expect(() => expression('below = x < 2; 1 + below')).toThrow(expect.objectContaining({ position: 19 }))
+    expect(expression('x, y,; 5').names).toEqual(['x', 'y'])
+  })
+
   test('propagates NaN through min and max, and treats NaN as unequal to every number', () => {
     for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
       expect(at(text, Number.NaN), text).toBeNaN()
@@ -89,7 +119,17 @@ describe('an expression', () => {
     ['1 $ 2', 2],
     ['x ? 1', 0],
     ['constructor(1)', 0],
-    ['x = 1', 2],
+    ['x = 1', 5],
+    ['u = 3 4', 6],
+    ['u = v; v = 3; u', 7],
+    ['u = u + 1; u', 0],
+    ['u = 1; u = 2; u', 7],
+    ['exp = 3; exp', 0],
+    ['pi = 3; pi', 0],
+    ['a; b', 3],
+    ['a, exp\na', 3],
+    ['a, b a', 5],
+    ['1 + (u = 3)', 7],
   ])('is refused with the position of the error: %j', (text, position) => {
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(() => expression(text)).toThrow(expect.objectContaining({ position }))

@@ -17,6 +17,7 @@ import {
   lbfgs,
   minimize,
   minimizeMany,
+  minimizeManySync,
   muon,
   Optimizer,
   OptionError,
@@ -249,6 +250,17 @@ describe('an error in the equations of a custom rule', () => {
 })
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+
+test.each([
+  ['L-BFGS-B', 'lbfgs()'],
+  ['trust-exact', 'newton()'],
+  ['Nelder-Mead', 'nelderMead()'],
+  ['adam', 'adam()'],
+])("the name of another library's method suggests the one of antigrad: %s", (name, own) => {
+  const message = `rule: expected a rule such as adam(), got "${name}" (did you mean ${own}?)`
+  expect(messageOf(() => minimize(valley, [0, 0], any(name)))).toBe(message)
+  expect(messageOf(() => minimizeManySync(valley, [0, 0], any(name)))).toBe(message)
+})
 
 describe('an invalid objective', () => {
   const quick = { maxIterations: 2 }

@@ -29,7 +29,14 @@ export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './cor
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { describeRule } from './equations/describe.js'
 export { defineRule, type EquationOptions } from './equations/equations.js'
-export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export {
+  type BoundExpression,
+  type Data,
+  type Expression,
+  type ExpressionOptions,
+  expression,
+} from './expressions/expression.js'
+export { recurrence } from './expressions/recurrences.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'
@@ -39,7 +46,17 @@ export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export type { MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export { type NelderMead, nelderMead } from './methods/nelder-mead.js'
 export { type Newton, newton } from './methods/newton.js'
+export {
+  type FindMinimaResult,
+  findMinima,
+  findMinimaSync,
+  type MinimaOutcomes,
+  type Minimum,
+} from './minima/find-minima.js'
+export type { FindMinimaOptions, StartPoints } from './minima/options.js'
+export type { Unseen } from './minima/unseen.js'
 export type { Method } from './minimize/method.js'
 export {
   type Evaluations,

@@ -18,6 +18,8 @@ export const keywords = {
   objectives: 'test functions benchmark rosen rosen_der',
   expressions:
     'autograd automatic differentiation jax.grad vmap asteval ExpressionModel multistart MLSL basinhopping',
+  recurrences:
+    'arch arch_model GARCH statsmodels tsa ARIMA SARIMAX ExponentialSmoothing UnobservedComponents KalmanFilter hmmlearn lax.scan rugarch forecast',
   sweep: 'hyperparameter search grid search random search brute Optuna Ray Tune',
   fits: 'curve_fit least_squares leastsq popt pcov absolute_sigma max_nfev x_scale lmfit Model Parameters minimize report_fit redchi chisqr nvarys nfree ndata varys Minimizer guess make_params nan_policy active_mask df_resid nobs f_scale soft_l1 method lm trf dogbox',
   'fits-models':

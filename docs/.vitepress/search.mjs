@@ -31,6 +31,8 @@ const everydayWords = {
   objectives: 'benchmark functions Rosenbrock Rastrigin Himmelblau Ackley results',
   expressions:
     'formula string parse derivative symbolic gradient multi-start many starts starting points random starts Sobol Latin hypercube global minimum local minima bounds parallel',
+  recurrences:
+    'GARCH ARCH volatility ARMA ARIMA autoregressive time series exponential smoothing Holt-Winters Kalman filter state space hidden Markov population dynamics lag previous row scan recurrent',
   sweep: 'hyperparameters tuning grid search learning rate search compare optimizers',
   fits: 'curve fitting nonlinear regression least squares regression fit data goodness of fit R squared residuals chi-squared weights outliers robust fit initial guess trendline',
   'fits-models':

@@ -8,7 +8,7 @@ const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'u
 /** Paths of the modules in `dist` that bundlers select, by import name: `{ 'antigrad/fit': 'fits/index.js', … }`. */
 export const entries = Object.fromEntries(
   Object.entries(exports)
-    .filter(([path]) => /^\.(\/\w+)?$/.test(path))
+    .filter(([path]) => /^\.(\/[\w-]+)?$/.test(path))
     .map(([path, conditions]) => [
       `${name}${path.slice(1)}`,
       conditions.default.default.replace('./dist/', ''),

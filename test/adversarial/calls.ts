@@ -286,6 +286,13 @@ add('lbfgs', 'lbfgs', {
     maxLineSearch: at(optional(whole), 9),
   }),
 })
+add('nelderMead', 'nelderMead', {
+  options: at(record, {
+    adaptive: at(optional(flag), false),
+    restarts: at(optional(orWhole), 2),
+    step: at(optional(positive), 0.5),
+  }),
+})
 add('newton', 'newton', { options: at(record, { radius: at(optional(positive), 2) }) })
 
 // Minimizations
@@ -358,6 +365,25 @@ add('minimizeMany minimizeManySync', '', {
     ...{ tolerance, maxIterations, recordEvery: at(optional(whole), 2), dtype },
     clip: at(record, { value: at(optional(anyNumber), 4) }),
     ...{ ...running, workers, signal, onProgress },
+  }),
+})
+add('findMinima findMinimaSync', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  options: at(record, {
+    bounds: at(no, [
+      at(
+        orNull(record),
+        [at(anyNumber, 0, 'bounds: 0: min'), at(anyNumber, 9, 'bounds: 0: max')],
+        'bounds: 0',
+      ),
+      [0, 1],
+    ]),
+    starts: at(optional(count(1, 2 ** 20)), 4),
+    seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+    method: at(optional(no), core.lbfgs(), null),
+    distance: at(optional(positive), 1e-3),
+    ...{ tolerance, maxIterations, signal, onProgress },
+    ...{ data: signal, engine: signal, instructionSet: signal, threads: signal, workers },
   }),
 })
 add('workers', 'workers', { options: at(record, { url: at(optional(text), '/worker.js') }) })
@@ -613,7 +639,11 @@ add('defineRule', '', {
 })
 const described = antigrad.defineRule('tiger', { step: 'theta = theta - g' })()
 add('describeRule', '', { rule: at(anything, described, 'describeRule: rule') })
-add('expression', '', { text: at(text, 'a*x', 'expression') })
+const constants = at(record, { a: at(finite, 2, 'constants: a') }, 'constants')
+add('expression recurrence', '', {
+  text: at(text, 'a*x', 'expression'),
+  options: at(record, { constants }, 'options'),
+})
 for (const of of ['Expression', 'BoundExpression']) {
   const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])
   add(`${of}#value`, '', { x })

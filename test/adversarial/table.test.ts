@@ -130,7 +130,7 @@ async function ordinary(call: Call, name: string, args: readonly unknown[]): Pro
 
 /** Whether a call returns a promise: `profile` and `bootstrap` do, except for results of `fit`. */
 const givesPromise = (name: string, call: Call) =>
-  /Async|Many$|fitShared$|compareSharing$/.test(name) ||
+  /Async|Many$|^findMinima$|fitShared$|compareSharing$/.test(name) ||
   (/^(profile|bootstrap)$/.test(name) && (argsOf(call)[0] as object).constructor.name !== 'Fit')
 const each = calls.flatMap((call) => call.of.map((name) => [`${name} ${call.says}`, name, call] as const))
 

@@ -138,6 +138,13 @@ describe('a covariance of y', () => {
     expect(derived.values.t__3).toBe(2 * derived.values.b)
   })
 
+  test('gives the same fit of a model whose text has named lines', () => {
+    const lines = expression('a, b, t\nu = exp(-b*t)\nv = a*u; v + c;')
+    const [plain, named] = [decay, lines].map((model) => fitOne(model, { t, y }, { start, covariance }))
+    expect(named.values).toEqual(plain.values)
+    expect(named.errors).toEqual(plain.errors)
+  })
+
   test('is a frozen copy of the matrix', () => {
     const own = matrix.map((row) => Float64Array.from(row))
     const copied = covarianceMatrix(own)

@@ -8,6 +8,7 @@ import {
   gridStarts,
   minimize,
   minimizeMany,
+  recurrence,
 } from 'antigrad'
 import {
   bootstrap,
@@ -31,6 +32,7 @@ const named = {
   none: read('1e-3 + 2'),
   called: read('gamma(x) + 2*erf (y)'),
   both: read('gamma*lgamma(x) + sign'),
+  lines: read('a, t\nu = exp(-b*t); low=u <= a\r\n v = u == 1 ? c : 2;\nlow ? a*u : v'),
 }
 export const names: [
   Same<Of<typeof named.decay>, 'a' | 'b' | 't' | 'c'>,
@@ -39,7 +41,8 @@ export const names: [
   Same<Of<typeof named.none>, never>,
   Same<Of<typeof named.called>, 'x' | 'y'>,
   Same<Of<typeof named.both>, 'gamma' | 'x' | 'sign'>,
-] = [true, true, true, true, true, true]
+  Same<Of<typeof named.lines>, 'a' | 't' | 'b' | 'c'>,
+] = [true, true, true, true, true, true, true]
 
 /** Strings that are only partly known. */
 const open = (text: string, which: boolean) => ({
@@ -103,6 +106,10 @@ export const inOne = await minimizeMany(valley, [0, 0], adam())
 const sums = expression('(a*t - y)^2')
 export const bound: BoundExpression<'a'> = sums.with({ t: x, y })
 export const a: number = (await minimizeMany(sums, { a: [1] }, adam(), { data: { t: x, y } })).x.a[0]
+const rate = expression('a*exp(-b/(R*T))', { constants: { R: 8.314 } })
+export const boundRate: BoundExpression<'a' | 'b'> = rate.with({ T: x })
+const smoothing = recurrence('l[0] = m; l = k*l[t-1] + x; (y - l)^2', { constants: { m: 1 } })
+export const boundSmoothing: BoundExpression<string> = smoothing.with({ x, y })
 const wideStarts: Record<string, number[]> = { a: [1] }
 export const ofWide = await minimizeMany(sums, wideStarts, adam(), { data: { t: x, y } })
 
@@ -140,4 +147,8 @@ export const refused = (never: false) => {
   minimizeMany(sums, { a: [1], t: [1] }, adam(), { data: { t: x, y } })
   // @ts-expect-error no such column
   sums.with({ t: x, z: y })
+  // @ts-expect-error a constant
+  rate.with({ T: x, R: y })
+  // @ts-expect-error a constant must be a number
+  recurrence('a*x', { constants: { a: '1' } })
 }

@@ -2,11 +2,13 @@ import { ArgumentError, OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
 import { valueAndGradient } from '../objectives/objective.js'
+import { passThrough } from '../options/kinds.js'
+import { readOptions } from '../options/read.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
 import type { Graph } from './graph.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
-import { namesIn, type ParsedExpression, parse } from './parse.js'
+import { type ExpressionGraph, namesIn, parse } from './parse.js'
 import { compile, makeSections, type Program } from './program.js'
 import { isRowParallel, ProgramRunner } from './run.js'
 
@@ -38,6 +40,12 @@ export interface ExpressionNodes {
   readonly second: () => number[]
 }
 
+/** Options of {@link expression}. */
+export interface ExpressionOptions<Constants = Readonly<Record<string, number>>> {
+  /** Finite numbers by name. The names are then neither parameters nor columns. */
+  readonly constants?: Constants | undefined
+}
+
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
   /** Source text of the expression. */
@@ -46,12 +54,12 @@ export class Expression<Names extends string = string> {
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
-  #parsed: ParsedExpression | undefined
+  #parsed: ExpressionGraph | undefined
   readonly #programs = new Map<string, ExpressionPrograms>()
   #unbound: BoundExpression | undefined
 
   /** @internal */
-  constructor(text: string, parsed?: ParsedExpression) {
+  constructor(text: string, parsed?: ExpressionGraph) {
     this.#parsed = parsed
     this.text = text
     this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
@@ -109,10 +117,14 @@ export class Expression<Names extends string = string> {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)
     if (programs === undefined) {
-      // Programs share one graph. If the programs without columns always come first, the other programs, and therefore
-      // their results, do not depend on earlier calls.
-      if (key !== '') this.programs([])
-      programs = this.#compile(columns)
+      const parsed = this.#parsed ?? parse(this.text)
+      // Programs share one graph, except for recurrences, which need columns. If the programs without columns always
+      // come first, the other programs, and therefore their results, do not depend on earlier calls.
+      if (parsed.graph.linkedRows === undefined) {
+        this.#parsed = parsed
+        if (key !== '') this.programs([])
+      }
+      programs = this.#compile(parsed, columns)
       this.#programs.set(key, programs)
     }
     return programs
@@ -122,22 +134,21 @@ export class Expression<Names extends string = string> {
   nodes(columns: readonly string[]): ExpressionNodes {
     const parsed = parse(this.text)
     // The programs without columns come first, as in `programs`, so that both give the same bits.
-    if (columns.length > 0) this.#nodes(parsed, [])
+    if (columns.length > 0 && parsed.graph.linkedRows === undefined) this.#nodes(parsed, [])
     return this.#nodes(parsed, columns)
   }
 
-  #nodes({ graph, root }: ParsedExpression, columns: readonly string[]): ExpressionNodes {
+  #nodes({ graph, root }: ExpressionGraph, columns: readonly string[]): ExpressionNodes {
     const parameters = this.names.filter((name) => !columns.includes(name))
-    const sections = makeSections(graph, columns)
+    const sections = graph.linkedRows?.sections(columns) ?? makeSections(graph, columns)
     const isByRow = (number: number) => sections[number] === 1
     const { value, gradient } = differentiate(graph, root, parameters, isByRow)
     const second = () => secondDerivatives(graph, root, parameters, isByRow(root))
     return { graph, parameters, value, gradient, second }
   }
 
-  #compile(columns: readonly string[]): ExpressionPrograms {
-    this.#parsed ??= parse(this.text)
-    const { graph, parameters, value, gradient, second } = this.#nodes(this.#parsed, columns)
+  #compile(parsed: ExpressionGraph, columns: readonly string[]): ExpressionPrograms {
+    const { graph, parameters, value, gradient, second } = this.#nodes(parsed, columns)
     const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
     const both = [value, ...gradient]
     const later: Record<string, Program> = {}
@@ -265,24 +276,32 @@ function readNumbers(argument: string, column: unknown): Float64Array {
   throw new OptionError(argument, 'an array, Float32Array or Float64Array of numbers', column)
 }
 
-/** Reads the data columns, in the order of the expression's names. */
+/**
+ * Reads the data columns, or the values of another argument with names of the expression, in the order of the
+ * expression's names.
+ */
 export function readColumns<Column>(
-  expression: Expression,
+  { names }: Expression,
   data: unknown,
   read: (argument: string, column: unknown) => Column,
+  argument = 'data',
 ): Map<string, Column> {
-  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
+  if (!isRecord(data)) throw new OptionError(argument, 'an object', data)
   const given = new Map(Object.entries(data))
   const columns = new Map<string, Column>()
-  for (const name of expression.names) {
+  for (const name of names) {
     const column = given.get(name)
     if (!given.delete(name)) continue
-    columns.set(name, read(`data: ${name}`, column))
+    columns.set(name, read(`${argument}: ${name}`, column))
   }
   const [stranger] = given.keys()
-  if (stranger !== undefined) checkName('data', stranger)
+  if (stranger !== undefined) checkName(argument, stranger)
   if (stranger !== undefined) {
-    throw new OptionError('data', `columns among ${expression.names.join(', ')}`, stranger)
+    throw new OptionError(
+      argument,
+      `${argument === 'data' ? 'columns' : 'names'} among ${names.join(', ')}`,
+      stranger,
+    )
   }
   return columns
 }
@@ -297,14 +316,47 @@ export function readColumns<Column>(
  * The text −x^2 means −(x²), and 2^3^2 means 2⁹. Integer powers up to 64 are computed as products. Every other name is
  * a parameter or a column of data. The name `e` is also a parameter; write e^x as exp(x).
  *
+ * @param options `constants` contains numbers by name. The numbers replace their names in the property `text`, so that
+ * fits, plans and the command line need only the text.
  * @throws ExpressionError if the text is invalid. The error contains the position and, for characters such as × or ², a
- * valid spelling.
+ * valid spelling. OptionError if a constant is not a finite number or does not occur in the text.
  * @example
  * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
  * @example
  * minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
+ * @example
+ * expression('a*exp(-b/(R*T))', { constants: { R: 8.314462618 } }).names // ['a', 'b', 'T']
  */
-export function expression<Text extends string>(text: Text): Expression<NamesOf<Text>> {
+export function expression<Text extends string, const Constants = Record<never, never>>(
+  text: Text,
+  options?: ExpressionOptions<Constants>,
+): Expression<NamesBeside<NamesOf<Text>, Constants>> {
   if (typeof text !== 'string') throw new OptionError('expression', 'a string', text)
-  return new Expression(text)
+  const { constants } = readOptions('options', options ?? {}, optionTable)
+  return new Expression(constants === undefined ? text : insertConstants(text, constants))
+}
+
+const optionTable = { constants: passThrough<unknown>() }
+
+/** Replaces the names of constants by their numbers, which the parser reads back with the same bits. */
+function insertConstants(text: string, constants: unknown): string {
+  const numbers = readColumns(new Expression(text), constants, readFinite, 'constants')
+  const uses: [at: number, name: string][] = []
+  parse(text, undefined, (name, at) => {
+    if (numbers.has(name)) uses.push([at, name])
+    return undefined
+  })
+  let inserted = ''
+  let end = 0
+  for (const [at, name] of uses.sort(([a], [b]) => a - b)) {
+    const x = numbers.get(name) as number
+    inserted += text.slice(end, at) + (Object.is(x, Math.abs(x)) ? x : `(-${-x})`)
+    end = at + name.length
+  }
+  return inserted + text.slice(end)
+}
+
+function readFinite(argument: string, x: unknown): number {
+  if (Number.isFinite(x)) return x as number
+  throw new OptionError(argument, 'a finite number', x)
 }

@@ -70,6 +70,21 @@ export type CarriedDerivatives = (
   isByRow: (node: number) => boolean,
 ) => number[]
 
+/** Checks of a graph whose rows depend on other rows: see `recurrences.ts`. */
+export interface LinkedRows {
+  /** Returns the section of each node. @throws OptionError if the columns are not the columns of the graph */
+  sections(columns: readonly string[]): Uint8Array
+  /**
+   * Returns the node of a model's value at a row.
+   *
+   * @param parameters nodes that may not depend on the row
+   * @throws OptionError if the model has no value at each row
+   */
+  valueOf(model: number, columns: readonly string[], parameters: readonly number[]): number
+  /** @throws OptionError always, because an argument does not suit linked rows */
+  refuse(argument: string): never
+}
+
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
@@ -79,7 +94,9 @@ const MAX_NODES = 67_108_864
 export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
-  readonly followCarried: CarriedDerivatives | undefined
+  followCarried: CarriedDerivatives | undefined
+  /** Checks of a graph whose rows depend on other rows; undefined for other graphs. */
+  linkedRows: LinkedRows | undefined
   /** Nodes of the final values, by carried value. */
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
@@ -167,6 +184,12 @@ export class Graph {
     if (node.kind === 'end') return [node.operand, node.next]
     if (node.kind === 'carried') return node.initial === undefined ? [] : [node.initial]
     return 'operand' in node ? [node.operand] : []
+  }
+
+  /** Indices of the operands of a node, and of the value that a row carries to the next row. */
+  sourcesOf(number: number): readonly number[] {
+    const end = this.ends.get(number)
+    return end === undefined ? this.operandsOf(number) : [...this.operandsOf(number), end]
   }
 
   /** The operand of a negation; undefined for other nodes. */

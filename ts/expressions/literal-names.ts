@@ -32,7 +32,7 @@ type Separators = [
     '\u205f',
     '\u3000',
   ],
-  ...['\ufeff', '+', '-', '*', '/', '^', '(', ')', '<', '>', '=', '!', '?', ':', ',', '&', '|'],
+  ...['\ufeff', '+', '-', '*', '/', '^', '(', ')', '<', '>', '=', '!', '?', ':', ',', '&', '|', ';'],
 ]
 
 /**
@@ -72,18 +72,34 @@ type CalledIn<Text, Name extends string> = Name extends unknown
     : never
   : never
 
-/** The names in a text, except for functions. */
+/** A text without the spaces and the line ends around the text. */
+type Trim<Text> = Text extends `${' ' | '\t' | '\n' | '\r'}${infer Rest}`
+  ? Trim<Rest>
+  : Text extends `${infer Rest}${' ' | '\t' | '\n' | '\r'}`
+    ? Trim<Rest>
+    : Text
+
+/** The names of lines such as `u = exp(-b*t)`. The sign `=` is not part of a comparison. */
+type LineNames<Line> = Line extends `${infer Before}=${infer After}`
+  ? After extends `=${string}`
+    ? never
+    : Trim<Before>
+  : never
+
+/** The names in a text, except for functions and for the names of lines. */
 type TextWithout<Text, Names extends string> = Exclude<
   Names,
-  CalledIn<Text, Extract<Names, (typeof functionNames)[number]>>
+  CalledIn<Text, Extract<Names, (typeof functionNames)[number]>> | LineNames<SplitByAll<Text, ['\n', ';']>>
 >
 
-/** The names in an expression's text if the type of the text is a single literal; otherwise `string`. */
-export type NamesOf<Text extends string, All = Text> = Text extends unknown
-  ? [All] extends [Text]
+/**
+ * The names in an expression's text if the type of the text is a single literal without indices; otherwise `string`.
+ */
+export type NamesOf<Text extends string, All = Text> = Text extends `${string}[${string}`
+  ? string
+  : [All] extends [Text]
     ? TextWithout<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
-  : never
 
 /** The names of the parameters, given the names of the data columns; `string` if either set of names is unknown. */
 export type NamesBeside<Names extends string, Columns> = string extends Names | keyof Columns

@@ -2,37 +2,53 @@
 
 import { hintFor } from '#hints'
 import { ExpressionError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 import { Graph } from './graph.js'
 import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Limits on the size of an expression, so that malicious input takes little time. */
-const MAX_TEXT_LENGTH = 20_000
+const MAX_TEXT_LENGTH = 1_000_000
+const MAX_OPERATIONS = 50_000
 const MAX_NAMES = 1000
 const MAX_DEPTH = 200
 /** Integer powers up to this exponent become products. */
 const MAX_UNROLLED_POWER = 64
 
 const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
-const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
-const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${OPERATOR_PATTERN})|$)`, 'uy')
+const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,;=]`
+const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME}(?:\\[[^\\[\\]]*\\])?)|(${OPERATOR_PATTERN})|$)`, 'uy')
 
-/** Binary operators, each with its precedence, the kind of its operands, and the kind of its result. */
-const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorKind, gives: OperatorKind]>> =
-  {
-    '||': [2, 'condition', 'condition'],
-    '&&': [3, 'condition', 'condition'],
-    '<': [4, 'number', 'condition'],
-    '<=': [4, 'number', 'condition'],
-    '>': [4, 'number', 'condition'],
-    '>=': [4, 'number', 'condition'],
-    '==': [4, 'number', 'condition'],
-    '!=': [4, 'number', 'condition'],
-    '+': [5, 'number', 'number'],
-    '-': [5, 'number', 'number'],
-    '*': [6, 'number', 'number'],
-    '/': [6, 'number', 'number'],
-  }
+/** Precedences of the binary operators. */
+const precedences: Readonly<Record<string, number>> = {
+  '||': 2,
+  '&&': 3,
+  '<': 4,
+  '<=': 4,
+  '>': 4,
+  '>=': 4,
+  '==': 4,
+  '!=': 4,
+  '+': 5,
+  '-': 5,
+  '*': 6,
+  '/': 6,
+}
+/** Operations of the binary operators. The operators > and >= exchange their operands. */
+const infix: Readonly<Record<string, Operation>> = {
+  '||': 'max',
+  '&&': 'multiply',
+  '<': 'less',
+  '<=': 'lessOrEqual',
+  '>': 'less',
+  '>=': 'lessOrEqual',
+  '==': 'equal',
+  '!=': 'equal',
+  '+': 'add',
+  '-': 'subtract',
+  '*': 'multiply',
+  '/': 'divide',
+}
 const CONDITIONAL = 1
 const COMPARISON = 4
 /**
@@ -48,7 +64,7 @@ export const callable: Calls = Object.fromEntries(
 export type Calls = Readonly<Record<string, Callable>>
 
 /** A function: its minimum and maximum operand counts, and a factory for its node. */
-interface Callable {
+export interface Callable {
   readonly count: number
   readonly most?: number
   readonly make: (graph: Graph, operands: readonly number[], at: number) => number
@@ -65,23 +81,30 @@ export function single(name: Operation): Callable {
 type OperatorKind = 'number' | 'condition'
 
 /** A parsed node, and the position of its source text. */
-interface ParsedPart {
+export interface ParsedPart {
   readonly node: number
   readonly kind: OperatorKind
   readonly at: number
 }
 
-interface Token {
+export interface Token {
   readonly type: 'number' | 'name' | 'sign' | 'end'
   readonly text: string
   readonly at: number
 }
 
-export interface ParsedExpression {
+export interface ExpressionGraph {
   readonly graph: Graph
   readonly root: number
-  /** Names in the order of their first appearance. */
+  /** Names in the order of their first appearance, without the names of lines. */
   readonly names: readonly string[]
+}
+
+export interface ParsedExpression extends ExpressionGraph {
+  /** Names of the lines, in the order of the lines. */
+  readonly lines: readonly string[]
+  /** Position of the expression after the lines. */
+  readonly at: number
 }
 
 /** Returns the node of a name at a position; undefined if the name stands for itself. */
@@ -95,12 +118,16 @@ export interface Language {
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
 
-const expressionOperations: Language = {
+/** The language of expressions. Recurrences add the function `sum`. */
+export const expressionLanguage: Language & { calls: Calls } = {
   calls: callable,
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
 
 /**
+ * Parses an expression after named lines such as `u = exp(-b*t)`, which end at `;` or at the end of the line. A list of
+ * names such as `a, b, t` fixes the order of the names.
+ *
  * @param graph graph to which the nodes are added
  * @throws ExpressionError if the text is not a valid expression or is too large
  */
@@ -108,14 +135,14 @@ export function parse(
   text: string,
   graph = new Graph(),
   resolve: Resolve = () => undefined,
-  language = expressionOperations,
+  language: Language = expressionLanguage,
 ): ParsedExpression {
   if (text.length > MAX_TEXT_LENGTH) {
     throw language.error(text, MAX_TEXT_LENGTH, `at most ${MAX_TEXT_LENGTH} characters`, `${text.length}`)
   }
   const parser = new Parser(text, graph, resolve, language)
-  const root = parser.whole()
-  return { graph, root, names: [...parser.names] }
+  const { node, at } = parser.whole()
+  return { graph, root: node, names: [...parser.names], lines: [...parser.lines.keys()], at }
 }
 
 /** Names in texts that are valid expressions, oldest first. */
@@ -133,15 +160,48 @@ export function namesIn(text: string): readonly string[] {
   return names
 }
 
+/** The part of a parser that recurrences use. */
+export interface RowReader {
+  readonly graph: Graph
+  /** Values of the lines by name. */
+  readonly lines: ReadonlyMap<string, ParsedPart>
+  /** The node of a name's value at the present row. */
+  present(name: string, at: Token): number
+  fail(expected: string, at: Token): Error
+}
+
+/** The values of other rows in a text, such as `h[t-1]`. */
+export interface RowValues {
+  /** Checks the name of a line, such as `h[0]`. */
+  define(name: Token): void
+  read(value: Token): number
+  /** Completes the values of other rows at the end of the text. */
+  finish(): void
+}
+
+declare module '../extensions.js' {
+  interface Extensions {
+    readRows: (reader: RowReader) => RowValues
+  }
+}
+
+/** Removes spaces from a name with an index, and the index of the present row: `h[t - 1]` → `h[t-1]`, `h[t]` → `h`. */
+const compactName = (text: string) => text.replaceAll(/\s|\[\s*t\s*\]/g, '')
+
 /** An operator-precedence parser by recursive descent (Pratt, 1973). */
 class Parser {
   readonly graph: Graph
   readonly names = new Set<string>()
+  /** Values of the lines by name. */
+  readonly lines = new Map<string, ParsedPart>()
   readonly #text: string
   readonly #resolve: Resolve
   readonly #language: Language
   #token: Token
+  /** End of the token before. */
+  #end = 0
   #depth = 0
+  #rows: RowValues | undefined
 
   constructor(text: string, graph: Graph, resolve: Resolve, language: Language) {
     this.#text = text
@@ -151,10 +211,89 @@ class Parser {
     this.#token = this.#read(0)
   }
 
-  whole(): number {
+  /** Parses lists of names, lines, and the expression after the lines. */
+  whole(): ParsedPart {
+    for (;;) {
+      if (this.#isBefore('=')) this.#line()
+      else if (this.#isBefore(',')) this.#listNames()
+      else break
+    }
+    const { at, type } = this.#token
+    if (type === 'end' && this.lines.size > 0) throw this.#error('an expression after the lines')
     const part = this.#part(0)
+    this.#endLine()
     if (this.#token.type !== 'end') throw this.#error('an operator or the end')
-    return this.#as('number', part)
+    this.#rows?.finish()
+    return { ...part, node: this.#as('number', part), at }
+  }
+
+  /** The values of other rows, if an import has loaded them. */
+  #otherRows(name: Token): RowValues {
+    if (this.#language === expressionLanguage) this.#rows ??= extensions.readRows?.(this)
+    if (this.#rows === undefined) throw this.fail('no index, which only recurrence(…) reads', name)
+    return this.#rows
+  }
+
+  fail(expected: string, token: Token): Error {
+    return this.#error(expected, token)
+  }
+
+  present(name: string, { type, at }: Token): number {
+    const line = this.lines.get(name)
+    if (line !== undefined) return this.#as('number', line)
+    this.#use({ type, text: name, at })
+    return this.#resolve(name, at) ?? this.graph.name(name)
+  }
+
+  /** Whether the token is a name before a sign. */
+  #isBefore(sign: string): boolean {
+    const { type, text, at } = this.#token
+    return type === 'name' && this.#read(at + text.length).text === sign
+  }
+
+  #listNames(): void {
+    do this.#use(this.#newName())
+    while (this.#token.text === ',' && this.#next() && this.#token.type === 'name')
+    this.#endLine()
+  }
+
+  #newName(): Token {
+    const { type, text: source, at } = this.#next()
+    const name = { type, text: compactName(source), at }
+    const [text] = name.text.split('[')
+    const isReserved = (functions as readonly string[]).includes(text) || Object.hasOwn(constants, text)
+    if (isReserved) throw this.#error('a name that is not reserved', name)
+    return name
+  }
+
+  #use(name: Token): void {
+    if (name.text.includes('[')) throw this.#error('a name without an index', name)
+    this.names.add(name.text)
+    if (this.names.size > MAX_NAMES) throw this.#error(`at most ${MAX_NAMES} names`, name)
+  }
+
+  #line(): void {
+    const name = this.#newName()
+    this.#next()
+    const part = this.#part(0)
+    if (name.text.includes('[')) {
+      this.#otherRows(name).define(name)
+      this.#as('number', part)
+    }
+    // Without this check, a name would have one meaning before its line, and another meaning after its line.
+    if (this.names.has(name.text) || this.lines.has(name.text))
+      throw this.#error('a name that nothing before the line uses', name)
+    this.lines.set(name.text, part)
+    this.#endLine()
+  }
+
+  /** Ends a line at `;`, or before a token on another line that cannot continue the line. */
+  #endLine(): void {
+    const { at, text } = this.#token
+    if (this.graph.nodes.length > MAX_OPERATIONS) throw this.#error(`at most ${MAX_OPERATIONS} operations`)
+    if (text === ';') this.#next()
+    else if (text !== '' && !/[\n\r]/.test(this.#text.slice(this.#end, at)))
+      throw this.#error('an operator or the end')
   }
 
   /** Parses an operand and all operators with a higher precedence than `binding`. */
@@ -165,7 +304,7 @@ class Parser {
       const { text } = this.#token
       if (text === '?' && binding < CONDITIONAL) {
         left = this.#conditional(left)
-      } else if (text in infix && infix[text][0] > binding) {
+      } else if (precedences[text] > binding) {
         left = this.#infix(left)
       } else {
         this.#depth--
@@ -175,43 +314,18 @@ class Parser {
   }
 
   #infix(left: ParsedPart): ParsedPart {
-    const operator = this.#next()
-    const [binding, takes, gives] = infix[operator.text]
+    const { text } = this.#next()
+    const binding = precedences[text]
+    const takes = binding < COMPARISON ? 'condition' : 'number'
     const a = this.#as(takes, left)
     const b = this.#as(takes, this.#part(binding))
-    if (binding === COMPARISON && (infix[this.#token.text]?.[0] ?? 0) === COMPARISON) {
+    if (binding === COMPARISON && precedences[this.#token.text] === COMPARISON) {
       throw this.#error('&& or || between comparisons')
     }
-    return { node: this.#operation(operator.text, a, b), kind: gives, at: left.at }
-  }
-
-  #operation(operator: string, a: number, b: number): number {
-    const { graph } = this
-    switch (operator) {
-      case '+':
-        return graph.operation('add', a, b)
-      case '-':
-        return graph.operation('subtract', a, b)
-      case '*':
-      case '&&':
-        return graph.operation('multiply', a, b)
-      case '/':
-        return graph.operation('divide', a, b)
-      case '||':
-        return graph.operation('max', a, b)
-      case '<':
-        return graph.operation('less', a, b)
-      case '<=':
-        return graph.operation('lessOrEqual', a, b)
-      case '>':
-        return graph.operation('less', b, a)
-      case '>=':
-        return graph.operation('lessOrEqual', b, a)
-      case '==':
-        return graph.operation('equal', a, b)
-      default:
-        return this.#not(graph.operation('equal', a, b))
-    }
+    const operands = text.startsWith('>') ? [b, a] : [a, b]
+    const node = this.graph.operation(infix[text], ...operands)
+    const kind = binding > COMPARISON ? 'number' : 'condition'
+    return { node: text === '!=' ? this.#not(node) : node, kind, at: left.at }
   }
 
   #not(condition: number): number {
@@ -240,8 +354,8 @@ class Parser {
     }
     const base = this.#atom(token)
     if (this.#token.text !== '^' && this.#token.text !== '**') return base
-    // Without this check, `e` would be a parameter, although nearly all users mean Euler's number.
-    if (text === 'e') {
+    // Without this check, `e` would be a parameter, although nearly all users mean Euler's number. A line may be e.
+    if (text === 'e' && !this.lines.has(text)) {
       const wanted = 'exp(…) for a power of the number e, or pow(e, …) if e is a parameter'
       throw this.#error(wanted, { ...token, text: `e${this.#token.text}` })
     }
@@ -251,7 +365,9 @@ class Parser {
     return { node: power(this.graph, this.#as('number', base), exponent), kind: 'number', at }
   }
 
-  #atom({ type, text, at }: Token): ParsedPart {
+  #atom(token: Token): ParsedPart {
+    const { type, at } = token
+    const text = compactName(token.text)
     if (type === 'number') return { node: this.graph.constant(Number(text)), kind: 'number', at }
     if (text === '(') {
       const inside = this.#part(0)
@@ -262,12 +378,13 @@ class Parser {
     if (this.#token.text === '(') return this.#call(text, at)
     if ((functions as readonly string[]).includes(text))
       throw this.#error(`( after ${text}, which is a function`)
+    const line = this.lines.get(text)
+    if (line !== undefined) return { ...line, at }
     if (Object.hasOwn(constants, text)) {
       return { node: this.graph.constant(constants[text as keyof typeof constants]), kind: 'number', at }
     }
-    this.names.add(text)
-    if (this.names.size > MAX_NAMES) throw this.#error(`at most ${MAX_NAMES} names`, { type, text, at })
-    return { node: this.#resolve(text, at) ?? this.graph.name(text), kind: 'number', at }
+    const node = text.includes('[') ? this.#otherRows(token).read(token) : this.present(text, token)
+    return { node, kind: 'number', at }
   }
 
   #call(name: string, at: number): ParsedPart {
@@ -302,7 +419,8 @@ class Parser {
 
   #next(): Token {
     const token = this.#token
-    this.#token = this.#read(token.at + token.text.length)
+    this.#end = token.at + token.text.length
+    this.#token = this.#read(this.#end)
     return token
   }
 
@@ -329,7 +447,7 @@ class Parser {
  * Creates the node of a power. Integer powers become products by repeated squaring, from the lowest binary digit of the
  * exponent on.
  */
-function power(graph: Graph, base: number, exponent: number): number {
+export function power(graph: Graph, base: number, exponent: number): number {
   const n = graph.constantAt(exponent)
   if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > MAX_UNROLLED_POWER) {
     return graph.operation('pow', base, exponent)

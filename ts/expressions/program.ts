@@ -166,7 +166,11 @@ function listSteps({ nodes }: Graph, sections: Uint8Array, uses: ArrayLike<numbe
 }
 
 /** The section of each node: 0 before the rows, 1 in each row, 2 after the rows. */
-export function makeSections(graph: Graph, columns: readonly string[]): Uint8Array {
+export function makeSections(
+  graph: Graph,
+  columns: readonly string[],
+  refuse = (kind: string) => new TypeError(`${kind}: an operand is computed too late`),
+): Uint8Array {
   const names = new Set(columns)
   const sections = new Uint8Array(graph.nodes.length)
   for (let number = 0; number < graph.nodes.length; number++) {
@@ -177,7 +181,7 @@ export function makeSections(graph: Graph, columns: readonly string[]): Uint8Arr
       if (sections[operands[k]] > section) section = sections[operands[k]] as Section
     const isCarried = node.kind === 'carried'
     if (isCarried || node.kind === 'sum' || node.kind === 'end') {
-      if (section > (isCarried ? 0 : 1)) throw new TypeError(`${node.kind}: an operand is computed too late`)
+      if (section > (isCarried ? 0 : 1)) throw refuse(node.kind)
       section = isCarried ? 1 : 2
     }
     sections[number] = section

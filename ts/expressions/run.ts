@@ -49,6 +49,23 @@ export class ProgramRunner {
     this.#execute('tail')
   }
 
+  /**
+   * Runs the program row by row, and returns the outputs at each row, one array per output. The outputs are values of
+   * rows, which depend on neither sums nor final values.
+   */
+  evaluateRows(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): Float64Array[] {
+    const { outputs } = this.program
+    const columns = outputs.map(() => new Float64Array(rows))
+    this.#begin(x)
+    for (let row = 0; row < rows; row++) {
+      this.#visit(data, row)
+      // The tail copies outputs that are inputs or constants.
+      this.#execute('tail')
+      for (let k = 0; k < outputs.length; k++) columns[k][row] = this.slots[outputs[k]]
+    }
+    return columns
+  }
+
   /** Runs the program with pauses. */
   *runInSlices(
     x: ArrayLike<number>,

@@ -37,9 +37,7 @@ export function findUses(graph: Graph, wanted: readonly number[]): Int32Array {
   }
   wanted.forEach(use)
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    graph.operandsOf(node).forEach(use)
-    const end = graph.ends.get(node)
-    if (end !== undefined) use(end)
+    graph.sourcesOf(node).forEach(use)
   }
   return uses
 }

@@ -40,7 +40,17 @@ export const followCarried: CarriedDerivatives = (graph, parameters, sweep, slop
     }
     return gradient
   }
-  return gradientOf(slopes).map((slope) => slope ?? builder.zero)
+  return gradientOf(slopes).map((slope) => (slope === undefined ? builder.zero : copyCarried(graph, slope)))
+}
+
+/**
+ * A node with the value of the given node before the row updates carried values. An output of a program can be the copy
+ * of a carried value, but not the carried value.
+ */
+export function copyCarried(graph: Graph, node: number): number {
+  return graph.nodes[node].kind === 'carried'
+    ? graph.operation('select', graph.constant(1), node, node)
+    : node
 }
 
 /** A node; undefined if the derivative is always 0. */

@@ -3,7 +3,8 @@
 import { closestMatch } from 'leven'
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
-import { type Expression, expression } from '../expressions/expression.js'
+import type { Expression } from '../expressions/expression.js'
+import { recurrence } from '../expressions/recurrences.js'
 import { type ModelName, models } from '../fits/models/index.js'
 import type { FitModel } from '../fits/models/model.js'
 import type { FitParameter } from '../fits/problem/parameters.js'
@@ -50,8 +51,8 @@ export interface ModelInput {
 export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
   const ours = parseModelName(options.model)
-  const model = ours ?? expression(options.model)
-  const { names } = expression(model.text)
+  const model = ours ?? recurrence(options.model)
+  const { names } = recurrence(model.text)
   const given = options.x ?? { x: 'x' }
   const x = ours === undefined ? given : modelColumns(ours, given)
   const stranger = Object.keys(x).find((name) => !names.includes(name))
@@ -76,7 +77,7 @@ export function readModel(options: ModelSelection): ModelInput {
     tell(name, { expr: text })
   }
   // Parameters that only occur in expressions of other parameters need a starting value, too.
-  const known = [...names, ...Object.values(expr).flatMap((text) => expression(text).names)]
+  const known = [...names, ...Object.values(expr).flatMap((text) => recurrence(text).names)]
   const open = [...new Set(known)].filter((name) => {
     const entry = entries.get(name)
     return !Object.hasOwn(x, name) && entry?.start === undefined && entry?.expr === undefined
@@ -126,11 +127,11 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
 
 /** The names that occur in a model, including the expressions of its parameters. */
 function findUsedNames(text: string, expr: ColumnNames): Set<string> {
-  const used = new Set(expression(parseModelName(text)?.text ?? text).names)
+  const used = new Set(recurrence(parseModelName(text)?.text ?? text).names)
   // The iteration over a set includes names that are added during the iteration.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
-    for (const other of expression(expr[name]).names) used.add(other)
+    for (const other of recurrence(expr[name]).names) used.add(other)
   }
   return used
 }

@@ -2,7 +2,8 @@
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase, toTitle } from '../core/text.js'
-import { type Expression, expression } from '../expressions/expression.js'
+import type { Expression } from '../expressions/expression.js'
+import { recurrence } from '../expressions/recurrences.js'
 import { bowl, type ObjectiveName, objectives } from '../objectives/index.js'
 import {
   type Box,
@@ -52,13 +53,13 @@ export function readInput(options: SweepInputOptions): SweepInput {
     throw new OptionError('--condition', 'no value without --function bowl', condition)
   }
   if (text !== undefined) {
-    const objective = expression(text)
+    const objective = recurrence(text)
     const starts = makeStarts(readBox(objective, {}, options.box), options)
     return { objective, title: text, starts, target: options.target }
   }
   const key = toCamelCase(name) as ObjectiveName
   const known = condition === undefined ? objectives[key]() : bowl({ condition: condition as number })
-  const objective = expression(objectiveText(key, condition as number | undefined))
+  const objective = recurrence(objectiveText(key, condition as number | undefined))
   const [x0, x1, y0, y1] = known.view
   const starts = makeStarts(readBox(objective, { x: [x0, x1], y: [y0, y1] }, options.box), options)
   const [minimum] = known.minima(2)

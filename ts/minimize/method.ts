@@ -12,6 +12,7 @@ import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { DecayTerms } from './convergence.js'
+import type { MinimizeReason } from './reasons.js'
 
 /**
  * Descriptions of methods by name. The module of each method adds an entry, so that this module does not depend on any
@@ -51,6 +52,11 @@ export interface Descent {
   readonly exempt: number
   /** Whether the last update changed no parameter, and no further update would change a parameter. */
   readonly isStuck: boolean
+  /**
+   * The reason why a method without gradients ends the run; null while the run continues. Undefined for other methods,
+   * whose gradients decide.
+   */
+  readonly outcome?: MinimizeReason | null
   /** Performs one update. Returns the value at `params` if the value is known. */
   update(): number | undefined
   /** Gradient at `params`, or at a point at most one step away. */

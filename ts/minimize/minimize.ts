@@ -69,7 +69,7 @@ export interface MinimizeResult {
   readonly value: number
   /**
    * Largest |gᵢ| at the last update, before clipping and decay; NaN if no update was performed, or if an element is
-   * NaN. The value can be large if a parameter is at a bound.
+   * NaN. The value can be large if a parameter is at a bound. NaN with `nelderMead()`.
    */
   readonly gradientNorm: number
   /** Count of updates that were performed. */
@@ -89,11 +89,11 @@ export interface MinimizeResult {
   /**
    * Largest |P(xᵢ − gᵢ) − xᵢ|, where P moves a number into the bounds: 0 at a minimum within the bounds. With bounds,
    * the gradient g is evaluated once more at x, which `evaluations` does not count. Without bounds the number is
-   * `gradientNorm`.
+   * `gradientNorm`. NaN with `nelderMead()`.
    */
   readonly projectedGradientNorm: number
-  /** Source of the gradient: the objective, or central differences. */
-  readonly gradientSource: 'analytic' | 'central-differences'
+  /** Source of the gradient: the objective, or central differences; 'none' with the method `nelderMead()`. */
+  readonly gradientSource: 'analytic' | 'central-differences' | 'none'
   /** Name of the engine that performed the run. */
   readonly engine: EngineName
   /** Reasons for the choice of the engine. */
@@ -128,7 +128,7 @@ type RunNumbers = Pick<
  *
  * @param objective an object `{ value, gradient }`, or a function of x alone. For a function, the gradient is computed
  * by central differences with step ∛ε·max(1, |xᵢ|), which take 2n values per update. The method `newton()` also needs
- * `hessian(x, out)`, which expressions have.
+ * `hessian(x, out)`, which expressions have. The method `nelderMead()` needs no gradient.
  * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype. If the objective has `parameters`,
  * as an expression has, `x` may also be an object with a number per parameter.
  * @param rule an update rule such as `adam({ lr: 1e-2 })`, or a method such as `lbfgs()`, which accepts no `clip` and
@@ -297,7 +297,8 @@ export class Minimization {
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
-    this.gradientSource = gradient ? 'analytic' : 'central-differences'
+    const isWithout = this.#descent.outcome !== undefined
+    this.gradientSource = isWithout ? 'none' : gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
     const isContinuable = callback === undefined && clip === undefined && gradient !== undefined
     this.#continuable = isContinuable ? { objective, settings: { instructionSet, threads } } : null
@@ -353,6 +354,8 @@ export class Minimization {
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
+    else if (descent.outcome !== undefined)
+      this.#reason = descent.outcome ?? (iterations >= this.#maxIterations ? 'max-iterations' : null)
     else if ((change < this.#tolerance && iterations > descent.exempt) || descent.isStuck)
       this.#reason = this.#whenShort(change)
     else if (iterations >= this.#maxIterations)
@@ -388,7 +391,7 @@ export class Minimization {
 
   #projectedNorm(x: FloatArray, gradientNorm: number): number {
     const box = this.#box
-    if (box === null || this.#iterations === 0) return gradientNorm
+    if (box === null || this.#iterations === 0 || this.gradientSource === 'none') return gradientNorm
     const moved = x.slice()
     this.#plainGradient(x, moved)
     return largest(moved.map((g, i) => clamp(x[i] - g, box.min[i], box.max[i]) - x[i]))

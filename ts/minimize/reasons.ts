@@ -9,6 +9,8 @@
  * - 'max-iterations': the parameters were still moving after the last update
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback returned true
+ *
+ * The method `nelderMead()` evaluates no gradient. Its documentation says what its reasons mean.
  */
 export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
 

@@ -86,7 +86,8 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  * standard errors are the square roots of the diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a
  * sum of squares S. The derivatives are exact for an `expression`, and for an objective with `hessian(x, out)`, which
  * fills n·n numbers row by row. Otherwise the derivatives are differences of the gradient, correct to about eight
- * digits, or of the values, correct to about six digits.
+ * digits, or of the values, correct to about six digits. Recurrences, `trigamma` and `voigt` have no second derivatives,
+ * so that the gradient is differentiated.
  *
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64
@@ -158,10 +159,11 @@ function readPoint(
   bounds: Bounds | undefined,
 ) {
   const { value: given, gradient, hessian, both, names } = readObjective(objective)
-  const second = hessian()
+  const all = hessian()
   const at = Float64Array.from(readStart(x))
   const box = readBounds(bounds, { names, length: at.length, dtype: 'float64' })
   if (box !== null) project(at, box)
+  const second = all && both && !hasHessian(all, at) ? undefined : all
   // The functions receive copies, because they may write to their arguments.
   const value = (x: ArrayLike<number>) => {
     const result: unknown = given(Float64Array.from(x))
@@ -228,6 +230,17 @@ function computeErrors(
   if (distance <= MAX_DISTANCE_IN_ERRORS || isExact) return { ...known, reason: 'minimum', message: '' }
   const message = `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`
   return { ...known, reason: 'not-at-minimum', message }
+}
+
+/** Whether an expression has second derivatives. Recurrences and a few functions have only first derivatives. */
+function hasHessian(second: NonNullable<Objective['gradient']>, at: Float64Array): boolean {
+  try {
+    second(at.slice(), new Float64Array(at.length ** 2))
+    return true
+  } catch (error) {
+    if (error instanceof OptionError) return false
+    throw error
+  }
 }
 
 function exactHessian(

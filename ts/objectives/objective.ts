@@ -12,8 +12,8 @@ export interface Objective {
 }
 
 /**
- * Key of a function that returns the value, and writes the gradient and, if requested, the second derivatives. Separate
- * calls give the same results. Methods that need several results call this function of an
+ * Key of a function that returns the value, and writes the gradient and, if requested, the second derivatives. The
+ * results equal the results of separate calls. Methods that need several results call this function of an
  * expression.
  */
 export const valueAndGradient = Symbol()

@@ -27,7 +27,24 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ['nanpolicy', 'missing'],
   ['ema', 'average'],
   ['θ', 'theta'],
+  // Methods of scipy.optimize, NLopt, Optim.jl and MATLAB.
+  ...['bfgs', 'lbfgsb', 'ldlbfgs', 'cg', 'conjugategradient', 'tnc', 'ldtnewton', 'fminunc', 'fmincg'].map(
+    methodHint('lbfgs()'),
+  ),
+  ...['newtoncg', 'dogleg', 'trustexact', 'trustncg', 'trustkrylov', 'trustconstr', 'newtontrustregion'].map(
+    methodHint('newton()'),
+  ),
+  ...['fmin', 'fminsearch', 'simplex', 'lnneldermead', 'lnsbplx', 'subplex', 'powell', 'fminpowell'].map(
+    methodHint('nelderMead()'),
+  ),
 ])
+
+function methodHint(own: string): (name: string) => [string, string] {
+  return (name) => [name, own]
+}
+
+/** The methods for `minimize`, which a message about an invalid rule suggests in addition to the rules. */
+export const methodNames: readonly string[] = ['lbfgs()', 'newton()', 'nelderMead()']
 
 /** Options that belong to a different function. */
 const otherCalls: ReadonlyMap<string, string> = new Map([

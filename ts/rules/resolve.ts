@@ -1,3 +1,4 @@
+import { hintFor, methodNames } from '#hints'
 import { OptionError, truncate } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { TensorLimits } from '../gradients/clip.js'
@@ -67,7 +68,13 @@ export function resolveInner(given: unknown): ResolvedRule {
 
 function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): ResolvedRule {
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ' without a delay'}`
-  if (!isObject(given)) throw new OptionError(what, expected, given)
+  if (!isObject(given)) {
+    const hint = hintFor(given, () => [
+      ...importedDefinitions().map(({ name }) => `${name}()`),
+      ...methodNames,
+    ])
+    throw new OptionError(what, expected, given, hint)
+  }
   // The object is copied, so that each property is read once. (A second copy by `const { name, ...rest }` took longer
   // than all other code of this function.)
   const options = ownProperties(given)

@@ -116,6 +116,7 @@ function readExpression(name: string, text: string): ParsedQuantity {
   const plain = text.slice(0, end).replace(/(?<!\w)([A-Za-z_]\w*)\s*\[([^\]]*)\]/g, replace) + text.slice(end)
   const graph = new Graph()
   const { root, names } = parse(plain, graph)
+  graph.linkedRows?.refuse(`quantities: ${name}`)
   const { gradient } = differentiate(graph, root, names, () => false)
   const machine = new ProgramRunner(compile(graph, [root, ...gradient], names, []), 'float64')
   return {

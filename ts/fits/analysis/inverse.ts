@@ -182,6 +182,7 @@ function readSource(found: object): readonly [SingleFitContext, number] {
 
 function readColumnName(problem: Problem): string {
   const names = modelColumns(problem)
+  problem.graph.linkedRows?.refuse('found')
   if (names.length === 1 && !names[0].startsWith('@')) return names[0]
   throw new ArgumentError('found', 'a fit whose model has one column', `${names.length} columns`)
 }

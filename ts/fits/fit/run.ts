@@ -250,6 +250,7 @@ export class FitRun {
     const drops = this.options.missing === 'drop'
     const selection = yield* selectRows(this.#ordered, weight, this.#count, drops)
     if (loss === 'poisson') yield* checkCounts(y, selection.columns)
+    if (selection.columns !== this.#ordered) this.problem.graph.linkedRows?.refuse('data: dropped rows')
     this.#selected = selection
     return selection
   }
@@ -277,7 +278,7 @@ export class FitRun {
     // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
-    // Small arrays take more time than the numbers in them.
+    // For a single fit, the allocation of columns takes longer than the computation of their numbers.
     const numbers = (solved as Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'cost'> | undefined) ?? {
       free: columns(size),
       covariance: columns(triangleIndex(size, 0)),
@@ -505,7 +506,8 @@ export class FitRun {
         : yield* solver.diagnose(some, yield* method.minimize(this.#requestOf(some)))
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
     // No later run overwrites the columns of a few runs.
-    if (this.#count <= MAX_DIRECT_RUNS && runs.length === this.#count) this.#made ??= this.#createColumns(solved)
+    if (this.#count <= MAX_DIRECT_RUNS && runs.length === this.#count)
+      this.#made ??= this.#createColumns(solved)
     const { evaluations } = this.#found
     for (let run = 0; run < runs.length; run++) evaluations[runs[run]] += solved.evaluations[run]
     return solved
@@ -517,8 +519,7 @@ export class FitRun {
     const to = solutionColumns<NumberArray>(this.#found)
     const together = areContiguous(fits)
     for (let k = 0; k < to.length; k++)
-      if (to[k] !== from[k])
-        putRuns(to[k], fits, some === null ? from[k] : pickRuns(from[k], some), together)
+      if (to[k] !== from[k]) putRuns(to[k], fits, some === null ? from[k] : pickRuns(from[k], some), together)
   }
 
   /** Repeats doubtful fits from further starting points of the model. */

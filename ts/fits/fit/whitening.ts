@@ -7,6 +7,7 @@
 import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
+import { parse } from '../../expressions/parse.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn } from '../problem/options.js'
@@ -91,6 +92,7 @@ class WhitenedFit extends WrappedFits {
       const expected = 'none for a function model (whiten its residuals instead)'
       throw new OptionError('covariance', expected, covariance)
     }
+    this.context.problem.graph.linkedRows?.refuse('covariance')
     for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new OptionError(name, 'none if covariance is set', value)
     }
@@ -160,19 +162,22 @@ class WhitenedFit extends WrappedFits {
       }),
     } as Record<string, FitParameter>
     const names = new RegExp(`\\d[\\d.]*(?:[eE][+-]?\\d+)?|${NAME}`, 'gu')
+    const { lines, at } = parse(problem.text)
+    const renamed = [...columns, ...lines]
+    let definitions = ''
     const terms = this.#inverse.map((column, j) => {
       data[`w${apart}${j}`] = column
       for (const name of columns) {
         const at = Array.from(observations, (_, fit) => numbersInRun(given.get(name) as DataColumn, fit)[j])
         start[`${name}${apart}${j}`] = { start: at.map((x) => (Number.isFinite(x) ? x : 1)), fixed: true }
       }
-      const text = problem.text.replace(names, (name) =>
-        columns.includes(name) ? `${name}${apart}${j}` : name,
-      )
-      return `w${apart}${j}*(${text})`
+      const rename = (text: string) =>
+        text.replace(names, (name) => (renamed.includes(name) ? `${name}${apart}${j}` : name))
+      definitions += rename(problem.text.slice(0, at))
+      return `w${apart}${j}*(${rename(problem.text.slice(at).replace(/;\s*$/, ''))})`
     })
     const { covariance, missing, multiStart, signal, onProgress, ...same } = this.options
-    return new FitRun(wasmModule, { text: terms.join(' + '), x: '', parameters: {} }, data, {
+    return new FitRun(wasmModule, { text: definitions + terms.join(' + '), x: '', parameters: {} }, data, {
       ...same,
       y: problem.y,
       start,

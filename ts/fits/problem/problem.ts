@@ -76,10 +76,11 @@ export function makeProblem(
   const derived = new Map<string, number>()
   const resolve = parameterResolver(graph, parameters, derived, inLogarithms)
   const [text, called] = typeof model === 'string' ? [model, null] : ['', model]
-  const root = called === null ? parse(text, graph, resolve).root : graph.name(VALUE)
+  const parsed = called === null ? parse(text, graph, resolve).root : graph.name(VALUE)
   const given = called === null ? [] : parameters.filter(({ isDerived }) => !isDerived)
   const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
   for (const { name, expr } of parameters) if (expr !== null) resolve(name)
+  const root = graph.linkedRows?.valueOf(parsed, data.columns, [...derived.values()]) ?? parsed
   const free = parameters.filter(({ isFixed }) => !isFixed)
   if (free.length === 0 || free.length > MAX_PARAMETERS) {
     throw new OptionError('start', `1 to ${MAX_PARAMETERS} free parameters`, `${free.length}`)
@@ -170,7 +171,7 @@ export function scaleParameters({ graph, model, free }: Problem): string[] {
       const isPower = operation === 'pow' && graph.constantAt(operands[1]) === undefined
       if (isPower || logarithmFunctions.includes(operation)) positive.add(operands[0])
     }
-    for (const operand of graph.operandsOf(number)) reached.add(operand)
+    for (const operand of graph.sourcesOf(number)) reached.add(operand)
   }
   for (const number of positive) {
     const node = graph.nodes[number]

@@ -41,15 +41,21 @@ export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem
   return differentiate(graph, model, free, () => false).gradient
 }
 
-const parameterNames = (problem: Problem) => [...problem.free, ...problem.fixed, ...modelColumns(problem)]
+const compileWith = (problem: Problem, inputs: readonly string[], columns: readonly string[]) => {
+  const { graph, model, free, fixed } = problem
+  return compile(graph, [model, ...slopeNodes(problem)], [...free, ...fixed, ...inputs], columns)
+}
 
 /**
  * Compiles the model and its derivatives. The inputs of the program are the parameters, followed by one row of the
  * columns.
  */
-export const compileModel = memoizeBy((problem: Problem) => {
-  return compile(problem.graph, [problem.model, ...slopeNodes(problem)], parameterNames(problem), [])
-})
+export const compileModel = memoizeBy((problem: Problem) => compileWith(problem, modelColumns(problem), []))
+
+/** Compiles a model that reads other rows, and its derivatives. */
+export const compileRecurrence = memoizeBy((problem: Problem) =>
+  compileWith(problem, [], modelColumns(problem)),
+)
 
 /**
  * Compiles the chain rule: derivatives of each argument of a model function with respect to the free parameters in the

@@ -295,7 +295,7 @@ function collectNames(graph: Graph, root: number): Set<string> {
   for (const number of reached) {
     const node = graph.nodes[number]
     if (node.kind === 'name') names.add(node.name)
-    for (const operand of graph.operandsOf(number)) reached.add(operand)
+    for (const operand of graph.sourcesOf(number)) reached.add(operand)
   }
   return names
 }

@@ -175,7 +175,9 @@ function areSameParameters(a: Parameter, b: Parameter): boolean {
     Object.is(a.min, b.min) &&
     Object.is(a.max, b.max) &&
     // A program contains only the values of fixed parameters, unless the values differ between fits.
-    (!a.isFixed || Object.is(a.start, b.start) || (typeof a.start !== 'number' && typeof b.start !== 'number'))
+    (!a.isFixed ||
+      Object.is(a.start, b.start) ||
+      (typeof a.start !== 'number' && typeof b.start !== 'number'))
   )
 }
 

@@ -445,6 +445,7 @@ function readOutput(
     tolerance,
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
+  made.problem.graph.linkedRows?.refuse('model')
   if (made.isDense) {
     const expected = `1 to ${MAX_COMPILED_PARAMETERS} free parameters per group`
     throw new OptionError('start', expected, `${made.problem.free.length}`)

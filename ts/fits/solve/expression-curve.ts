@@ -2,10 +2,11 @@
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { compile, type Program } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { DifferencePoint } from '../problem/finite-differences.js'
 import type { Problem } from '../problem/problem.js'
-import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
+import { compileRecurrence, memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
 /** Maximum count of numbers in the parameters of the program per engine call. */
@@ -66,6 +67,10 @@ export class ExpressionCurve {
 
   *#run(program: Program, x: Float64Array, count: number): Generator<EngineCall, Float64Array[]> {
     const rows = this.#rows
+    if (this.#problem.graph.linkedRows !== undefined) {
+      const machine = new ProgramRunner(compileRecurrence(this.#problem), 'float64')
+      return machine.evaluateRows([...x, ...this.#fixed], this.#columns, rows)
+    }
     const outputs = Array.from({ length: count }, () => new Float64Array(rows))
     const most =
       Math.max(1, Math.floor(MAX_NUMBERS / program.parameters.length / BLOCK_OF_RUNS)) * BLOCK_OF_RUNS

@@ -41,6 +41,7 @@ export function compileWeights(problem: Problem, text: string, option: 'sigma' |
   const graph = new Graph()
   const columns = modelColumns(problem)
   const { root, names } = parse(text, graph)
+  graph.linkedRows?.refuse(option)
   const stranger = names.find((name) => name !== MODEL_VALUE && !columns.includes(name))
   if (stranger !== undefined) {
     throw new OptionError(option, `an expression of ${[MODEL_VALUE, ...columns].join(', ')}`, stranger)

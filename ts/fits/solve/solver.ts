@@ -281,7 +281,8 @@ export class Solver {
   ): Generator<EngineCall, SolverResult> {
     const inputs = state.diagnosed.map((at) => x[at])
     inputs.push(degreesOfFreedom)
-    if (isCloser) inputs.push(...largest, ...starts, ...units)
+    if (isCloser) inputs.push(...largest, ...starts)
+    inputs.push(...units)
     // The refined check runs its programs again, so results are copied before other runs overwrite them.
     const own = (column: FloatArray) => (isCloser ? column.slice() : column)
     const [size, end] = [free.length, free.length + 1 + triangleIndex(free.length, 0)]

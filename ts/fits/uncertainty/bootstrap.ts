@@ -118,6 +118,7 @@ export function checkBootstrap(context: FitContext, fits: number, { kind, count 
   if (kind === 'residuals' && context.problem.loss === 'poisson') {
     throw new OptionError('kind', "'cases' or 'parametric' for counts", kind)
   }
+  if (kind === 'cases') context.problem.graph.linkedRows?.refuse('kind')
   const names = context.parameters.filter(isVarying).length
   const most = Math.floor(MAX_REPLICATES / (fits * names))
   if (count > most)

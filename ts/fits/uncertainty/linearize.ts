@@ -12,6 +12,7 @@ import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
 import {
   compileModel,
+  compileRecurrence,
   FunctionCurve,
   memoizeBy,
   modelColumns,
@@ -55,23 +56,12 @@ function linearize(context: LinearizationContext, fit: number): Linearization {
   const columns = problem.columns.map((name) => numbersInRun(context.columns.get(name) as DataColumn, fit))
   const machine = new ProgramRunner(compileRows(problem), 'float64')
   const point = parameterPoint(context, fit)
-  const [curve, slope, ...gradient] = machine.program.outputs.map(
-    () => new Float64Array(context.observations[fit]),
-  )
-  const outputs = [curve, slope, ...gradient]
+  const rows = context.observations[fit]
   const more =
     problem.functionModel === null
       ? []
-      : evaluateFunction(context, fit, countedColumns(context, fit), point, curve.length)
-  const own = [...columns, ...more]
-  const slots = machine.program.outputs
-  const input = new Float64Array(point.length + own.length)
-  input.set(point)
-  for (let row = 0; row < curve.length; row++) {
-    for (let k = 0; k < own.length; k++) input[point.length + k] = own[k][row]
-    machine.run(input, [], 0)
-    for (let k = 0; k < slots.length; k++) outputs[k][row] = machine.slots[slots[k]]
-  }
+      : evaluateFunction(context, fit, countedColumns(context, fit), point, rows)
+  const [curve, slope, ...gradient] = machine.evaluateRows(point, [...columns, ...more], rows)
   return { curve, slope, gradient }
 }
 
@@ -98,7 +88,7 @@ function evaluateFunction(
 const compileRows = memoizeBy((problem: Problem) => {
   const { graph, model, free, fixed, columns, evaluatedExpressions } = problem
   const outputs = [model, lossTerms(problem).slope, ...slopeNodes(problem)]
-  return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluatedExpressions], [])
+  return compile(graph, outputs, [...free, ...fixed], [...columns, ...evaluatedExpressions])
 })
 
 /** Columns at which the user requests predictions. */
@@ -149,9 +139,12 @@ export function evaluateModel(
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
     return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
-  const machine = new ProgramRunner(compileModel(problem), 'float64')
+  const isRecurrence = problem.graph.linkedRows !== undefined
+  const machine = new ProgramRunner((isRecurrence ? compileRecurrence : compileModel)(problem), 'float64')
+  const all = memoizeBy((point: readonly number[]) => machine.evaluateRows(point, data, rows))
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
+    if (isRecurrence) return all(point).map((column) => column[row])
     machine.run([...point, ...columns(row)], [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }

@@ -108,8 +108,7 @@ export class Cohort {
         for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
-    for (let k = 0; k < short.length; k++)
-      for (let lane = 0; lane < filled; lane++) short[k][lane] = 0
+    for (const column of short) for (let lane = 0; lane < filled; lane++) column[lane] = 0
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }

@@ -41,7 +41,12 @@ export function readPerRunData(expression: Expression, data: PerRunData): Map<st
 export function readColumn(argument: string, column: unknown, takesNull = false): DataColumn {
   const shared = toFloat64Array(column, takesNull)
   if (shared !== undefined)
-    return { numbers: shared, offsets: null, perRun: undefined, isFinite: areFinite(shared, 0, shared.length) }
+    return {
+      numbers: shared,
+      offsets: null,
+      perRun: undefined,
+      isFinite: areFinite(shared, 0, shared.length),
+    }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
   // A sparse array may claim billions of elements. The memory therefore grows only with the number of elements that

@@ -1,0 +1,188 @@
+/** Reads a function as a model: the text of its expression, and its names. */
+
+import type { Pattern } from 'acorn'
+import { OptionError } from '../core/errors.js'
+import { isRecord, ownProperties } from '../core/untrusted-input.js'
+import { differentiate } from '../expressions/differentiate.js'
+import { Graph, type Node } from '../expressions/graph.js'
+import { functions, NAME, constants as reserved } from '../expressions/names.js'
+import type { ExpressionGraph } from '../expressions/parse.js'
+import { readConstants } from './constants.js'
+import { Context, MAX_OPERATIONS } from './context.js'
+import { evaluate } from './expressions.js'
+import { makeGlobals, specialFunction } from './natives.js'
+import { bind, declareParameters } from './patterns.js'
+import { print } from './print.js'
+import { readSource } from './source.js'
+import { call, execute, runBody } from './statements.js'
+import { Cell, Inputs, Late, type Place, Scope, type Value } from './values.js'
+
+const WORD = new RegExp(`^${NAME}$`, 'u')
+
+/** The text of a function, and the graph that the text describes. */
+export interface Model {
+  readonly text: string
+  readonly parsed: ExpressionGraph
+}
+
+export function readModel(fn: unknown, options: unknown): Model {
+  const source = readSource(fn)
+  const context = new Context(source, { evaluate, execute, call })
+  const names = new InputNames(context)
+  const tools = readTools(context, options)
+  const { node } = source
+  const root = context.call(node, true, () => {
+    const globals = new Scope()
+    for (const [name, value] of makeGlobals(context))
+      globals.cells.set(name, new Cell(value, undefined, true))
+    const scope = new Scope(globals)
+    declareParameters(context, node, scope)
+    const inputs = [names.inputs(0), names.inputs(1), tools]
+    node.params.forEach((pattern, i) => {
+      checkParameter(context, pattern, i)
+      bind({ context, scope, isDeclaration: true }, pattern, inputs[i])
+    })
+    runBody(context, node.body, scope)
+    const { isDone } = context.frame.levels[0]
+    if (!isDone) context.fail(node.body, 'a path without return', 'return a number on every path')
+  })
+  limitOperations(context, root as number, names.parameters)
+  return describeModel(context, root as number, names)
+}
+
+/** The text of a graph, and a graph that contains only what the text contains. */
+function describeModel(
+  { algebra, hints }: Context,
+  root: number,
+  { parameters, columns }: InputNames,
+): Model {
+  const { graph } = algebra
+  const all = [...parameters, ...columns]
+  const printed = print(graph, root, all, hints)
+  const isInOrder =
+    printed.names.length === all.length &&
+    printed.names.filter((name) => parameters.includes(name)).join() === parameters.join()
+  const list = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n`
+  return {
+    text: isInOrder ? printed.text : list + printed.text,
+    parsed: { ...copyUsed(graph, root), names: isInOrder ? printed.names : all },
+  }
+}
+
+/** A copy of a graph without the nodes that the root does not use. The operations keep their order. */
+function copyUsed(graph: Graph, root: number): { graph: Graph; root: number } {
+  const isUsed = findUsed(graph, [root])
+  const copy = new Graph()
+  const copies: number[] = []
+  for (let number = 0; number <= root; number++) {
+    if (isUsed[number] === 0) continue
+    const node = graph.nodes[number]
+    if (node.kind === 'constant') copies[number] = copy.constant(node.value)
+    else if (node.kind === 'name') copies[number] = copy.name(node.name)
+    else if (node.kind === 'operation')
+      copies[number] = copy.operation(node.operation, ...node.operands.map((operand) => copies[operand]))
+  }
+  return { graph: copy, root: copies[root] }
+}
+
+function findUsed(graph: Graph, roots: readonly number[]): Uint8Array {
+  const isUsed = new Uint8Array(graph.nodes.length)
+  for (const root of roots) isUsed[root] = 1
+  for (let number = isUsed.length - 1; number >= 0; number--) {
+    if (isUsed[number] === 0) continue
+    for (const operand of graph.operandsOf(number)) isUsed[operand] = 1
+  }
+  return isUsed
+}
+
+/** Limits on the operations of a derivative with respect to an operand. One more operation adds the derivative. */
+const slopeCosts: Readonly<Record<string, number>> = {
+  add: 0,
+  subtract: 1,
+  negate: 1,
+  multiply: 1,
+  divide: 2,
+}
+const MAX_SLOPE_COST = 10
+
+/** @throws FunctionError if the value and its derivatives have too many operations */
+function limitOperations(context: Context, root: number, parameters: readonly string[]): void {
+  const { graph } = context.algebra
+  const operationsOf = (roots: readonly number[]) => {
+    const isUsed = findUsed(graph, roots)
+    return graph.nodes.filter(({ kind }, number) => isUsed[number] === 1 && kind === 'operation')
+  }
+  let most = 0
+  for (const node of operationsOf([root])) {
+    const { operation, operands } = node as Node & { kind: 'operation' }
+    const varying = operands.filter((operand) => graph.constantAt(operand) === undefined)
+    most += 1 + varying.length * (1 + (slopeCosts[operation] ?? MAX_SLOPE_COST))
+  }
+  if (most <= MAX_OPERATIONS) return
+  const { gradient } = differentiate(graph, root, parameters, () => false)
+  const count = operationsOf([root, ...gradient]).length
+  if (count > MAX_OPERATIONS)
+    context.fail(
+      context.source.node,
+      `too many operations: ${count}`,
+      `fromFunction reads functions with up to ${MAX_OPERATIONS}, including the derivatives`,
+    )
+}
+
+function checkParameter(context: Context, pattern: Pattern, index: number): void {
+  if (pattern.type === 'RestElement')
+    context.fail(pattern, 'a rest parameter (...)', 'name the parameters, the columns and the constants')
+  if (pattern.type === 'AssignmentPattern')
+    context.fail(pattern.right, 'a default in the parameters', 'pass the value in constants')
+  if (index > 2) context.fail(pattern, 'a fourth argument', 'use (parameters, columns, constants)')
+}
+
+/** Names of parameters and columns, in the order in which the function names them. */
+class InputNames {
+  readonly parameters: string[] = []
+  readonly columns: string[] = []
+  readonly #context: Context
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /** The first or the second argument of the function. */
+  inputs(argument: 0 | 1): Inputs {
+    const roles = [this.parameters, this.columns]
+    const [own, other] = [roles[argument], roles[1 - argument]]
+    return new Inputs((name, at) => {
+      this.#check(name, at)
+      if (other.includes(name))
+        this.#context.fail(at, `${name} is the name of a parameter and of a column`, 'rename one of them')
+      if (!own.includes(name)) own.push(name)
+      return new Late(() => this.#context.algebra.graph.name(name))
+    })
+  }
+
+  #check(name: string, at: Place): void {
+    const isReserved = (functions as readonly string[]).includes(name) || Object.hasOwn(reserved, name)
+    if (isReserved || name === '__proto__')
+      this.#context.fail(
+        at,
+        `${name} is a name that is not allowed`,
+        'expressions reserve the name; rename it',
+      )
+    if (!WORD.test(name))
+      this.#context.fail(at, `${name} is a name that is not allowed`, 'use letters, digits and _')
+  }
+}
+
+/** The third argument: constants, and the functions of expressions. */
+function readTools(context: Context, options: unknown): Inputs {
+  if (options !== undefined && !isRecord(options)) throw new OptionError('options', 'an object', options)
+  const { constants: given, ...rest } = options === undefined ? {} : ownProperties(options)
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw new OptionError('options', 'constants', unknown)
+  const constants = readConstants(context.algebra, given)
+  return new Inputs((name, at): Value => {
+    if (constants.has(name)) return constants.get(name)
+    const special = specialFunction(context, name)
+    return special ?? context.fail(at, `${name} is not visible to fromFunction`, 'pass it in constants')
+  })
+}

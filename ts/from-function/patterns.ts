@@ -1,0 +1,188 @@
+/** Declarations: variables of blocks and functions, destructuring, and assignments. */
+
+import type { Function as AnyFunction, AnyNode, MemberExpression, Pattern } from 'acorn'
+import { makeList, toKey } from './arrays.js'
+import type { Context } from './context.js'
+import { describe } from './context.js'
+import { cellOf, type Member, readProperty } from './members.js'
+import { Cell, Closure, Fields, Inputs, List, type Scope, type Value } from './values.js'
+
+/** Writes a value to a pattern: declares variables of the scope if `isDeclaration`, otherwise assigns. */
+export interface Binding {
+  readonly context: Context
+  readonly scope: Scope
+  readonly isDeclaration: boolean
+}
+
+export function bind(binding: Binding, pattern: Pattern, value: Value): void {
+  const { context, scope } = binding
+  switch (pattern.type) {
+    case 'Identifier':
+      writeVariable(binding, pattern.name, value, pattern)
+      return
+    case 'MemberExpression':
+      context.write(cellOf(context, readMember(context, pattern, scope)), value)
+      return
+    case 'AssignmentPattern':
+      bind(
+        binding,
+        pattern.left,
+        value === undefined ? context.readers.evaluate(context, pattern.right, scope) : value,
+      )
+      return
+    case 'ArrayPattern':
+      bindElements(binding, pattern, value)
+      return
+    case 'ObjectPattern':
+      bindProperties(binding, pattern, value)
+      return
+    default:
+      context.fail(pattern, 'a rest element', 'name each value')
+  }
+}
+
+function writeVariable({ context, scope, isDeclaration }: Binding, name: string, value: Value, at: Pattern) {
+  const cell = scope.find(name)
+  if (cell === undefined)
+    return context.fail(at, `${name} is not declared in the function`, 'declare the variable with let')
+  if (isDeclaration) cell.isReady = true
+  else if (!cell.isReady)
+    return context.fail(at, `${name} is used before its declaration`, 'move the declaration up')
+  else if (cell.isConstant)
+    return context.fail(at, `${name} is a constant that is assigned`, 'declare the variable with let')
+  if (typeof value === 'number' && !context.hints.has(value)) context.hints.set(value, name)
+  context.write(cell, value)
+}
+
+function elementsOf(context: Context, value: Value, at: Pattern): readonly Value[] {
+  return value instanceof List
+    ? value.cells.map((cell) => cell.value)
+    : context.fail(at, `the elements of ${describe(value)}`, 'use an array')
+}
+
+function bindElements(binding: Binding, pattern: Pattern & { type: 'ArrayPattern' }, value: Value): void {
+  const { context } = binding
+  // The elements are read first, because assignments can change the array, as in a swap.
+  const values = elementsOf(context, value, pattern)
+  pattern.elements.forEach((element, i) => {
+    if (element === null) return
+    if (element.type === 'RestElement') bind(binding, element.argument, makeList(context, values.slice(i)))
+    else bind(binding, element, values[i])
+  })
+}
+
+function bindProperties(binding: Binding, pattern: Pattern & { type: 'ObjectPattern' }, value: Value): void {
+  const { context, scope } = binding
+  const rest = value instanceof Fields ? new Map(value.cells) : undefined
+  for (const property of pattern.properties) {
+    if (property.type === 'RestElement') {
+      const others =
+        rest ?? context.fail(property, 'the rest of the names (...)', 'name each parameter and column')
+      const copies = [...others].map(([name, cell]) => [name, new Cell(cell.value, context.frame)] as const)
+      bind(binding, property.argument, new Fields(new Map(copies)))
+      return
+    }
+    const { computed, key, value: target } = property
+    const isName = !computed && key.type === 'Identifier'
+    if (!isName && key.type !== 'Literal' && (computed || value instanceof Inputs))
+      context.fail(key, 'a computed key', 'write the name itself')
+    const name = isName ? key.name : toKey(context, context.readers.evaluate(context, key, scope), key)
+    if (value instanceof Inputs && target.type === 'AssignmentPattern')
+      context.fail(
+        target.right,
+        'a default in the parameters',
+        'give every parameter a start, and every column data',
+      )
+    rest?.delete(String(name))
+    bind(binding, target, readProperty(context, { object: value, key: name, at: key, keyAt: key }))
+  }
+}
+
+export function readMember(context: Context, node: MemberExpression, scope: Scope): Member {
+  const { object, property, computed, optional } = node
+  if (optional) context.fail(property, 'optional chaining (?.)', 'use values that exist')
+  if (object.type === 'Super') return context.fail(object, 'super', 'use values of the function')
+  if (property.type === 'PrivateIdentifier')
+    return context.fail(property, 'a private name', 'use values of the function')
+  const value = context.readers.evaluate(context, object, scope)
+  if (!computed && property.type === 'Identifier')
+    return { object: value, key: property.name, at: node, keyAt: property }
+  if (value instanceof Inputs && property.type !== 'Literal')
+    context.fail(property, 'a computed key', 'write the name itself')
+  const key = toKey(context, context.readers.evaluate(context, property, scope), property)
+  return { object: value, key, at: node, keyAt: property }
+}
+
+/** Names that a pattern declares. */
+function namesOf(pattern: Pattern | null, add: (name: string) => void): void {
+  if (pattern === null) return
+  if (pattern.type === 'Identifier') add(pattern.name)
+  if (pattern.type === 'AssignmentPattern') namesOf(pattern.left, add)
+  if (pattern.type === 'RestElement') namesOf(pattern.argument, add)
+  if (pattern.type === 'ArrayPattern') for (const element of pattern.elements) namesOf(element, add)
+  if (pattern.type !== 'ObjectPattern') return
+  for (const property of pattern.properties)
+    namesOf(property.type === 'RestElement' ? property : property.value, add)
+}
+
+/** Declares the parameters of a function. */
+export function declareParameters(context: Context, { params }: AnyFunction, scope: Scope): void {
+  for (const parameter of params)
+    namesOf(parameter, (name) => scope.cells.set(name, new Cell(undefined, context.frame)))
+}
+
+/** Declares the functions and the variables `let` and `const` of a list of statements. */
+export function declareBlock(context: Context, statements: readonly AnyNode[], scope: Scope): void {
+  for (const statement of statements) {
+    if (statement.type === 'FunctionDeclaration' && statement.id !== null) {
+      const closure = new Closure(statement as never, scope, context.frame)
+      scope.cells.set(statement.id.name, new Cell(closure, context.frame))
+    }
+    if (statement.type === 'VariableDeclaration' && statement.kind !== 'var') {
+      for (const { id } of statement.declarations)
+        namesOf(id, (name) => {
+          const cell = new Cell(undefined, context.frame, statement.kind === 'const')
+          cell.isReady = false
+          scope.cells.set(name, cell)
+        })
+    }
+  }
+}
+
+/** Declares the variables `var` of a function, also those of its inner blocks. */
+export function declareVars(context: Context, node: AnyNode, scope: Scope): void {
+  const add = (name: string) => {
+    if (!scope.cells.has(name)) scope.cells.set(name, new Cell(undefined, context.frame))
+  }
+  const visit = (inner: AnyNode | null | undefined) => {
+    if (inner) declareVars(context, inner, scope)
+  }
+  switch (node.type) {
+    case 'VariableDeclaration':
+      if (node.kind === 'var') for (const { id } of node.declarations) namesOf(id, add)
+      break
+    case 'BlockStatement':
+      for (const statement of node.body) visit(statement)
+      break
+    case 'IfStatement':
+      visit(node.consequent)
+      visit(node.alternate)
+      break
+    case 'ForStatement':
+      visit(node.init)
+      visit(node.body)
+      break
+    case 'ForOfStatement':
+      visit(node.left)
+      visit(node.body)
+      break
+    case 'WhileStatement':
+    case 'DoWhileStatement':
+      visit(node.body)
+      break
+    case 'SwitchStatement':
+      for (const { consequent } of node.cases) for (const statement of consequent) visit(statement)
+      break
+    default:
+  }
+}
