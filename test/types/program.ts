@@ -5,6 +5,7 @@ import {
   adam,
   delayedStart,
   expression,
+  findMinimaSync,
   gradientDescent,
   lbfgs,
   type Method,
@@ -92,6 +93,13 @@ export const byNewton = minimize(
   newton({ radius: 2 }),
 )
 export const manyByNewton = minimizeMany(expression('x^2'), [1], newton())
+export const lowest: number = findMinimaSync(expression('(a*t - b)^2'), {
+  data: { t: [1] },
+  bounds: [
+    [0, 1],
+    [0, 1],
+  ],
+}).minima[0].values.a
 export const byRule = minimize(rosenbrock(), [0, 0], anyRule, { bounds: [null, null], maxIterations: 1 })
 
 export const refused = (never: false) => {

@@ -3,6 +3,7 @@ import { nextTurn } from '../core/event-loop.js'
 import { runToEnd, type Slices } from '../core/slices.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import { type Data, Expression } from '../expressions/expression.js'
+import type { NamesBeside } from '../expressions/literal-names.js'
 import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
 import type { MinimizeManyOptions } from '../many/options.js'
 import type { MinimizeManyResult } from '../many/result.js'
@@ -22,12 +23,15 @@ import { type FindMinimaOptions, optionTable, readStarts, type Start } from './o
 import { type Runs, readMethod, runInTurn } from './runs.js'
 import { type Unseen, unseen } from './unseen.js'
 
+/** A point by name. */
+type NamedValues<Names extends string = string> = Readonly<Record<Names, number>>
+
 /** A local minimum. */
-export interface Minimum<Names extends string = string> {
+export interface Minimum<Values = NamedValues | undefined> {
   /** The point of the lowest value of all runs that ended at the minimum. */
   readonly x: Float64Array
   /** The point by name, if the objective has `parameters`, as an expression has; otherwise undefined. */
-  readonly values: Readonly<Record<Names, number>> | undefined
+  readonly values: Values
   /** Value of the objective at x. */
   readonly value: number
   /**
@@ -54,9 +58,9 @@ export interface MinimaOutcomes {
 }
 
 /** Result of a search for minima. */
-export interface FindMinimaResult<Names extends string = string> {
+export interface FindMinimaResult<Values = NamedValues | undefined> {
   /** All distinct minima that were found, lowest value first. */
-  readonly minima: readonly Minimum<Names>[]
+  readonly minima: readonly Minimum<Values>[]
   /** Estimate of what was not found. */
   readonly unseen: Unseen
   /** Counts of runs by their end. */
@@ -91,10 +95,10 @@ const PROGRESS_INTERVAL_MS = 200
  * minima[0].values // the lowest minimum
  * unseen.atMost // with a probability of 95%, at most this many minima are missing
  */
-export async function findMinima<Names extends string>(
+export async function findMinima<Names extends string, D extends Data = Record<never, never>>(
   objective: NamedObjective<Names>,
-  options?: FindMinimaOptions,
-): Promise<FindMinimaResult<Names>>
+  options?: FindMinimaOptions<D>,
+): Promise<FindMinimaResult<NamedValues<NamesBeside<Names, D>>>>
 export async function findMinima(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   options?: FindMinimaOptions,
@@ -141,10 +145,10 @@ async function inTurns<T>(work: Slices<T>, search: MinimaSearch): Promise<T> {
 }
 
 /** Synchronous version of `findMinima`, without `signal` and `onProgress`. */
-export function findMinimaSync<Names extends string>(
+export function findMinimaSync<Names extends string, D extends Data = Record<never, never>>(
   objective: NamedObjective<Names>,
-  options?: FindMinimaOptions,
-): FindMinimaResult<Names>
+  options?: FindMinimaOptions<D>,
+): FindMinimaResult<NamedValues<NamesBeside<Names, D>>>
 export function findMinimaSync(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   options?: FindMinimaOptions,

@@ -20,7 +20,7 @@ import type { CustomRule, Rule } from '../rules/definitions.js'
 export type StartPoints = Readonly<Record<string, ArrayLike<number>>> | readonly ArrayLike<number>[]
 
 /** Options of `findMinima`. */
-export interface FindMinimaOptions {
+export interface FindMinimaOptions<D = Data> {
   /**
    * Lower and upper bound of each parameter, as for `minimize`. Bounds are required and finite if `starts` is a count.
    */
@@ -48,7 +48,7 @@ export interface FindMinimaOptions {
    * Data columns of an expression by name, as for `minimizeMany`: the objective is the sum of the expression over the
    * rows.
    */
-  readonly data?: Data
+  readonly data?: D
   /** Forces an engine, for an expression whose runs are performed in SIMD lanes; see `minimizeMany`. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine, as `engine`. */
