@@ -1,4 +1,4 @@
-/** The recurrences of the golden data as texts. The names of lines are those of `recurrence-graphs.ts` where possible. */
+/** The recurrences of the golden data as texts. Most names of lines are the names in `recurrence-graphs.ts`. */
 
 export const texts: Readonly<Record<string, string>> = {
   'GJR-GARCH(1,1)': `h[0] = v0; q[0] = v0; n[0] = 0.5*v0

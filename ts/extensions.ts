@@ -19,6 +19,7 @@
  * | `noise` | `ts/gradients/noise.ts` | `noise` |
  * | `adviseMemory` | `ts/engines/native.ts` | the native engine |
  * | `matrices` | `ts/expressions/matrices.ts` | programs with matrices |
+ * | `readRows` | `ts/expressions/recurrences.ts` | `recurrence` |
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
  * | `continueRun` | `ts/many/continue-run.ts` | Node's file of the package, after 4,096 updates of runs |
  */

@@ -329,10 +329,10 @@ export function readColumns<Column>(
  */
 export function expression<Text extends string, const Constants = Record<never, never>>(
   text: Text,
-  options?: ExpressionOptions<Constants>,
+  options: ExpressionOptions<Constants> = {},
 ): Expression<NamesBeside<NamesOf<Text>, Constants>> {
   if (typeof text !== 'string') throw new OptionError('expression', 'a string', text)
-  const { constants } = readOptions('options', options ?? {}, optionTable)
+  const { constants } = readOptions('options', options, optionTable)
   return new Expression(constants === undefined ? text : insertConstants(text, constants))
 }
 

@@ -179,12 +179,6 @@ export interface RowValues {
   finish(): void
 }
 
-declare module '../extensions.js' {
-  interface Extensions {
-    readRows: (reader: RowReader) => RowValues
-  }
-}
-
 /** Removes spaces from a name with an index, and the index of the present row: `h[t - 1]` → `h[t-1]`, `h[t]` → `h`. */
 const compactName = (text: string) => text.replaceAll(/\s|\[\s*t\s*\]/g, '')
 

@@ -14,6 +14,12 @@ import { type Callable, expressionLanguage, type RowReader, type RowValues, type
 import { makeSections } from './program.js'
 import { copyCarried, followCarried } from './tangents.js'
 
+declare module '../extensions.js' {
+  interface Extensions {
+    readRows: (reader: RowReader) => RowValues
+  }
+}
+
 /** Maximum count of rows from an earlier row to the present row. */
 const MAX_LAG = 100
 /** Maximum count of a text's nodes, so that malicious texts take little time. */
