@@ -1,6 +1,6 @@
 // npm test: runs the set-up and all checks until the first failure: Rust checks in parallel with TypeScript checks, and
-// then the tests that measure memory and times. `--part rust`, `typescript` or `package` (with the pages) runs a third of
-// the checks, `--part long` the long ones. Other arguments are passed to vitest. The output of the checks goes to
+// then the tests that measure memory and times. `--part rust`, `typescript` or `package` (with the pages) runs a third
+// of the checks, `--part long` the long ones. Other arguments are passed to vitest. The output of the checks goes to
 // stderr; stdout receives one last line with the number of tests.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

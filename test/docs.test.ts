@@ -139,11 +139,12 @@ describe('the example rule in contributing/extending.md', () => {
   })
 
   test('appears in docs/api.txt after npm run api', () => {
-    const check = () => vitest('test/api.test.ts', '-t', 'docs/api.txt lists the current exports')
-    expect(check()).toContain('docs/api.txt')
+    const isListed = () => /^qhm: /m.test(read(folder, 'docs/api.txt'))
+    expect(isListed()).toBe(false)
     expect(run('npm', 'run', 'api')).toBe('')
-    expect(read(folder, 'docs/api.txt')).toMatch(/^qhm: /m)
-    expect(check()).toBe('')
+    expect(isListed()).toBe(true)
+    // Other tests in the file detect a list that is out of date.
+    expect(vitest('test/api.test.ts', '-t', 'docs/api.txt lists the current exports')).toBe('')
   })
 
   test('computes correct steps', () => {

@@ -1,6 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { defineConfig, type MarkdownEnv, type SiteConfig } from 'vitepress'
+import { defineConfig, type SiteConfig } from 'vitepress'
 import { anchorOf } from '../../scripts/lib/anchor.mjs'
 
 // Imported by URL, so that VitePress does not bundle the library.
@@ -85,11 +85,15 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
 const plainCode = (code: string) =>
   `<pre><code>${code.replaceAll('&', '&#x26;').replaceAll('<', '&#x3C;')}</code></pre>`
 
+interface Environment {
+  readonly frontmatter?: { readonly search?: boolean }
+}
+
 /** Renders a page for the search index, which contains no colors. (Highlighting takes most of the time.) */
 function renderForSearch(
   source: string,
-  env: MarkdownEnv,
-  renderer: { options: object; render(source: string, env: MarkdownEnv): string },
+  env: Environment,
+  renderer: { options: object; render(source: string, env: Environment): string },
 ): string {
   Object.assign(renderer.options, { highlight: plainCode })
   const html = renderer.render(source, env)
