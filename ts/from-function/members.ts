@@ -36,7 +36,7 @@ export function readProperty(context: Context, member: Member): Value {
     if (members.has(String(key))) return members.get(String(key))
     const names = [...members.keys()].join(', ')
     return context.fail(
-      keyAt,
+      object instanceof Native ? at : keyAt,
       `${name}.${key} has no counterpart`,
       `use functions that expressions have: ${names}`,
     )

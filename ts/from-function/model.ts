@@ -38,8 +38,8 @@ export function readModel(fn: unknown, options: unknown): Model {
     const scope = new Scope(globals)
     declareParameters(context, node, scope)
     const inputs = [names.inputs(0), names.inputs(1), tools]
+    for (const [i, pattern] of node.params.entries()) checkParameter(context, pattern, i)
     node.params.forEach((pattern, i) => {
-      checkParameter(context, pattern, i)
       bind({ context, scope, isDeclaration: true }, pattern, inputs[i])
     })
     runBody(context, node.body, scope)
