@@ -74,7 +74,7 @@ describe('an expression', () => {
     expect(f.value(x)).toBe(3 * functions.exp(-1) + 7)
     const plain = expression('a*exp(-b*t) + c')
     const slopes = new Map<unknown, number>()
-    const [found, wanted] = [x.slice(), x.slice()]
+    const [found, wanted] = [Float64Array.from(x), Float64Array.from(x)]
     plain.gradient(
       plain.names.map((name) => point[name]),
       wanted,
@@ -83,7 +83,7 @@ describe('an expression', () => {
       slopes.set(name, wanted[i])
     })
     f.gradient(x, found)
-    expect(found).toEqual(f.names.map((name) => slopes.get(name)))
+    expect([...found]).toEqual(f.names.map((name) => slopes.get(name)))
   })
 
   test('uses conditions of lines as conditions, and lists names that the expression does not use', () => {

@@ -40,7 +40,9 @@ const { number, statement } = fc.letrec<{ number: string; condition: string; sta
       .map(([f, p, q]) => `Math.${f}(${p}, ${q})`),
     fc.tuple(tie('number'), fc.integer({ min: 1, max: 5 })).map(([p, n]) => `Math.pow(${p}, ${n})`),
     fc.tuple(tie('condition'), tie('number'), tie('number')).map(([c, p, q]) => `(${c} ? ${p} : ${q})`),
-    fc.tuple(tie('number'), fc.constantFrom('1', '0.7', '3')).map(([p, q]) => `(${p} % ${q})`),
+    fc
+      .tuple(tie('number'), fc.constantFrom('1', '0.7', '3'))
+      .map(([p, q]) => `(40 * Math.atan(${p}) % ${q})`),
     tie('number').map((p) => `(- ${p})`),
     fc.tuple(fc.constantFrom('f', 'g'), tie('number')).map(([f, p]) => `${f}(${p})`),
     fc.tuple(fc.constantFrom('u', 'v'), tie('number')).map(([u, p]) => `(${u} = ${p})`),
@@ -76,7 +78,7 @@ const { number, statement } = fc.letrec<{ number: string; condition: string; sta
       '[u, v] = [v, u];',
       'w = [v, u];',
       'u++;',
-      'const { p, q } = { p: u, q: v }; u = p - q;',
+      '{ const { p, q } = { p: u, q: v }; u = p - q; }',
     ),
   ),
 }))
@@ -123,13 +125,13 @@ test('random functions give the same bits as programs and as JavaScript', () => 
           // The value of 0/0 and the sign of 0 in minima and remainders are not part of the promise.
           expect(f.value(given) + 0, text).toBe(wanted + 0)
           expect(again.value(given)).toBe(f.value(given))
-          const [slopes, others] = [given.slice(), given.slice()]
+          const [slopes, others] = [Float64Array.from(given), Float64Array.from(given)]
           f.gradient(given, slopes)
           again.gradient(given, others)
           expect(others).toEqual(slopes)
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })

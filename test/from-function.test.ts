@@ -88,7 +88,7 @@ function expectValues(f: Expression, { name, points, parameters, tolerance }: Ca
   for (const { parameters: values, columns, value, gradient } of points) {
     const all = { ...values, ...columns }
     const x = f.names.map((one) => all[one])
-    const slopes = x.slice()
+    const slopes = Float64Array.from(x)
     f.gradient(x, slopes)
     expect(Math.abs(f.value(x) - value)).toBeLessThanOrEqual(tolerance * Math.abs(value))
     const largest = Math.max(...Object.values(gradient).map(Math.abs))
@@ -112,7 +112,7 @@ describe('a function of the reference data', () => {
     expect(again.names).toEqual(f.names)
     for (const { parameters, columns } of one.points) {
       const x = f.names.map((name) => ({ ...parameters, ...columns })[name])
-      const [slopes, others] = [x.slice(), x.slice()]
+      const [slopes, others] = [Float64Array.from(x), Float64Array.from(x)]
       f.gradient(x, slopes)
       again.gradient(x, others)
       expect([again.value(x), ...others]).toEqual([f.value(x), ...slopes])
@@ -352,8 +352,7 @@ describe('the result', () => {
   })
 
   test('keeps a plain function as it is', () => {
-    const called = ({ a, b, c }: Record<string, number>, { t }: Record<string, number>) =>
-      a * Math.exp(-b * t) + c
+    const called = ({ a, b, c }: Record<'a' | 'b' | 'c', number>, x: number) => a * Math.exp(-b * x) + c
     const found = fitOne(called, { t, y }, { start })
     expect(found.values.b).toBeCloseTo(0.7, 6)
     expect(found.engineReasons.join()).toContain('fromFunction')

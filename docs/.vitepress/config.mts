@@ -22,7 +22,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'rules-o-z',
     'equations',
   ],
-  'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
+  'Functions to minimize': ['minimize', 'objectives', 'expressions', 'functions', 'sweep'],
   Fits: [
     'fits',
     'fits-models',

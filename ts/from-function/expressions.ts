@@ -141,7 +141,7 @@ function readBinary(context: Context, node: BinaryExpression, scope: Scope): Val
   return value
 }
 
-/** The result of a binary operator. The places are those of both operands and of the expression. */
+/** The result of a binary operator. The places belong to both operands and to the expression. */
 function combine(
   context: Context,
   operator: string,

@@ -149,7 +149,7 @@ export function declareBlock(context: Context, statements: readonly AnyNode[], s
   }
 }
 
-/** Declares the variables `var` of a function, also those of its inner blocks. */
+/** Declares the variables `var` of a function and of its inner blocks. */
 export function declareVars(context: Context, node: AnyNode, scope: Scope): void {
   const add = (name: string) => {
     if (!scope.cells.has(name)) scope.cells.set(name, new Cell(undefined, context.frame))
