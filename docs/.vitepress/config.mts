@@ -22,7 +22,15 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'rules-o-z',
     'equations',
   ],
-  'Functions to minimize': ['minimize', 'minima', 'objectives', 'expressions', 'recurrences', 'sweep'],
+  'Functions to minimize': [
+    'minimize',
+    'minima',
+    'objectives',
+    'expressions',
+    'functions',
+    'recurrences',
+    'sweep',
+  ],
   Fits: [
     'fits',
     'fits-models',

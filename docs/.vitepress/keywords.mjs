@@ -35,6 +35,7 @@ export const keywords = {
   'fits-unknowns': 'drc ED invest calibrate investr inverse.predict chemCal inversion Fieller',
   engines: 'device backend cuda compile jit foreach fused',
   numerics: 'determinism reproducibility use_deterministic_algorithms manual_seed float16 bfloat16 eps',
+  functions: 'autograd jit trace tf.function gpu.js TSL toString acorn closure automatic differentiation',
   'same-bits':
     'numpy.random default_rng scipy.special erf gammaln psi voigt_profile ndtr ndtri vectorize ufunc out seedrandom mathjs',
   threads: 'set_num_threads num_threads Web Workers SharedArrayBuffer',

@@ -52,6 +52,8 @@ const everydayWords = {
   'fits-unknowns':
     'standard curve calibration curve interpolate unknown samples ELISA inverse regression concentration back-calculate quantification',
   engines: 'native addon WebAssembly WASM SIMD backend force engine fallback doctor slow',
+  functions:
+    'write the model as a JavaScript function arrow function loop if else spline Newton Kepler exact derivatives automatic differentiation autodiff unroll minifier',
   'same-bits':
     'deterministic lockstep multiplayer netcode rollback game physics simulation replay drift floating point cross-browser Math.sin Math.exp different random seed PRNG normal Gaussian noise error function gamma',
   numerics:

@@ -83,7 +83,10 @@ describe('a function model', () => {
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
     expect([found.engine, found.message]).toEqual(['typescript', ''])
-    expect(found.engineReasons).toEqual(['the model is a function: it runs in JavaScript'])
+    expect(found.engineReasons).toEqual([
+      'the model is a function: it runs in JavaScript',
+      'fromFunction (antigrad/from-function) gives exact derivatives and all engines',
+    ])
     expect(found.evaluations).toBeLessThan(name === 'differences of order 2' ? 80 : 40)
     const [own, other] = [profile(found), profile(wanted)]
     for (const of of ['a', 'b', 'c', 'half'] as const) {

@@ -14,6 +14,15 @@ export const isTruth = (value: Value): value is Truth =>
 /** Factor of Veltkamp's split of a number into two halves of 26 bits. */
 const SPLIT = 2 ** 27 + 1
 
+/** Quotients below this limit have an exact product with the divisor, or with both halves of the divisor. */
+function maxQuotient(divisor: number, isShort: boolean): number {
+  if (!isShort) return 2 ** 26
+  let odd = divisor
+  while (odd % 1 !== 0) odd *= 2
+  while (odd % 2 === 0) odd /= 2
+  return 2 ** 53 / odd
+}
+
 export class Algebra {
   readonly graph = new Graph()
 
@@ -109,8 +118,9 @@ export class Algebra {
   }
 
   /**
-   * The remainder of a division by a positive number, with the sign of the dividend. Without rounding errors for
-   * quotients below 2²⁶, because the divisor is split into halves.
+   * The remainder of a division by a positive number, with the sign of the dividend. The remainder is exact, because the
+   * divisor is split into halves. For quotients of 2²⁶ and more, or of more if the divisor has few bits, the
+   * remainder is NaN.
    */
   remainder(a: number, divisor: number): number {
     const [zero, c] = [this.constant(0), this.constant(divisor)]
@@ -122,6 +132,8 @@ export class Algebra {
     if (divisor !== high) rest = this.subtract(rest, this.multiply(count, this.constant(divisor - high)))
     // A quotient that was rounded up to an integer is too large by 1.
     rest = this.choose(this.compare('less', rest, zero), this.add(rest, c), rest)
+    const isExact = this.compare('less', count, this.constant(maxQuotient(divisor, divisor === high)))
+    rest = this.choose(isExact, rest, this.constant(NaN))
     const signed = this.choose(this.compare('less', a, zero), this.negate(rest), rest)
     return this.choose(this.compare('less', size, c), a, signed)
   }

@@ -1,7 +1,7 @@
 /** Constants that a function gets through its third argument. */
 
 import { OptionError } from '../core/errors.js'
-import { isRecord, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
+import { isRecord, ownProperties, toBoundedArray, toFloat64Array } from '../core/untrusted-input.js'
 import type { Algebra } from './algebra.js'
 import { Cell, Fields, Late, List, type Value } from './values.js'
 
@@ -28,9 +28,9 @@ function toValue(algebra: Algebra, given: unknown, argument: string, depth: numb
   const cell = (value: unknown, name: string | number) =>
     new Cell(toValue(algebra, value, `${argument}.${name}`, depth + 1), undefined, true)
   if (Array.isArray(given) || ArrayBuffer.isView(given)) {
-    const values = toBoundedArray(given, MAX_LENGTH)
+    const values = Array.isArray(given) ? toBoundedArray(given, MAX_LENGTH) : toFloat64Array(given)
     if (values === undefined) throw new OptionError(argument, `at most ${MAX_LENGTH} numbers`, given)
-    return new List(values.map(cell))
+    return new List(Array.from<unknown>(values).map(cell))
   }
   if (!isRecord(given)) throw new OptionError(argument, expected, given)
   const cells = Object.entries(ownProperties(given)).map(

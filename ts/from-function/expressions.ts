@@ -11,7 +11,7 @@ import type {
 import { isTruth, type Truth } from './algebra.js'
 import { invoke } from './arrays.js'
 import { type Context, describe } from './context.js'
-import { cellOf, readProperty } from './members.js'
+import { readProperty, writeProperty } from './members.js'
 import { bind, readMember } from './patterns.js'
 import { Cell, Closure, Fields, Late, List, Native, type Place, type Scope, type Value } from './values.js'
 
@@ -141,7 +141,7 @@ function readBinary(context: Context, node: BinaryExpression, scope: Scope): Val
   return value
 }
 
-/** The result of a binary operator. The places are those of both operands and of the expression. */
+/** The result of a binary operator. The places belong to both operands and to the expression. */
 function combine(
   context: Context,
   operator: string,
@@ -286,8 +286,8 @@ function assign(context: Context, node: AssignmentExpression, scope: Scope): Val
 function readTarget(context: Context, target: Expression, scope: Scope) {
   if (target.type === 'MemberExpression') {
     const member = readMember(context, target, scope)
-    const cell = cellOf(context, member)
-    return { value: cell.value, write: (value: Value) => context.write(cell, value) }
+    const write = (value: Value) => writeProperty(context, member, value)
+    return { value: readProperty(context, member), write }
   }
   if (target.type !== 'Identifier') return context.fail(target, target.type, 'assign to a variable')
   const binding = { context, scope, isDeclaration: false }

@@ -36,7 +36,7 @@ export function readProperty(context: Context, member: Member): Value {
     if (members.has(String(key))) return members.get(String(key))
     const names = [...members.keys()].join(', ')
     return context.fail(
-      keyAt,
+      object instanceof Native ? at : keyAt,
       `${name}.${key} has no counterpart`,
       `use functions that expressions have: ${names}`,
     )
@@ -91,8 +91,16 @@ function readElement(context: Context, list: List, { key, keyAt }: Member): Valu
     : context.fail(keyAt, `${key} has no counterpart`, `use loops, or ${METHODS}`)
 }
 
-/** The cell of a property to assign. */
-export function cellOf(context: Context, { object, key, at }: Member): Cell {
+/** Assigns a property. */
+export function writeProperty(context: Context, member: Member, value: Value): void {
+  const { object } = member
+  if (object instanceof Choice) {
+    const write = (side: Value) => () => writeProperty(context, { ...member, object: side }, value)
+    context.branch(object.condition, write(object.yes), write(object.no))
+  } else context.write(cellOf(context, member), value)
+}
+
+function cellOf(context: Context, { object, key, at }: Member): Cell {
   if (object instanceof List) {
     const cell = typeof key === 'number' || /^\d+$/.test(key) ? object.cells[Number(key)] : undefined
     if (cell === undefined)

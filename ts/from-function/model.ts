@@ -30,24 +30,34 @@ export function readModel(fn: unknown, options: unknown): Model {
   const context = new Context(source, { evaluate, execute, call })
   const names = new InputNames(context)
   const tools = readTools(context, options)
-  const { node } = source
-  const root = context.call(node, true, () => {
-    const globals = new Scope()
-    for (const [name, value] of makeGlobals(context))
-      globals.cells.set(name, new Cell(value, undefined, true))
-    const scope = new Scope(globals)
-    declareParameters(context, node, scope)
-    const inputs = [names.inputs(0), names.inputs(1), tools]
-    node.params.forEach((pattern, i) => {
-      checkParameter(context, pattern, i)
-      bind({ context, scope, isDeclaration: true }, pattern, inputs[i])
-    })
-    runBody(context, node.body, scope)
-    const { isDone } = context.frame.levels[0]
-    if (!isDone) context.fail(node.body, 'a path without return', 'return a number on every path')
-  })
+  const root = readBody(context, [names.inputs(0), names.inputs(1), tools])
   limitOperations(context, root as number, names.parameters)
   return describeModel(context, root as number, names)
+}
+
+/** The result of the function, which is a node. */
+function readBody(context: Context, inputs: readonly Inputs[]): Value {
+  const { node } = context.source
+  try {
+    return context.call(node, true, () => {
+      const globals = new Scope()
+      for (const [name, value] of makeGlobals(context))
+        globals.cells.set(name, new Cell(value, undefined, true))
+      const scope = new Scope(globals)
+      declareParameters(context, node, scope)
+      for (const [i, pattern] of node.params.entries()) checkParameter(context, pattern, i)
+      node.params.forEach((pattern, i) => {
+        bind({ context, scope, isDeclaration: true }, pattern, inputs[i])
+      })
+      runBody(context, node.body, scope)
+      const { isDone } = context.frame.levels[0]
+      if (!isDone) context.fail(node.body, 'a path without return', 'return a number on every path')
+    })
+  } catch (error) {
+    // The stack can be smaller than usual.
+    if (!(error instanceof RangeError)) throw error
+    return context.fail(node, 'nesting too deep', 'use loops, and names for parts of the function')
+  }
 }
 
 /** The text of a graph, and a graph that contains only what the text contains. */

@@ -4,7 +4,7 @@ import type { Options } from 'acorn'
 import { tokenizer, tokTypes } from './parser.js'
 
 /** Maximum nesting: brackets count ten, because the parser needs about ten calls for each bracket. */
-const MAX_NESTING = 3000
+const MAX_NESTING = 2000
 const BRACKET = 10
 
 /** Tokens after which a value has ended, so that a following sign is not a prefix. */
@@ -22,22 +22,25 @@ const separators = new Set([tokTypes.semi, tokTypes.comma])
  * too: the parser needs one call for each operator of a sum.
  */
 export function findDeepNesting(source: string, options: Options): number | undefined {
-  /** Counts of the open brackets, and the nesting outside of the last bracket. */
-  const counts: number[] = []
-  let [count, outside] = [0, 0]
+  /** The nesting outside of each open bracket: of its expression, and of its chain of `else`. */
+  const outer: (readonly [number, number])[] = []
+  let [count, elses, outside] = [0, 0, 0]
   let before: unknown
   for (const { type, start: at } of tokenizer(source, options)) {
+    // A chain of else ends where another statement begins.
+    if (type !== tokTypes._else && (before === tokTypes.semi || before === tokTypes.braceR)) elses = 0
     if (openings.has(type)) {
-      counts.push(count)
-      outside += count + BRACKET
+      outer.push([count, elses])
+      outside += count + elses + BRACKET
       count = 0
+      elses = 0
     } else if (closings.has(type)) {
-      count = counts.pop() ?? 0
-      outside = Math.max(outside - count - BRACKET, 0)
-    } else if (separators.has(type) && before !== tokTypes._else) {
-      count = 0
-    } else count += weightOf(type as TokenKind, before)
-    if (outside + count > MAX_NESTING) return at
+      ;[count, elses] = outer.pop() ?? [0, 0]
+      outside = Math.max(outside - count - elses - BRACKET, 0)
+    } else if (separators.has(type)) count = 0
+    else if (type === tokTypes._else) elses += BRACKET
+    else count += weightOf(type as TokenKind, before)
+    if (outside + count + elses > MAX_NESTING) return at
     before = type
   }
   return undefined
@@ -53,7 +56,7 @@ interface TokenKind {
 /** How many calls of the parser a token adds until the end of its expression or statement. */
 function weightOf(type: TokenKind, before: unknown): number {
   const isPrefix = type.prefix === true && !endings.has(before as never)
-  if (type === tokTypes.question || type === tokTypes.arrow || type === tokTypes._else) return BRACKET
+  if (type === tokTypes.question || type === tokTypes.arrow) return BRACKET
   if (isPrefix || type.isAssign === true || type === tokTypes.starstar) return BRACKET / 2
   return type.binop === null || type.binop === undefined ? 0 : 1
 }

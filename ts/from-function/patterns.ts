@@ -4,7 +4,7 @@ import type { Function as AnyFunction, AnyNode, MemberExpression, Pattern } from
 import { makeList, toKey } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
-import { cellOf, type Member, readProperty } from './members.js'
+import { type Member, readProperty, writeProperty } from './members.js'
 import { Cell, Closure, Fields, Inputs, List, type Scope, type Value } from './values.js'
 
 /** Writes a value to a pattern: declares variables of the scope if `isDeclaration`, otherwise assigns. */
@@ -21,7 +21,7 @@ export function bind(binding: Binding, pattern: Pattern, value: Value): void {
       writeVariable(binding, pattern.name, value, pattern)
       return
     case 'MemberExpression':
-      context.write(cellOf(context, readMember(context, pattern, scope)), value)
+      writeProperty(context, readMember(context, pattern, scope), value)
       return
     case 'AssignmentPattern':
       bind(
@@ -149,7 +149,7 @@ export function declareBlock(context: Context, statements: readonly AnyNode[], s
   }
 }
 
-/** Declares the variables `var` of a function, also those of its inner blocks. */
+/** Declares the variables `var` of a function and of its inner blocks. */
 export function declareVars(context: Context, node: AnyNode, scope: Scope): void {
   const add = (name: string) => {
     if (!scope.cells.has(name)) scope.cells.set(name, new Cell(undefined, context.frame))

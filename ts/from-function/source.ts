@@ -28,7 +28,11 @@ const WITHOUT_SOURCE = /\{\s*(\[(?:native code|bytecode)\])\s*\}\s*$/
  */
 export function readSource(fn: unknown): FunctionSource {
   if (typeof fn !== 'function') throw new OptionError('fromFunction', 'a function', fn)
-  const text = functionToString.call(fn)
+  return readText(functionToString.call(fn))
+}
+
+/** Reads the text of a function. */
+export function readText(text: string): FunctionSource {
   const fail = (position: number, construct: string, remedy: string): never => {
     throw new FunctionError(text, position, construct, remedy)
   }

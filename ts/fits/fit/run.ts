@@ -106,7 +106,8 @@ function forceTypeScript(options: FitManyValues, module: WasmModule): EngineChoi
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
   const { instructionSet, threads } = options
   const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, module)
-  return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
+  const remedy = 'fromFunction (antigrad/from-function) gives exact derivatives and all engines'
+  return { engine, runner, reasons: [`${why}: it runs in JavaScript`, remedy] }
 }
 
 export class FitRun {
