@@ -13,7 +13,7 @@ import type { Instruction } from '../dist/expressions/steps.js'
 import { bits, dtypes } from './helpers.js'
 import { programOf, runProgram } from './program-runs.js'
 
-/** Operations of which pairs consist. `exp` is rare, because its results overflow when exponentials follow each other. */
+/** Most operations of pairs. `exp` is drawn rarely, because exponentials of exponentials overflow. */
 const codes: readonly Code[] = [
   ...(['add', 'subtract', 'multiply', 'multiplyAdd', 'multiplyMultiply', 'subtractMultiply'] as const),
   ...(['addSubtract', 'divide', 'negate', 'select'] as const),
@@ -48,7 +48,10 @@ function draw(seed: number): Program {
   const inputs = program.parameters.length + program.columns.length + program.constants.length
   const readable = [
     ...[0, 1, 2].slice(0, PARAMETERS),
-    ...Array.from({ length: program.slots - program.parameters.length }, (_, k) => k + program.parameters.length),
+    ...Array.from(
+      { length: program.slots - program.parameters.length },
+      (_, k) => k + program.parameters.length,
+    ),
   ]
   const section = (): Instruction[] => {
     let last = inputs
@@ -61,7 +64,12 @@ function draw(seed: number): Program {
       return [OPERATIONS.indexOf(code), last, from[0], from[1], from[2], from[3]]
     })
   }
-  return { ...program, head: [...section(), ...program.head], body: section(), tail: [...section(), ...program.tail] }
+  return {
+    ...program,
+    head: [...section(), ...program.head],
+    body: section(),
+    tail: [...section(), ...program.tail],
+  }
 }
 
 const canonical = (points: readonly (Float32Array | Float64Array)[]) =>
@@ -73,15 +81,29 @@ test.each(dtypes)('joined instructions have the same bits on every engine in %s'
   let finite = 0
   for (const [seed, runs] of [1, 2, 7, 8, 9, 31, 33, 45, 64, 200, 256, 300].entries()) {
     const program = draw(seed)
-    const points = Array.from({ length: runs }, (_, run) => [0.9 - run / 300, (run % 7) / 5 - 0.4, 1 / (run + 2)])
-    const data = { columns: [[0.5, -0.25, 1.5], [1, -0.125, 0.75]], points, dtype }
+    const points = Array.from({ length: runs }, (_, run) => [
+      0.9 - run / 300,
+      (run % 7) / 5 - 0.4,
+      1 / (run + 2),
+    ])
+    const data = {
+      columns: [
+        [0.5, -0.25, 1.5],
+        [1, -0.125, 0.75],
+      ],
+      points,
+      dtype,
+    }
     const expected = canonical(runProgram(program, data, { engine: 'typescript' }))
-    finite += runProgram(program, data, { engine: 'typescript' }).flatMap((x) => [...x].filter(Number.isFinite)).length
+    finite += runProgram(program, data, { engine: 'typescript' }).flatMap((x) =>
+      [...x].filter(Number.isFinite),
+    ).length
     expect(canonical(runProgram(program, data, { engine: 'wasm' }))).toEqual(expected)
     for (const instructionSet of sets)
-      expect(canonical(runProgram(program, data, { engine: 'native', instructionSet })), instructionSet).toEqual(
-        expected,
-      )
+      expect(
+        canonical(runProgram(program, data, { engine: 'native', instructionSet })),
+        instructionSet,
+      ).toEqual(expected)
   }
   // The programs compute numbers, and not NaN alone.
   expect(finite).toBeGreaterThan(500)

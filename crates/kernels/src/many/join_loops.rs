@@ -64,7 +64,7 @@ macro_rules! for_each_join {
 }
 pub(crate) use for_each_join;
 
-/// By operation, the first one of its pairs in the list, and the one behind the last one.
+/// The pairs that begin with each operation: the index of the first pair, and the index behind the last pair.
 pub const RANGES: [[u8; 2]; NAMES.len()] = {
     macro_rules! firsts {
         (() $($a:ident $a_all:literal, $b:ident $b_all:literal, $reads:literal;)*) => {

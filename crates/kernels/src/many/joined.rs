@@ -1,6 +1,6 @@
-//! Two instructions in a row that one loop performs, in programs of expressions. The second instruction takes results of
-//! the first one from registers, or has other operands and saves the start and the end of a loop. Each operation rounds
-//! as before, so no bit changes. Modules of WebAssembly have no such loops.
+//! Two instructions in a row that one loop performs, in programs of expressions. One loop starts and ends faster than
+//! two loops. If the second instruction reads results of the first one, they stay in registers. Each operation rounds as
+//! in a loop of its own, so no bit changes. Modules of WebAssembly have no such loops.
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::join_loops::RANGES;
@@ -12,7 +12,7 @@ use crate::programs::operations::Operands;
 pub struct Join {
     /// The number of the second operation. `RANGES` has the first one.
     pub second: u8,
-    /// Operands that each instruction has, and those that are one number for all lanes.
+    /// Operands that each instruction has, and operands that are one number for all lanes.
     pub operands: [u8; 2],
     pub for_all: [u8; 2],
     /// Operands of the second instruction that are results of the first one.

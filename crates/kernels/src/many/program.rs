@@ -476,7 +476,7 @@ impl<'a> Routine<'a> {
             {
                 let to = [*to, next.to];
                 if is_moved {
-                    // SAFETY: as below; `look_up` has found the pair.
+                    // SAFETY: as below; `new` has found that both are a pair.
                     unsafe { both(to, [&moved(step), &moved(next)], count) };
                 } else {
                     // SAFETY: see above.
