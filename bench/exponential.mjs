@@ -27,11 +27,11 @@ const UPDATES = 200
 const arrayOf = { float64: Float64Array, float32: Float32Array }
 const rows = Array.from({ length: ROWS }, (_, k) => k / 20)
 const data = { t: rows, y: rows.map((t) => 2.5 - 0.4 * t) }
-/** Intrinsics in C: the prefix, the bytes of a vector, and the compiler's option. */
+/** Intrinsics in C: the prefix, the bytes of a vector, and the instruction set of the compiler. */
 const sets = {
-  avx512: ['_mm512', 64, '-mavx512f'],
-  avx2: ['_mm256', 32, '-mavx2'],
-  sse2: ['_mm', 16, '-msse2'],
+  avx512: ['_mm512', 64, 'avx512f'],
+  avx2: ['_mm256', 32, 'avx2'],
+  sse2: ['_mm', 16, 'sse2'],
 }
 const numbers = { float64: ['double', 'int64_t', 'pd'], float32: ['float', 'int32_t', 'ps'] }
 
@@ -59,7 +59,7 @@ function compileC(folder, dtype, set) {
     const defined = { NUMBER: number, INTEGER: integer, BYTES: bytes, VECTORS: vectors }
     const intrinsics = { MIN: `${prefix}_min_${suffix}`, MAX: `${prefix}_max_${suffix}` }
     const definitions = Object.entries({ ...defined, ...intrinsics }).map(([name, to]) => `-D${name}=${to}`)
-    const flags = ['-O3', '-ffp-contract=off', option, ...definitions]
+    const flags = ['-O3', '-ffp-contract=off', `-m${option}`, ...definitions]
     execFileSync('cc', [...flags, here('exponential.c'), '-o', program])
     return () => Number(execFileSync(program))
   })
