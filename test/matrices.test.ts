@@ -4,7 +4,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { FIRST_MATRIX_OPERATION } from '../dist/arena/manifest.js'
 import { runToEnd } from '../dist/core/slices.js'
-import { Builder } from '../dist/expressions/differentiate.js'
+import { Builder, differentiate } from '../dist/expressions/differentiate.js'
 import { Graph } from '../dist/expressions/graph.js'
 import {
   cholesky,
@@ -313,6 +313,17 @@ describe('a compiled matrix', () => {
     const runner = new ProgramRunner(program, 'float64')
     runner.run([6], [[0, 1, 2]], 3)
     expect(runner.slots[program.outputs[0]]).toBe(36 + 18 + 12)
+  })
+
+  test('has no derivatives, unless it does not depend on parameters', () => {
+    const graph = new Graph()
+    const [p, q] = [graph.name('p'), graph.name('q')]
+    const { solutions } = ldlt(graph, [graph.operation('multiply', q, q)], [[graph.constant(8)]])
+    const root = graph.operation('multiply', p, solutions[0][0])
+    const of = (parameters: readonly string[]) => differentiate(graph, root, parameters, () => false)
+    expect(of(['p']).gradient).toEqual([solutions[0][0]])
+    expect(() => of(['p', 'q'])).toThrow(new TypeError('a matrix has no derivatives'))
+    expect(() => differentiate(graph, root, ['q'], () => true)).toThrow('a matrix has no derivatives')
   })
 
   test('is refused if its size is wrong', () => {

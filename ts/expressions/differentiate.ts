@@ -248,6 +248,7 @@ export interface Derivatives {
  * derivatives are summed over the rows. Subexpressions that do not depend on the row are computed only once.
  *
  * @throws OptionError if an operation or a carried value has no derivative
+ * @throws TypeError if the root depends on parameters through a matrix
  */
 export function differentiate(
   graph: Graph,
@@ -302,6 +303,7 @@ function createSweep(graph: Graph, parameters: readonly string[]): RowSweep {
       const isRow = isByRow(number)
       if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
       if (node.kind !== 'operation') {
+        if (node.kind === 'element') throw new TypeError('a matrix has no derivatives')
         if (node.kind !== 'name') leaves.push(number)
         continue
       }

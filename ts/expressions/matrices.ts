@@ -5,7 +5,8 @@
  * `compile` places the operands of an instruction in consecutive slots. An operand that nothing else uses is computed
  * in its slot; any other operand is copied. The instruction replaces its operands by its results.
  *
- * Derivatives do not pass through matrices: differentiate before a matrix is made.
+ * Derivatives do not pass through matrices: differentiate before a matrix is made. `differentiate` throws an error if a
+ * matrix depends on parameters.
  */
 
 import { FIRST_MATRIX_OPERATION, MATRIX_OPERATIONS, MAX_MATRIX } from '../arena/manifest.js'

@@ -9,6 +9,10 @@ use crate::kernel::matrices::{Compiled, Work};
 use crate::kernel::pipeline::{self, Factors, Preparation, Scratch};
 use crate::kernel::{self, Kernel, MAX_TENSOR, RowAt, Streams, Sum, Sums};
 use crate::many::advance::{self, ManyCode, Movement};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::many::join_loops::{self, for_each_join};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::many::joined::Join;
 #[cfg(feature = "matrices")]
 use crate::many::matrices;
 use crate::many::{self, Batch};
@@ -96,6 +100,18 @@ macro_rules! pairs {
             $at,
             both::<$vector, operations::$a, operations::$b, $a_all, $b_all, $at>,
         ),)*] }
+    };
+}
+
+/// The same dispatch for pairs of operations in programs of expressions.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! joins {
+    (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $reads:literal;)*) => {
+        &[$(Join::of::<operations::$a, operations::$b>(
+            [$a_all, $b_all],
+            $reads,
+            join::<$vector, operations::$a, operations::$b, $a_all, $b_all, $reads>,
+        ),)*]
     };
 }
 
@@ -290,6 +306,16 @@ macro_rules! code {
                 unsafe { pairs::operate::<V, A, B, A_ALL, B_ALL, AT>(to, operands, length) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe fn join<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_ALL: u8, const READS: u8>(
+                to: [*mut u8; 2],
+                operands: [&Operands; 2],
+                length: usize,
+            ) {
+                unsafe { join_loops::operate::<V, A, B, A_ALL, B_ALL, READS>(to, operands, length) }
+            }
+
             #[cfg(feature = "equations")]
             fn kind<T>(states: usize, values: usize, program: usize) -> Kind {
                 let many = if size_of::<T>() == 4 { &MANY32 } else { &MANY64 };
@@ -323,6 +349,10 @@ macro_rules! code {
 
             pub static MANY32: ManyCode = ManyCode {
                 operations: OPERATIONS32,
+                #[cfg(not(target_arch = "wasm32"))]
+                joins: for_each_join!(joins!(($f32))),
+                #[cfg(target_arch = "wasm32")]
+                joins: &[],
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
@@ -332,6 +362,10 @@ macro_rules! code {
             };
             pub static MANY64: ManyCode = ManyCode {
                 operations: OPERATIONS64,
+                #[cfg(not(target_arch = "wasm32"))]
+                joins: for_each_join!(joins!(($f64))),
+                #[cfg(target_arch = "wasm32")]
+                joins: &[],
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,

@@ -1,6 +1,7 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
 use super::batch::Batch;
+use super::joined::Join;
 use super::layout::{BLOCK, GAP, Header, STEP, Settings, Short};
 use super::program::{Lanes, Routine, Slots, Step};
 use super::results::{Reason, Run};
@@ -74,6 +75,8 @@ pub struct Movement {
 pub struct ManyCode {
     /// Operations by number.
     pub operations: &'static [Operate],
+    /// Pairs of operations in programs of expressions.
+    pub joins: &'static [Join],
     /// For equations.
     #[cfg(feature = "equations")]
     pub pairs: &'static [Pair],

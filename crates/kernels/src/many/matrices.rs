@@ -35,7 +35,7 @@ kinds! {
     /// A lower triangle by rows becomes D on the diagonal and L below; right-hand sides, which follow, become solutions.
     /// If `d` is 1, the matrix keeps its slots: only solutions are stored. The same holds for `Cholesky` and `Lu`.
     Ldlt,
-    /// The same operation on a matrix that is modified until it is positive definite.
+    /// `Ldlt` of a matrix whose diagonal is increased where the matrix is not positive definite.
     ModifiedLdlt,
     /// A lower triangle becomes L of L·Lᵀ; right-hand sides become solutions.
     Cholesky,
@@ -144,7 +144,8 @@ pub struct Ranges {
     pub tile: *mut u8,
 }
 
-/// The same as operands, so that an instruction on matrices is called as any other. Only this module reads them.
+/// The shape and the addresses of an instruction on matrices, in the form of four operands: the engine calls all
+/// operations with four operands. Only this module reads these operands.
 pub fn operands(header: &Header, shape: Shape, ranges: Ranges) -> Operands {
     let Shape { kind, n, r, d } = shape;
     let Ranges { fixed, step, tile } = ranges;

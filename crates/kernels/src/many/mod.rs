@@ -4,6 +4,9 @@ pub(crate) mod advance;
 mod batch;
 #[cfg_attr(not(feature = "matrices"), allow(dead_code))]
 mod factorizations;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod join_loops;
+pub(crate) mod joined;
 mod layout;
 #[cfg_attr(not(feature = "matrices"), allow(dead_code))]
 pub(crate) mod matrices;

@@ -1,6 +1,7 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
 use super::batch::Batch;
+use super::joined::{self, OperateBoth};
 use super::layout::{Counts, Header, Instruction, Loop, STEP};
 #[cfg(feature = "matrices")]
 use super::matrices::{self, FIRST_MATRIX_OPERATION, Ranges, Shape};
@@ -9,6 +10,7 @@ use crate::memory;
 #[cfg(feature = "matrices")]
 use crate::programs::operations::left_out;
 use crate::programs::operations::{Operand, Operands, Operate};
+use crate::target::SMALL;
 use crate::vector::Scalar;
 use std::ops::Range;
 
@@ -166,6 +168,8 @@ impl Program {
 #[derive(Clone, Copy)]
 pub struct Step {
     operation: Operate,
+    /// Code for this instruction and the next one at once.
+    both: Option<OperateBoth>,
     to: *mut u8,
     operands: Operands,
     /// Bytes from row to row.
@@ -181,6 +185,8 @@ pub struct Routine<'a> {
     batch: &'a Batch,
     pub program: &'a Program,
     pub slots: Slots,
+    /// The number of the first slot that is computed.
+    inputs: usize,
     /// The decoded instructions of this routine, of which the first has the number `first`.
     steps: &'a mut [Step],
     first: usize,
@@ -196,7 +202,9 @@ impl<'a> Routine<'a> {
         slots: Slots,
         steps: *mut Step,
     ) -> Result<Self, ArenaError> {
-        let mut routine = Self { batch, program, slots, first: 0, steps: &mut [] };
+        let Header { parameters, columns, constants, .. } = batch.header;
+        let inputs = parameters + columns + constants;
+        let mut routine = Self { batch, program, slots, inputs, first: 0, steps: &mut [] };
         let Counts { head, body, .. } = program.counts;
         let mut wanted = 0..program.instructions();
         if slots.lanes == Lanes::Rows {
@@ -205,10 +213,25 @@ impl<'a> Routine<'a> {
             wanted = head..head + body;
         }
         routine.first = wanted.start;
-        for number in wanted.clone() {
-            let step = routine.look_up(number)?;
+        // The instruction before, unless it is joined with the one before it, and its step.
+        let mut before: Option<(Instruction, *mut Step)> = None;
+        for (to, number) in wanted.clone().enumerate() {
+            let (to, instruction) = (steps.wrapping_add(to), program.instruction(number));
             // SAFETY: the caller guarantees room for all instructions.
-            unsafe { steps.wrapping_add(number - wanted.start).write(step) };
+            unsafe { routine.look_up(&instruction, to) }?;
+            if SMALL {
+                continue;
+            }
+            let both = before.and_then(|(first, step)| {
+                // SAFETY: the step of the instruction before was just written, and nothing else uses it.
+                let step = unsafe { &mut *step };
+                // SAFETY: this step was just written, too.
+                let operands = unsafe { &(*to).operands };
+                step.both =
+                    joined::find(batch.many.joins, [&first, &instruction], [&step.operands, operands]);
+                step.both
+            });
+            before = if both.is_none() { Some((instruction, to)) } else { None };
         }
         // SAFETY: the caller guarantees the memory, and these steps were just written.
         routine.steps = unsafe { std::slice::from_raw_parts_mut(steps, wanted.len()) };
@@ -345,8 +368,7 @@ impl<'a> Routine<'a> {
 
     /// Destination of a result.
     fn target(&self, number: usize) -> Result<*mut u8, ArenaError> {
-        let Header { parameters, columns, constants, .. } = self.batch.header;
-        if number < parameters + columns + constants {
+        if number < self.inputs {
             return Err(ArenaError::new(&"a slot is not for results"));
         }
         Ok(self.slot(number)?.0.at.cast_mut())
@@ -440,42 +462,69 @@ impl<'a> Routine<'a> {
     ) -> Result<(), ArenaError> {
         let steps =
             self.steps.get(numbers.start.wrapping_sub(self.first)..numbers.end.wrapping_sub(self.first));
-        for step in steps.ok_or(ArenaError::new(&"there is no such instruction"))? {
-            let Step { operation, to, operands, strides, .. } = step;
-            if self.slots.lanes == Lanes::Runs {
+        let mut steps = steps.ok_or(ArenaError::new(&"there is no such instruction"))?.iter();
+        let is_moved = self.slots.lanes != Lanes::Runs;
+        let moved = |Step { operands, strides, .. }: &Step| -> Operands {
+            std::array::from_fn(|k| operands[k].moved(moves(strides[k])))
+        };
+        // A section or a loop may end between two instructions that are joined.
+        while let Some(step) = steps.next() {
+            let Step { operation, to, operands, both, .. } = step;
+            if !SMALL
+                && let Some(both) = both
+                && let Some(next) = steps.next()
+            {
+                let to = [*to, next.to];
+                if is_moved {
+                    // SAFETY: as below; `new` has found that both are a pair.
+                    unsafe { both(to, [&moved(step), &moved(next)], count) };
+                } else {
+                    // SAFETY: see above.
+                    unsafe { both(to, [operands, &next.operands], count) };
+                }
+            } else if is_moved {
+                // SAFETY: as below; the data have the row to which operands are moved.
+                unsafe { operation(*to, &moved(step), count) };
+            } else {
                 // SAFETY: `look_up` has found the slots. The caller guarantees that `count` lanes of them exist, and
                 // the batch's creator guarantees the instruction set.
                 unsafe { operation(*to, operands, count) };
-            } else {
-                let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));
-                // SAFETY: as above; the data have the row to which operands are moved.
-                unsafe { operation(*to, &moved, count) };
             }
         }
         Ok(())
     }
 
+    /// Finds the slots of an instruction.
+    ///
+    /// # Safety
+    /// There must be room for the step.
     #[inline(never)]
-    fn look_up(&self, number: usize) -> Result<Step, ArenaError> {
-        let instruction = self.program.instruction(number);
+    unsafe fn look_up(&self, instruction: &Instruction, step: *mut Step) -> Result<(), ArenaError> {
         #[cfg(feature = "matrices")]
         if instruction.operation >= FIRST_MATRIX_OPERATION {
-            return self.look_up_matrix(&instruction);
+            let matrix = self.look_up_matrix(instruction)?;
+            // SAFETY: the caller guarantees the room.
+            unsafe { step.write(matrix) };
+            return Ok(());
         }
-        let Instruction { operation, to, a, b, c, d } = instruction;
+        let Instruction { operation, to, a, b, c, d } = *instruction;
         let operation = self.batch.many.operations.get(operation);
+        let operation = *operation.ok_or(ArenaError::new(&"there is no such operation"))?;
+        let to = self.target(to)?;
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?, self.slot(d)?];
-        Ok(Step {
-            operation: *operation.ok_or(ArenaError::new(&"there is no such operation"))?,
-            to: self.target(to)?,
-            operands: slots.map(|slot| slot.0),
-            strides: slots.map(|slot| slot.1),
-            moves: [a, b, c, d].map(|slot| self.moves(slot)),
-        })
+        let (operands, strides) = (slots.map(|slot| slot.0), slots.map(|slot| slot.1));
+        let moves = [a, b, c, d].map(|slot| self.moves(slot));
+        // SAFETY: the caller guarantees the room.
+        unsafe { step.write(Step { operation, both: None, to, operands, strides, moves }) };
+        Ok(())
     }
 
     /// Whether a slot has a number per lane in the cohort: a parameter, or a column that differs by run.
+    #[inline(always)]
     fn moves(&self, number: usize) -> bool {
+        if !SMALL && number >= self.inputs {
+            return false;
+        }
         let Header { parameters, columns, shared, .. } = self.batch.header;
         let own = parameters + if self.slots.lanes == Lanes::OwnData { shared } else { columns };
         number < parameters || (own..parameters + columns).contains(&number)
@@ -502,11 +551,25 @@ impl<'a> Routine<'a> {
         // Behind the columns, a single run and directions.
         let tile = columns.wrapping_add((2 * slots + parameters) * LINE);
         let operands = matrices::operands(&self.batch.header, shape, Ranges { fixed, step, tile });
-        Ok(Step { operation, to, operands, strides: [STAYS; 4], moves: [false; 4] })
+        Ok(Step { operation, both: None, to, operands, strides: [STAYS; 4], moves: [false; 4] })
     }
 
     /// Address of a slot in the first row, and its distance to the next row.
+    #[inline(always)]
     fn slot(&self, number: usize) -> Result<(Operand, usize), ArenaError> {
+        let Slots { computed, step, lanes, .. } = self.slots;
+        // Most slots are computed.
+        match number.checked_sub(self.inputs) {
+            Some(after) if !SMALL && lanes != Lanes::Rows && number < self.batch.header.slots => {
+                Ok((Operand { at: computed.wrapping_add(after * step), mask: usize::MAX }, STAYS))
+            }
+            _ => self.any_slot(number),
+        }
+    }
+
+    /// Same as `slot`.
+    #[inline(never)]
+    fn any_slot(&self, number: usize) -> Result<(Operand, usize), ArenaError> {
         let Header { parameters, columns, shared, constants, size, data_lanes, row_lanes, .. } =
             self.batch.header;
         let slots = self.slots;
@@ -561,9 +624,9 @@ impl<'a> Routine<'a> {
                 }
             };
             let to = self.slots.columns.wrapping_add(column * LINE).cast::<T>();
+            // SAFETY: `Batch::new` found the data, and the caller guarantees the row.
+            let number = unsafe { from.read() };
             (0..LINE / size_of::<T>()).for_each(|lane| {
-                // SAFETY: `Batch::new` found the data, and the caller guarantees the row.
-                let number = unsafe { from.read() };
                 // SAFETY: a scratch has a line for each column.
                 unsafe { memory::write(to, lane, number) };
             });

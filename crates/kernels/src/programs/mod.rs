@@ -3,7 +3,7 @@
 #[cfg(feature = "equations")]
 pub mod equations;
 pub mod operations;
-#[cfg(feature = "equations")]
+#[cfg(any(feature = "equations", not(target_arch = "wasm32")))]
 pub mod pairs;
 
 use crate::arena::{Numbers, tables};

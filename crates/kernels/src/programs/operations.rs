@@ -42,7 +42,7 @@ pub trait Operation {
 }
 
 /// An operation with its number in programs.
-#[cfg(feature = "equations")]
+#[cfg(any(feature = "equations", not(target_arch = "wasm32")))]
 pub trait Listed: Operation {
     const NUMBER: u8;
 }
@@ -284,10 +284,10 @@ macro_rules! operations {
             }
         )*)*
 
-        #[cfg(feature = "equations")]
+        #[cfg(any(feature = "equations", not(target_arch = "wasm32")))]
         enum Number { $($($name),*),* }
         $($(
-            #[cfg(feature = "equations")]
+            #[cfg(any(feature = "equations", not(target_arch = "wasm32")))]
             impl Listed for $name {
                 const NUMBER: u8 = Number::$name as u8;
             }

@@ -122,7 +122,12 @@ unsafe fn step<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_A
 /// # Safety
 /// Each operand of the operation that is not `known` must have a vector from element `at` on.
 #[inline(always)]
-unsafe fn lanes<V: Vector, O: Operation>(operands: &Operands, all: [V; 4], known: u8, at: usize) -> [V; 4] {
+pub unsafe fn lanes<V: Vector, O: Operation>(
+    operands: &Operands,
+    all: [V; 4],
+    known: u8,
+    at: usize,
+) -> [V; 4] {
     let mut lanes = all;
     for k in 0..O::OPERANDS {
         if known >> k & 1 == 0 {
@@ -138,7 +143,7 @@ unsafe fn lanes<V: Vector, O: Operation>(operands: &Operands, all: [V; 4], known
 /// # Safety
 /// There must be a line of each.
 #[inline(always)]
-unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
+pub unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
     let mut all = [splat::<V>(0.0); 4];
     for k in 0..all.len() {
         if ALL >> k & 1 == 1 {
@@ -150,7 +155,7 @@ unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
 }
 
 #[inline(always)]
-fn twice<V: Vector>([a, b, c, d]: [V; 4]) -> [VectorPair<V>; 4] {
+pub fn twice<V: Vector>([a, b, c, d]: [V; 4]) -> [VectorPair<V>; 4] {
     [VectorPair(a, a), VectorPair(b, b), VectorPair(c, c), VectorPair(d, d)]
 }
 
