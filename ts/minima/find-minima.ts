@@ -84,8 +84,8 @@ const PROGRESS_INTERVAL_MS = 200
  * of starts, and the lowest one is then not found.
  *
  * The runs of an `expression` are performed by `minimizeMany`, if the method runs in SIMD lanes, with the same bits on
- * every engine. All other runs are performed one after the other in TypeScript. The event loop is blocked for at most
- * 50 ms at a time, unless one call of the objective takes longer.
+ * every engine. All other runs are performed one after the other in TypeScript. Once the starts are placed, the event
+ * loop is blocked for at most 50 ms at a time, unless one call of the objective takes longer.
  *
  * @param objective an expression, an object `{ value, gradient, hessian }`, or a function of x alone
  * @throws (rejects with) OptionError like `minimize`, before the first run; the signal's reason; errors of the objective
@@ -329,7 +329,12 @@ class MinimaSearch {
       counts.set(flat[group], (counts.get(flat[group]) as number) + flat[i].count)
       counts.delete(flat[i])
     }
-    return [...counts].map(([cluster, count]) => this.#describe(cluster, count))
+    const minima: Minimum[] = []
+    for (const [cluster, count] of counts) {
+      minima.push(this.#describe(cluster, count))
+      yield
+    }
+    return minima
   }
 
   #describe({ x, value, conditionNumber }: CheckedCluster, count: number): Minimum {
