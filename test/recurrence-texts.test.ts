@@ -166,6 +166,7 @@ describe('values of other rows', () => {
     ['h[0] = 1; h = h[t-101]; h', 'h[t], h[t-1] to h[t-100], or h[end]', 14],
     ['h[0] = 1; h = h[t-0]; h', 'h[t], h[t-1] to h[t-100], or h[end]', 14],
     ['h[0] = 1; h = h[s-1]; h', 'h[t], h[t-1] to h[t-100], or h[end]', 14],
+    [`h[0] = 1; h = h[${'t'.repeat(51)}]; h`, 'a number, a name or an operator', 15],
     ['h[0] = 1; h = h[]; h', 'h[t], h[t-1] to h[t-100], or h[end]', 14],
     ['h[0] = 1; h[t-1] = 2; h', 'a line h[t] = …, or h[0] = … for an initial value', 10],
     ['h[1] = 1; h = h[t-1]; h', 'a line h[t] = …, or h[0] = … for an initial value', 0],

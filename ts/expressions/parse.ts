@@ -17,7 +17,10 @@ const MAX_UNROLLED_POWER = 64
 
 const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
 const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,;=]`
-const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME}(?:\\[[^\\[\\]]*\\])?)|(${OPERATOR_PATTERN})|$)`, 'uy')
+const TOKEN = new RegExp(
+  `\\s*(?:(${NUMBER})|(${NAME}(?:\\[[^\\[\\]]{0,50}\\])?)|(${OPERATOR_PATTERN})|$)`,
+  'uy',
+)
 
 /** Precedences of the binary operators. */
 const precedences: Readonly<Record<string, number>> = {
