@@ -43,7 +43,7 @@ test('every exported function is on a page of the docs', () => {
 test('the API reference covers every entry point, and the website excludes folders of build results', () => {
   const { exports } = JSON.parse(read('package.json'))
   const entries = Object.entries<{ default: { default: string } }>(exports)
-    .filter(([name]) => /^\.(\/\w+)?$/.test(name))
+    .filter(([name]) => /^\.(\/[\w-]+)?$/.test(name))
     .map(([, { default: file }]) => file.default.replace(/^\.\/dist(.*)\.js$/, '../ts$1.ts'))
   expect(entries.length).toBeGreaterThan(5)
   expect(JSON.parse(read('docs/typedoc.json')).entryPoints.sort()).toEqual(entries.sort())

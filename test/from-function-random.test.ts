@@ -5,9 +5,14 @@ import { fromFunction } from 'antigrad/from-function'
 import { type TransformOptions, transformSync } from 'esbuild'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { toScalarOperation } from '../dist/expressions/operations.js'
 import { elementary } from '../dist/functions/index.js'
 
-const { abs, floor, min, max, sqrt, PI } = Math
+const { abs, floor, sqrt, PI } = Math
+
+// Minima of 0 and −0 are the second operand, as in expressions.
+const min = toScalarOperation('min', 'float64')
+const max = toScalarOperation('max', 'float64')
 
 /** Integer powers are products, as in expressions. */
 function pow(x: number, n: number): number {

@@ -24,7 +24,7 @@ export async function transpileTests(folder) {
     const text = code
       .replaceAll(/from "vitest"/g, `from ${JSON.stringify(shim)}`)
       .replaceAll(/(from |import[ (])"antigrad\/fit"/g, `$1"${dist}/fits/index.js"`)
-      .replaceAll(/(from |import[ (])"antigrad(\/\w+)?"/g, `$1"${dist}$2/index.js"`)
+      .replaceAll(/(from |import[ (])"antigrad(\/[\w-]+)?"/g, `$1"${dist}$2/index.js"`)
     rewrite(join(folder, file.replace(/ts$/, 'js')), text)
   }
 }

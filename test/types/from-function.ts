@@ -1,7 +1,7 @@
 /** Functions as models: names of annotated arguments. All code must compile, and is never run. */
 
 import type { Expression } from 'antigrad'
-import { fit, fitMany } from 'antigrad/fit'
+import { fitMany, fit as fitOne } from 'antigrad/fit'
 import { fromFunction } from 'antigrad/from-function'
 
 type Same<A, B> = [A, B] extends [B, A] ? true : false
@@ -12,7 +12,7 @@ const y = Float64Array.of(3, 2, 1)
 
 // A bare function: the names are not known.
 const decay = fromFunction(({ a, b, c }, { t }) => a * Math.exp(-b * t) + c)
-export const found = fit(decay, { t, y }, { start: { a: 1, b: 1, c: 0 } })
+export const found = fitOne(decay, { t, y }, { start: { a: 1, b: 1, c: 0 } })
 export const all = fitMany(decay, { t, y: [y, y] }, { start: { a: 1, b: 1, c: 0 } })
 export const bare: Same<Of<typeof decay>, string> = true
 
@@ -23,7 +23,7 @@ const annotated = fromFunction(
   ({ a, b }: { a: number; b: number }, { t }: Columns, { erf }) => a * erf(-b * t),
 )
 export const names: Same<Of<typeof annotated>, 'a' | 'b' | 't'> = true
-fit(annotated, { t, y }, { start: { a: 1, b: 1 } })
+fitOne(annotated, { t, y }, { start: { a: 1, b: 1 } })
 
 const constants = { SCALE: 2, knots: [1, 2, 3] }
 const scaled = fromFunction(({ a }, { t }, { SCALE, knots, erf }) => a * SCALE * erf(t) + knots[0], {

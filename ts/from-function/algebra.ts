@@ -3,7 +3,7 @@
 import { Graph } from '../expressions/graph.js'
 import type { Operation } from '../expressions/operations.js'
 import { power } from '../expressions/parse.js'
-import { Choice, Condition, type Value } from './values.js'
+import { ChoiceValue, Condition, type Value } from './values.js'
 
 /** A known truth value, or a node. */
 export type Truth = boolean | Condition
@@ -105,7 +105,7 @@ export class Algebra {
     if (typeof yes === 'number' && typeof no === 'number') return this.choose(condition, yes, no)
     if (isTruth(yes) && isTruth(no))
       return this.or(this.and(condition, yes), this.and(this.not(condition), no))
-    return new Choice(condition, yes, no)
+    return new ChoiceValue(condition, yes, no)
   }
 
   choose(condition: Truth, yes: number, no: number): number {

@@ -1,7 +1,7 @@
 /** Arrays of fixed length: their constructor and their methods. */
 
 import { type Context, describe } from './context.js'
-import { Cell, Closure, Fields, List, Native, type Place, type Value } from './values.js'
+import { Closure, Fields, List, Native, type Place, type Value, ValueCell } from './values.js'
 
 /** The methods of arrays, in words. */
 export const METHODS = 'map, reduce, forEach, fill, slice and concat'
@@ -30,7 +30,7 @@ export function invoke(
   return context.fail(at, `a call of ${describe(callee)}`, 'call functions of Math, or inner functions')
 }
 
-type Method = (
+type ArrayMethod = (
   context: Context,
   list: List,
   values: readonly Value[],
@@ -39,15 +39,15 @@ type Method = (
 ) => Value
 
 export const makeList = (context: Context, values: readonly Value[]): List =>
-  new List(values.map((value) => new Cell(value, context.frame)))
+  new List(values.map((value) => new ValueCell(value, context.frame)))
 
 function mapList(context: Context, list: List, f: Value, at: Place): List {
-  const call = ({ value }: Cell, i: number) =>
+  const call = ({ value }: ValueCell, i: number) =>
     invoke(context, f, [value, context.algebra.constant(i), list], [at, at, at], at)
   return makeList(context, list.cells.map(call))
 }
 
-export const methods: ReadonlyMap<string, Method> = new Map<string, Method>(
+export const methods: ReadonlyMap<string, ArrayMethod> = new Map<string, ArrayMethod>(
   Object.entries({
     map: (context, list, [f], places, at) => mapList(context, list, f, places[0] ?? at),
     forEach: (context, list, [f], places, at) => {
@@ -81,7 +81,7 @@ export const methods: ReadonlyMap<string, Method> = new Map<string, Method>(
           value instanceof List ? value.cells.map((cell) => cell.value) : [value],
         ),
       ),
-  } satisfies Record<string, Method>),
+  } satisfies Record<string, ArrayMethod>),
 )
 
 /** The constructor `Array`, with `Array.from`. */

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import { isRecord, ownProperties, toBoundedArray, toFloat64Array } from '../core/untrusted-input.js'
 import type { Algebra } from './algebra.js'
-import { Cell, Fields, Late, List, type Value } from './values.js'
+import { Fields, LateNumber, List, type Value, ValueCell } from './values.js'
 
 const MAX_DEPTH = 8
 const MAX_LENGTH = 50_000
@@ -21,12 +21,12 @@ export function readConstants(algebra: Algebra, given: unknown): ReadonlyMap<str
 }
 
 function toValue(algebra: Algebra, given: unknown, argument: string, depth: number): Value {
-  if (typeof given === 'number') return new Late(() => algebra.constant(given))
+  if (typeof given === 'number') return new LateNumber(() => algebra.constant(given))
   if (typeof given === 'boolean' || typeof given === 'string') return given
   const expected = 'a number, a list of numbers or an object of numbers'
   if (depth === MAX_DEPTH) throw new OptionError(argument, `at most ${MAX_DEPTH} nested levels`, given)
   const cell = (value: unknown, name: string | number) =>
-    new Cell(toValue(algebra, value, `${argument}.${name}`, depth + 1), undefined, true)
+    new ValueCell(toValue(algebra, value, `${argument}.${name}`, depth + 1), undefined, true)
   if (Array.isArray(given) || ArrayBuffer.isView(given)) {
     const values = Array.isArray(given) ? toBoundedArray(given, MAX_LENGTH) : toFloat64Array(given)
     if (values === undefined) throw new OptionError(argument, `at most ${MAX_LENGTH} numbers`, given)

@@ -4,7 +4,17 @@ import type { AnyNode } from 'acorn'
 import { Algebra, isTruth, type Truth } from './algebra.js'
 import { FunctionError } from './errors.js'
 import type { FunctionSource } from './source.js'
-import { Cell, Choice, Closure, Fields, Late, List, type Place, type Scope, type Value } from './values.js'
+import {
+  ChoiceValue,
+  Closure,
+  Fields,
+  LateNumber,
+  List,
+  type Place,
+  type Scope,
+  type Value,
+  ValueCell,
+} from './values.js'
 
 /** Limits on the work of reading, which loops and calls multiply. */
 export const MAX_OPERATIONS = 50_000
@@ -25,7 +35,7 @@ class Returns {
 }
 
 /** A call of the function or of an inner function. */
-export class Frame {
+export class CallFrame {
   /** Returned values of the open branches; the innermost branch comes last. */
   readonly levels = [new Returns()]
   /** For each open loop, and for each open switch, the count of open branches at its beginning. */
@@ -54,21 +64,21 @@ export interface Call {
 
 interface Branch<T> {
   readonly result: T
-  readonly changes: ReadonlyMap<Cell, Value>
+  readonly changes: ReadonlyMap<ValueCell, Value>
   readonly returns: Returns
 }
 
 export class Context {
   readonly algebra = new Algebra()
   readonly source: FunctionSource
-  readonly frames: Frame[] = []
+  readonly frames: CallFrame[] = []
   /** Statements of the open loops. */
   readonly loops: Place[] = []
   /** Names of variables by node, for the names of lines. */
   readonly hints = new Map<number, string>()
   readonly readers: Readers
   /** For each open branch, the cells that the branch has changed, with the values before the branch. */
-  readonly #layers: Map<Cell, Value>[] = []
+  readonly #layers: Map<ValueCell, Value>[] = []
   #steps = 0
   #depth = 0
 
@@ -77,7 +87,7 @@ export class Context {
     this.readers = readers
   }
 
-  get frame(): Frame {
+  get frame(): CallFrame {
     return this.frames[this.frames.length - 1]
   }
 
@@ -109,7 +119,7 @@ export class Context {
   call(at: Place, isMain: boolean, run: () => void): Value {
     if (this.frames.length >= MAX_CALLS)
       this.fail(at, 'recursion', `fromFunction reads up to ${MAX_CALLS} nested calls`)
-    const frame = new Frame(isMain)
+    const frame = new CallFrame(isMain)
     this.frames.push(frame)
     run()
     const [returns] = frame.levels
@@ -132,8 +142,8 @@ export class Context {
     const { frame } = this
     if (value instanceof Closure && value.frame === frame)
       this.fail(at, 'a function that is returned under a condition', 'call the function where it is defined')
-    const copy = (cell: Cell) =>
-      cell.frame === frame ? new Cell(this.#copy(cell.value, at), undefined) : cell
+    const copy = (cell: ValueCell) =>
+      cell.frame === frame ? new ValueCell(this.#copy(cell.value, at), undefined) : cell
     if (value instanceof List) return new List(value.cells.map(copy))
     if (value instanceof Fields)
       return new Fields(new Map([...value.cells].map(([name, cell]) => [name, copy(cell)])))
@@ -150,7 +160,7 @@ export class Context {
   }
 
   /** Changes a cell. If a path of a call has returned already, the change has no effect on that path. */
-  write(cell: Cell, value: Value): void {
+  write(cell: ValueCell, value: Value): void {
     let result = value
     if (cell.frame !== this.frame) release(value)
     for (let k = this.frames.length - 1; k >= 0 && this.frames[k] !== cell.frame; k--) {
@@ -168,7 +178,7 @@ export class Context {
     return algebra.or(one, other)
   }
 
-  #set(cell: Cell, value: Value): void {
+  #set(cell: ValueCell, value: Value): void {
     const layer = this.#layers.at(-1)
     if (layer !== undefined && !layer.has(cell)) layer.set(cell, cell.value)
     cell.value = value
@@ -195,14 +205,14 @@ export class Context {
   }
 
   #run<T>(run: () => T): Branch<T> {
-    const layer = new Map<Cell, Value>()
+    const layer = new Map<ValueCell, Value>()
     const { levels } = this.frame
     this.#layers.push(layer)
     levels.push(new Returns())
     const result = run()
     this.#layers.pop()
     const returns = levels.pop() as Returns
-    const changes = new Map<Cell, Value>()
+    const changes = new Map<ValueCell, Value>()
     for (const [cell, before] of layer) {
       changes.set(cell, cell.value)
       cell.value = before
@@ -214,9 +224,9 @@ export class Context {
   number(value: Value, at: Place): number {
     const { algebra } = this
     if (typeof value === 'number') return value
-    if (value instanceof Late) return value.make()
+    if (value instanceof LateNumber) return value.make()
     if (isTruth(value)) return algebra.choose(value, algebra.constant(1), algebra.constant(0))
-    if (value instanceof Choice) {
+    if (value instanceof ChoiceValue) {
       const one = (side: Value) => (side === undefined ? algebra.constant(NaN) : this.number(side, at))
       return algebra.choose(value.condition, one(value.yes), one(value.no))
     }
@@ -228,7 +238,7 @@ export class Context {
     if (value === undefined) return false
     const known = this.algebra.known(value)
     if (known !== undefined) return known !== 0 && !Number.isNaN(known)
-    if (value instanceof Choice) {
+    if (value instanceof ChoiceValue) {
       const [yes, no] = [this.truth(value.yes, at), this.truth(value.no, at)]
       return this.algebra.select(value.condition, yes, no) as Truth
     }
@@ -253,6 +263,6 @@ export function describe(value: Value): string {
   if (value === undefined) return 'a missing value (undefined)'
   if (isTruth(value)) return 'a condition'
   if (value instanceof List) return 'an array'
-  if (value instanceof Choice) return 'a choice of values'
+  if (value instanceof ChoiceValue) return 'a choice of values'
   return value instanceof Closure || 'call' in value ? 'a function' : 'an object'
 }

@@ -13,7 +13,17 @@ import { invoke } from './arrays.js'
 import { type Context, describe } from './context.js'
 import { readProperty, writeProperty } from './members.js'
 import { bind, readMember } from './patterns.js'
-import { Cell, Closure, Fields, Late, List, Native, type Place, type Scope, type Value } from './values.js'
+import {
+  Closure,
+  Fields,
+  LateNumber,
+  List,
+  Native,
+  type Place,
+  type Scope,
+  type Value,
+  ValueCell,
+} from './values.js'
 
 /** Remedies for expressions that are not read. Other expressions are reported by their type. */
 const refused: Readonly<Record<string, readonly [construct: string, remedy: string]>> = {
@@ -36,7 +46,7 @@ export function evaluate(context: Context, node: AnyNode, scope: Scope): Value {
   context.enter(node)
   const value = read(context, node as Expression, scope)
   context.leave()
-  return value instanceof Late ? value.make() : value
+  return value instanceof LateNumber ? value.make() : value
 }
 
 function read(context: Context, node: Expression, scope: Scope): Value {
@@ -74,7 +84,9 @@ function read(context: Context, node: Expression, scope: Scope): Value {
     case 'FunctionExpression':
       return readFunction(context, node, scope)
     case 'ArrayExpression':
-      return new List(spread(context, node.elements, scope).values.map((one) => new Cell(one, context.frame)))
+      return new List(
+        spread(context, node.elements, scope).values.map((one) => new ValueCell(one, context.frame)),
+      )
     case 'ObjectExpression':
       return readObject(context, node, scope)
     case 'NewExpression':
@@ -345,13 +357,13 @@ function spread(context: Context, nodes: readonly (AnyNode | null)[], scope: Sco
 }
 
 function readObject(context: Context, node: Expression & { type: 'ObjectExpression' }, scope: Scope): Value {
-  const cells = new Map<string, Cell>()
+  const cells = new Map<string, ValueCell>()
   for (const property of node.properties) {
     if (property.type === 'SpreadElement') {
       const value = evaluate(context, property.argument, scope)
       if (!(value instanceof Fields))
         return context.fail(property, `... of ${describe(value)}`, 'use an object of fixed shape')
-      for (const [name, cell] of value.cells) cells.set(name, new Cell(cell.value, context.frame))
+      for (const [name, cell] of value.cells) cells.set(name, new ValueCell(cell.value, context.frame))
       continue
     }
     const { computed, key, kind, value } = property
@@ -360,7 +372,7 @@ function readObject(context: Context, node: Expression & { type: 'ObjectExpressi
       !computed && key.type === 'Identifier' ? key.name : evaluate(context, key as Expression, scope)
     const name = typeof known === 'string' ? known : String(context.algebra.known(known) ?? '__proto__')
     if (name === '__proto__') return context.fail(key, 'this name of a property', 'use another name')
-    cells.set(name, new Cell(evaluate(context, value, scope), context.frame))
+    cells.set(name, new ValueCell(evaluate(context, value, scope), context.frame))
   }
   return new Fields(cells)
 }

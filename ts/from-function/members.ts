@@ -4,8 +4,7 @@ import { invoke, METHODS, methods } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
 import {
-  Cell,
-  Choice,
+  ChoiceValue,
   Closure,
   Fields,
   Inputs,
@@ -14,6 +13,7 @@ import {
   Native,
   type Place,
   type Value,
+  ValueCell,
 } from './values.js'
 
 /** A property of an object, and the places of both in the source. */
@@ -41,7 +41,7 @@ export function readProperty(context: Context, member: Member): Value {
       `use functions that expressions have: ${names}`,
     )
   }
-  if (object instanceof Choice) {
+  if (object instanceof ChoiceValue) {
     const [yes, no] = [object.yes, object.no].map((side) =>
       readProperty(context, { ...member, object: side }),
     )
@@ -49,8 +49,8 @@ export function readProperty(context: Context, member: Member): Value {
   }
   if (object === undefined)
     return context.fail(at, 'a missing value (undefined)', 'give the object a value first')
-  const of = typeof object === 'number' ? ', which makes text of a number or reads text' : ''
-  return context.fail(keyAt, `${key} of ${describe(object)}${of}`, 'use arithmetic and functions of Math')
+  const hint = typeof object === 'number' ? ', which makes text of a number or reads text' : ''
+  return context.fail(keyAt, `${key} of ${describe(object)}${hint}`, 'use arithmetic and functions of Math')
 }
 
 /** The methods `apply` and `call` of a function. */
@@ -94,13 +94,13 @@ function readElement(context: Context, list: List, { key, keyAt }: Member): Valu
 /** Assigns a property. */
 export function writeProperty(context: Context, member: Member, value: Value): void {
   const { object } = member
-  if (object instanceof Choice) {
+  if (object instanceof ChoiceValue) {
     const write = (side: Value) => () => writeProperty(context, { ...member, object: side }, value)
     context.branch(object.condition, write(object.yes), write(object.no))
   } else context.write(cellOf(context, member), value)
 }
 
-function cellOf(context: Context, { object, key, at }: Member): Cell {
+function cellOf(context: Context, { object, key, at }: Member): ValueCell {
   if (object instanceof List) {
     const cell = typeof key === 'number' || /^\d+$/.test(key) ? object.cells[Number(key)] : undefined
     if (cell === undefined)
@@ -111,7 +111,7 @@ function cellOf(context: Context, { object, key, at }: Member): Cell {
     if (key === '__proto__') return context.fail(at, '__proto__', 'use another name')
     const known = object.cells.get(String(key))
     if (known !== undefined) return checkMutable(context, known, at)
-    const cell = new Cell(undefined, undefined)
+    const cell = new ValueCell(undefined, undefined)
     object.cells.set(String(key), cell)
     return cell
   }
@@ -124,7 +124,7 @@ function cellOf(context: Context, { object, key, at }: Member): Cell {
   )
 }
 
-function checkMutable(context: Context, cell: Cell, at: Place): Cell {
+function checkMutable(context: Context, cell: ValueCell, at: Place): ValueCell {
   return cell.isConstant
     ? context.fail(at, 'a changed constant', 'copy the array in the function first')
     : cell

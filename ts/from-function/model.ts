@@ -15,17 +15,17 @@ import { bind, declareParameters } from './patterns.js'
 import { print } from './print.js'
 import { readSource } from './source.js'
 import { call, execute, runBody } from './statements.js'
-import { Cell, Inputs, Late, type Place, Scope, type Value } from './values.js'
+import { Inputs, LateNumber, type Place, Scope, type Value, ValueCell } from './values.js'
 
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
 /** The text of a function, and the graph that the text describes. */
-export interface Model {
+export interface ParsedFunction {
   readonly text: string
   readonly parsed: ExpressionGraph
 }
 
-export function readModel(fn: unknown, options: unknown): Model {
+export function readModel(fn: unknown, options: unknown): ParsedFunction {
   const source = readSource(fn)
   const context = new Context(source, { evaluate, execute, call })
   const names = new InputNames(context)
@@ -42,7 +42,7 @@ function readBody(context: Context, inputs: readonly Inputs[]): Value {
     return context.call(node, true, () => {
       const globals = new Scope()
       for (const [name, value] of makeGlobals(context))
-        globals.cells.set(name, new Cell(value, undefined, true))
+        globals.cells.set(name, new ValueCell(value, undefined, true))
       const scope = new Scope(globals)
       declareParameters(context, node, scope)
       for (const [i, pattern] of node.params.entries()) checkParameter(context, pattern, i)
@@ -65,7 +65,7 @@ function describeModel(
   { algebra, hints }: Context,
   root: number,
   { parameters, columns }: InputNames,
-): Model {
+): ParsedFunction {
   const { graph } = algebra
   const all = [...parameters, ...columns]
   const printed = print(graph, root, all, hints)
@@ -166,7 +166,7 @@ class InputNames {
       if (other.includes(name))
         this.#context.fail(at, `${name} is the name of a parameter and of a column`, 'rename one of them')
       if (!own.includes(name)) own.push(name)
-      return new Late(() => this.#context.algebra.graph.name(name))
+      return new LateNumber(() => this.#context.algebra.graph.name(name))
     })
   }
 

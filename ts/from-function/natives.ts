@@ -6,7 +6,7 @@ import { makeArray } from './arrays.js'
 import type { Context } from './context.js'
 import { Namespace, Native, type Value } from './values.js'
 
-type Compute = (context: Context, operands: readonly number[]) => number
+type NumberFunction = (context: Context, operands: readonly number[]) => number
 
 /** Functions that expressions have under the same name as `Math`. */
 const same: readonly Operation[] = [
@@ -28,7 +28,7 @@ const same: readonly Operation[] = [
 ]
 
 /** Functions of `Math` that are composed of operations, each with its count of arguments. */
-const composed: Readonly<Record<string, readonly [number, Compute]>> = {
+const composed: Readonly<Record<string, readonly [number, NumberFunction]>> = {
   pow: [2, ({ algebra }, [x, y]) => algebra.power(x, y)],
   ceil: [1, ({ algebra }, [x]) => algebra.ceil(x)],
   trunc: [
@@ -76,7 +76,7 @@ const composed: Readonly<Record<string, readonly [number, Compute]>> = {
 }
 
 /** Functions of `Math` with any count of arguments. */
-const variadic: Readonly<Record<string, Compute>> = {
+const variadic: Readonly<Record<string, NumberFunction>> = {
   min: ({ algebra }, [first = algebra.constant(Infinity), ...others]) =>
     others.reduce((least, x) => algebra.apply('min', least, x), first),
   max: ({ algebra }, [first = algebra.constant(-Infinity), ...others]) =>
@@ -94,7 +94,7 @@ const variadic: Readonly<Record<string, Compute>> = {
 
 const constants = ['E', 'LN10', 'LN2', 'LOG10E', 'LOG2E', 'PI', 'SQRT1_2', 'SQRT2'] as const
 
-function native(context: Context, name: string, count: number | undefined, compute: Compute): Native {
+function native(context: Context, name: string, count: number | undefined, compute: NumberFunction): Native {
   return new Native(name, (values, places, at) => {
     if (count !== undefined && values.length < count)
       context.fail(at, `${name} of ${values.length} arguments`, `pass ${count}`)

@@ -5,7 +5,7 @@ import { makeList, toKey } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
 import { type Member, readProperty, writeProperty } from './members.js'
-import { Cell, Closure, Fields, Inputs, List, type Scope, type Value } from './values.js'
+import { Closure, Fields, Inputs, List, type Scope, type Value, ValueCell } from './values.js'
 
 /** Writes a value to a pattern: declares variables of the scope if `isDeclaration`, otherwise assigns. */
 export interface Binding {
@@ -78,7 +78,9 @@ function bindProperties(binding: Binding, pattern: Pattern & { type: 'ObjectPatt
     if (property.type === 'RestElement') {
       const others =
         rest ?? context.fail(property, 'the rest of the names (...)', 'name each parameter and column')
-      const copies = [...others].map(([name, cell]) => [name, new Cell(cell.value, context.frame)] as const)
+      const copies = [...others].map(
+        ([name, cell]) => [name, new ValueCell(cell.value, context.frame)] as const,
+      )
       bind(binding, property.argument, new Fields(new Map(copies)))
       return
     }
@@ -128,7 +130,7 @@ function namesOf(pattern: Pattern | null, add: (name: string) => void): void {
 /** Declares the parameters of a function. */
 export function declareParameters(context: Context, { params }: AnyFunction, scope: Scope): void {
   for (const parameter of params)
-    namesOf(parameter, (name) => scope.cells.set(name, new Cell(undefined, context.frame)))
+    namesOf(parameter, (name) => scope.cells.set(name, new ValueCell(undefined, context.frame)))
 }
 
 /** Declares the functions and the variables `let` and `const` of a list of statements. */
@@ -136,12 +138,12 @@ export function declareBlock(context: Context, statements: readonly AnyNode[], s
   for (const statement of statements) {
     if (statement.type === 'FunctionDeclaration' && statement.id !== null) {
       const closure = new Closure(statement as never, scope, context.frame)
-      scope.cells.set(statement.id.name, new Cell(closure, context.frame))
+      scope.cells.set(statement.id.name, new ValueCell(closure, context.frame))
     }
     if (statement.type === 'VariableDeclaration' && statement.kind !== 'var') {
       for (const { id } of statement.declarations)
         namesOf(id, (name) => {
-          const cell = new Cell(undefined, context.frame, statement.kind === 'const')
+          const cell = new ValueCell(undefined, context.frame, statement.kind === 'const')
           cell.isReady = false
           scope.cells.set(name, cell)
         })
@@ -152,7 +154,7 @@ export function declareBlock(context: Context, statements: readonly AnyNode[], s
 /** Declares the variables `var` of a function and of its inner blocks. */
 export function declareVars(context: Context, node: AnyNode, scope: Scope): void {
   const add = (name: string) => {
-    if (!scope.cells.has(name)) scope.cells.set(name, new Cell(undefined, context.frame))
+    if (!scope.cells.has(name)) scope.cells.set(name, new ValueCell(undefined, context.frame))
   }
   const visit = (inner: AnyNode | null | undefined) => {
     if (inner) declareVars(context, inner, scope)

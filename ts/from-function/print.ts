@@ -31,7 +31,7 @@ interface Text {
   readonly depth: number
 }
 
-type OperationNode = Node & { kind: 'operation' }
+type PrintedOperation = Node & { kind: 'operation' }
 
 /**
  * @param names names of parameters and columns, in their order
@@ -99,7 +99,7 @@ class Printer {
   }
 
   /** Adds an operation to the open texts, or writes its line. */
-  #add(number: number, node: OperationNode): void {
+  #add(number: number, node: PrintedOperation): void {
     const operands = this.#order(node)
     const parts = operands.filter((operand) => this.#open.includes(operand))
     const from = this.#open.length - parts.length
@@ -138,7 +138,7 @@ class Printer {
   }
 
   /** The operands in the order of the text. Symmetric operations show constants last in sums, and first in products. */
-  #order({ operation, operands }: OperationNode): readonly number[] {
+  #order({ operation, operands }: PrintedOperation): readonly number[] {
     const [a, b] = operands
     const isConstant = (number: number) => this.#graph.constantAt(number) !== undefined
     const isReversed =
@@ -157,7 +157,7 @@ class Printer {
   }
 
   #format(
-    { operation, operands: given }: OperationNode,
+    { operation, operands: given }: PrintedOperation,
     operands: readonly number[],
     isCondition: boolean,
   ): Text {

@@ -5,7 +5,7 @@ import { makeList } from './arrays.js'
 import type { Call, Completion, Context } from './context.js'
 import { describe } from './context.js'
 import { bind, declareBlock, declareParameters, declareVars } from './patterns.js'
-import { Cell, type Closure, List, Scope, type Value } from './values.js'
+import { type Closure, List, Scope, type Value, ValueCell } from './values.js'
 
 const refused: Readonly<Record<string, readonly [construct: string, remedy: string]>> = {
   ThrowStatement: ['throw', 'return a number, such as NaN'],
@@ -105,9 +105,9 @@ function jump(context: Context, node: Statement & { label?: AnyNode | null }): C
   return name
 }
 
-type Loop = Statement & { type: 'ForStatement' | 'WhileStatement' | 'DoWhileStatement' }
+type LoopNode = Statement & { type: 'ForStatement' | 'WhileStatement' | 'DoWhileStatement' }
 
-function runLoop(context: Context, node: Loop, outside: Scope): Completion {
+function runLoop(context: Context, node: LoopNode, outside: Scope): Completion {
   let scope = new Scope(outside)
   if (node.type === 'ForStatement' && node.init) {
     if (node.init.type === 'VariableDeclaration') {
@@ -130,7 +130,7 @@ function runLoop(context: Context, node: Loop, outside: Scope): Completion {
     // Functions of a round keep the variables of the round.
     const next = new Scope(outside)
     for (const [name, { value, frame, isConstant }] of scope.cells)
-      next.cells.set(name, new Cell(value, frame, isConstant))
+      next.cells.set(name, new ValueCell(value, frame, isConstant))
     scope = next
     if (node.type === 'ForStatement' && node.update) context.readers.evaluate(context, node.update, scope)
     return node.type !== 'DoWhileStatement' || isTrue() ? undefined : 'break'
@@ -214,7 +214,7 @@ export function call(context: Context, closure: Closure, { values, at }: Call): 
     const { node } = closure
     const scope = new Scope(closure.scope)
     if (node.type === 'FunctionExpression' && node.id)
-      scope.cells.set(node.id.name, new Cell(closure, context.frame))
+      scope.cells.set(node.id.name, new ValueCell(closure, context.frame))
     declareParameters(context, node, scope)
     const binding = { context, scope, isDeclaration: true }
     node.params.forEach((pattern, i) => {

@@ -11,14 +11,14 @@ export type Value =
   | string
   | undefined
   | Condition
-  | Choice
+  | ChoiceValue
   | List
   | Fields
   | Closure
   | Native
   | Namespace
   | Inputs
-  | Late
+  | LateNumber
 
 /** A truth value that depends on parameters or columns: a node of the graph. */
 export class Condition {
@@ -30,7 +30,7 @@ export class Condition {
 }
 
 /** One of two values that are not both numbers. */
-export class Choice {
+export class ChoiceValue {
   readonly condition: Condition
   readonly yes: Value
   readonly no: Value
@@ -43,7 +43,7 @@ export class Choice {
 }
 
 /** A place that holds a value: a variable, an element of an array or a property. */
-export class Cell {
+export class ValueCell {
   value: Value
   /** The call in which the cell was created. */
   frame: object | undefined
@@ -60,18 +60,18 @@ export class Cell {
 
 /** An array of fixed length. */
 export class List {
-  readonly cells: readonly Cell[]
+  readonly cells: readonly ValueCell[]
 
-  constructor(cells: readonly Cell[]) {
+  constructor(cells: readonly ValueCell[]) {
     this.cells = cells
   }
 }
 
 /** An object. */
 export class Fields {
-  readonly cells: Map<string, Cell>
+  readonly cells: Map<string, ValueCell>
 
-  constructor(cells: Map<string, Cell>) {
+  constructor(cells: Map<string, ValueCell>) {
     this.cells = cells
   }
 }
@@ -120,7 +120,7 @@ export class Namespace {
 }
 
 /** A number that becomes a node where an expression uses the number, so that the text has the order of the function. */
-export class Late {
+export class LateNumber {
   readonly make: () => number
 
   constructor(make: () => number) {
@@ -139,14 +139,14 @@ export class Inputs {
 
 /** The variables of a block or a function. */
 export class Scope {
-  readonly cells = new Map<string, Cell>()
+  readonly cells = new Map<string, ValueCell>()
   readonly parent: Scope | undefined
 
   constructor(parent?: Scope) {
     this.parent = parent
   }
 
-  find(name: string): Cell | undefined {
+  find(name: string): ValueCell | undefined {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
       const cell = scope.cells.get(name)
       if (cell !== undefined) return cell
