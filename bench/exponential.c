@@ -1,8 +1,10 @@
-// The gradient of a sum of squares of an exponential, a·exp(−b·t) + c with 100 rows, for many runs: a loop that the
-// compiler makes for this function alone. All values stay in registers, and `exp` is the function of
-// crates/kernels/src/functions/exp.rs. bench/exponential.mjs compiles this file for each instruction set and number
-// type: -DNUMBER=double -DINTEGER=int64_t, or float; -DBYTES of a vector, and -DVECTORS that are computed at once.
-// -DMIN and -DMAX are intrinsics, because compilers make several instructions of a comparison and a selection.
+// Gradients of the sum of squares of an exponential, a·exp(−b·t) + c with 100 rows, for many runs. This loop is written
+// for this function alone. All values stay in registers. `exp` is the function of crates/kernels/src/functions/exp.rs.
+//
+// bench/exponential.mjs compiles this file for each instruction set and number type. -DNUMBER and -DINTEGER are double
+// and int64_t, or float and int32_t. -DBYTES is the length of a vector, and -DVECTORS is the count of vectors that are
+// computed at once. -DMIN and -DMAX are intrinsics, because compilers make several instructions of a comparison and a
+// selection.
 #include <immintrin.h>
 #include <stdint.h>
 #include <stdio.h>
