@@ -483,6 +483,12 @@ const ofCore = [
   ],
   ...['evaluateSchedule', 'observeMetric', 'objectives'],
 ]
+/** Plugin that leaves out the programs of methods in lanes, which only `minimizeMany` runs. */
+const withoutLanes = {
+  name: 'without lanes',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /lanes[\\/]lbfgs\.js$/ }, () => ({ contents: 'export const lbfgsLanes = undefined' })),
+}
 for (const [name, contents] of Object.entries({
   antigrad: "export * from './index.js'; export * from './fits/index.js'",
   optimizer: `export { ${[...ofCore, ...errors]} } from './index.js'; export * from './schedules/index.js'`,
@@ -494,7 +500,7 @@ for (const [name, contents] of Object.entries({
     minify: true,
     format: 'esm',
     target: 'es2022',
-    plugins: name === 'antigrad' ? [oneModule] : [],
+    plugins: name === 'antigrad' ? [oneModule] : [withoutLanes],
     logLevel: 'warning',
   })
 }

@@ -48,7 +48,7 @@ test('the API check detects a narrowed parameter type and a missing export', () 
     'dist/node',
     {
       'fits/problem/options.d.ts': ['readonly y?: string;', "readonly y?: 'y';"],
-      'index.d.ts': ['type Expression, expression }', 'type Expression }'],
+      'index.d.ts': ['type ExpressionOptions, expression,', 'type ExpressionOptions,'],
     },
     exportsIn,
   )

@@ -57,7 +57,7 @@ test('file errors are instances of AntigradError with both import and require', 
 /** The files of dist/node, each with the module folders that the file contains. */
 const folders = {
   expressions: ['equations', 'expressions'],
-  many: ['many'],
+  many: ['many', 'methods'],
   starts: ['random'],
   derivatives: ['minimize', 'objectives'],
   fits: ['fits'],

@@ -61,7 +61,7 @@ describe('the npm tarball', () => {
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.m?ts|json|md|wasm)$|LICENSE$/.test(file))).toEqual([])
-    expect(readFileSync(tarball).length).toBeLessThan(1_900_000)
+    expect(readFileSync(tarball).length).toBeLessThan(2_100_000)
   })
 
   test('has the size that docs/everywhere.md states, for the package and for the addon', () => {
@@ -141,8 +141,8 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     const ofFits = "export { expression } from 'antigrad'; export { fit } from 'antigrad/fit'"
-    expect(await bundledSize(ofFits)).toBeLessThan(88_000)
-    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(75_500)
+    expect(await bundledSize(ofFits)).toBeLessThan(89_000)
+    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(77_500)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)
     expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_200)

@@ -11,6 +11,7 @@ import { type Operation, operations } from './operations.js'
 const MAX_TEXT_LENGTH = 1_000_000
 const MAX_OPERATIONS = 50_000
 const MAX_NAMES = 1000
+const MAX_NAME_LENGTH = 1000
 const MAX_DEPTH = 200
 /** Integer powers up to this exponent become products. */
 const MAX_UNROLLED_POWER = 64
@@ -267,6 +268,9 @@ class Parser {
     if (name.text.includes('[')) throw this.#error('a name without an index', name)
     this.names.add(name.text)
     if (this.names.size > MAX_NAMES) throw this.#error(`at most ${MAX_NAMES} names`, name)
+    const { length } = name.text
+    if (length > MAX_NAME_LENGTH)
+      throw this.#error(`a name of at most ${MAX_NAME_LENGTH} characters`, { ...name, text: `${length}` })
   }
 
   #line(): void {

@@ -12,15 +12,15 @@ export const isTruth = (value: Value): value is Truth =>
   typeof value === 'boolean' || value instanceof Condition
 
 /** Factor of Veltkamp's split of a number into two halves of 26 bits. */
-const SPLIT = 2 ** 27 + 1
+const SPLIT = 134_217_729
 
 /** Quotients below this limit have an exact product with the divisor, or with both halves of the divisor. */
 function maxQuotient(divisor: number, isShort: boolean): number {
-  if (!isShort) return 2 ** 26
+  if (!isShort) return 67_108_864
   let odd = divisor
   while (odd % 1 !== 0) odd *= 2
   while (odd % 2 === 0) odd /= 2
-  return 2 ** 53 / odd
+  return 9_007_199_254_740_992 / odd
 }
 
 export class Algebra {

@@ -52,7 +52,10 @@ function nearest(points: readonly FlatPoint[], i: number, radius: readonly numbe
   const found: { readonly j: number; readonly distance: number }[] = []
   for (let j = 0; j < i; j++) {
     let distance = 0
-    for (let p = 0; p < x.length; p++) distance += ((points[j].x[p] - x[p]) / radius[p]) ** 2
+    for (let p = 0; p < x.length; p++) {
+      const apart = (points[j].x[p] - x[p]) / radius[p]
+      distance += apart * apart
+    }
     if (found.length === NEIGHBORS && !(distance < found[NEIGHBORS - 1].distance)) continue
     let k = found.length
     while (k > 0 && distance < found[k - 1].distance) k--

@@ -134,7 +134,7 @@ export function readStarts(
  * may have a small basin, and a run from the corner finds it at once.
  */
 function addCorners(columns: readonly Float64Array[], ranges: readonly (readonly [number, number])[]): void {
-  const corners = 2 ** ranges.length
+  const corners = ranges.reduce((count) => 2 * count, 1)
   const { length } = columns[0]
   if (corners * MIN_STARTS_PER_CORNER > length) return
   for (const [p, column] of columns.entries())

@@ -235,7 +235,7 @@ function computeErrors(
 /** Whether an expression has second derivatives. Recurrences and a few functions have only first derivatives. */
 function hasHessian(second: NonNullable<Objective['gradient']>, at: Float64Array): boolean {
   try {
-    second(at.slice(), new Float64Array(at.length ** 2))
+    second(at.slice(), new Float64Array(at.length * at.length))
     return true
   } catch (error) {
     if (error instanceof OptionError) return false
