@@ -13,6 +13,7 @@ import {
   minimize,
   minimizeManySync,
   minimizeReasons,
+  newton,
   type ObjectiveName,
   objectives,
   type Rule,
@@ -540,5 +541,24 @@ test('the command antigrad sweep --help prints all options', () => {
   expect(status).toBe(0)
   for (const part of ['--box <ranges>', '--lr <values>', '1e-4..1:log:100', '130 after Ctrl-C']) {
     expect(stdout).toContain(part)
+  }
+})
+
+test('antigrad sweep --method runs a method instead of a rule, with the results of minimizeMany', () => {
+  const [line] = lines('--method newton --starts 64')
+  const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 64)
+  const runs = minimizeManySync(expression(objectiveText('rosenbrock', undefined)), starts, newton())
+  const sorted = [...runs.iterations].sort((a, b) => a - b)
+  expect(line).toMatchObject({ rule: 'newton', options: { radius: 3 }, runs: 64, reached: 64 })
+  expect(line.best.value).toBe(Math.min(...runs.value))
+  expect(line.medianIterations).toBe((sorted[31] + sorted[32]) / 2)
+  for (const [args, message] of [
+    ['--method lbfgs --lr 0.1', /options: expected no options of a rule with a method, got "lr"/],
+    ['--method lbfgs --rule adam', /cannot be used with option '--rule <name>'/],
+    ['--method lbfgs --dtype float32', /dtype: expected 'float64'/],
+  ] as const) {
+    const { status, stdout, stderr } = sweep(...words(args))
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(message)
   }
 })

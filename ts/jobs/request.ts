@@ -19,7 +19,7 @@ import {
 import { readOption, readOptions } from '../options/read.js'
 import type { FitsRequest } from './fits.js'
 import { MAX_ITERATIONS } from './limits.js'
-import { type SweepRequest, sweepable } from './sweep.js'
+import { type MethodName, methodNames, type SweepRequest, sweepable } from './sweep.js'
 import { MAX_STARTS, samples } from './sweep-input.js'
 
 /** The maximum length of a string in a request, in characters. */
@@ -101,6 +101,7 @@ const sweep = {
   seed: optional(integerBetween(0, 0xffff_ffff)),
   dtype: choice('float64', 'float32'),
   rule: choice('adam', ...(sweepable as unknown as [])),
+  method: optional(choice(...(methodNames as [MethodName, ...MethodName[]]))),
   options: { ...record(nonEmptyList(value)), default: {} },
   clip: optional(finite()),
   tolerance: nonNegative(1e-9),

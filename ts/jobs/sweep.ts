@@ -5,6 +5,9 @@ import type { EngineName } from '../engines/engine.js'
 import type { Expression } from '../expressions/expression.js'
 import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
 import type { MinimizeManyOptions } from '../many/options.js'
+import { lbfgs } from '../methods/lbfgs.js'
+import { newton } from '../methods/newton.js'
+import type { Method } from '../minimize/method.js'
 import type { StartColumns } from '../random/starts.js'
 import { type BuiltInRule, definitions, type Rule } from '../rules/definitions.js'
 import { resolve } from '../rules/resolve.js'
@@ -14,12 +17,19 @@ import { readInput, type SweepInputOptions } from './sweep-input.js'
 
 export type RuleName = BuiltInRule['name']
 
+/** Methods that a sweep can use instead of a rule. */
+const methods = { lbfgs, newton }
+export type MethodName = keyof typeof methods
+export const methodNames = Object.keys(methods) as readonly MethodName[]
+
 /**
  * A request for a sweep, with its options named as on the command line. The request does not specify where the sweep
  * runs.
  */
 export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
+  /** Method that runs instead of the rule. A method has no options in a sweep. */
+  readonly method?: MethodName | undefined
   /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly tolerance: number
@@ -33,16 +43,17 @@ export interface SweepRequest extends SweepInputOptions {
  * @throws OptionError or ExpressionError if the request is invalid; EngineError if the engine cannot run
  */
 export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
-  const { rule, options, tolerance, maxIterations, clip } = asked
+  const { rule, method, options, tolerance, maxIterations, clip } = asked
   const { objective, title, starts, target } = readInput(asked)
   const limits = { tolerance, maxIterations, clip, engine, threads }
   const count = Object.values(starts)[0].length
-  return { title, count, ...prepare({ objective, rule, options, starts, target, ...limits }) }
+  return { title, count, ...prepare({ objective, rule, method, options, starts, target, ...limits }) }
 }
 
 interface SweepSettings {
   readonly objective: Expression
   readonly rule: RuleName
+  readonly method: MethodName | undefined
   /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly starts: StartColumns
@@ -59,8 +70,9 @@ interface SweepSettings {
 export interface SetResult extends RunSummary {
   /** Index of the option set, counted from 0. The last option varies fastest. */
   readonly set: number
-  readonly rule: RuleName
-  /** All options of the rule in this set. */
+  /** The name of the rule or method. */
+  readonly rule: RuleName | MethodName
+  /** All options of the rule or method in this set. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -133,8 +145,10 @@ class PreparedSweep {
    * is tested only once.
    */
   check(): void {
-    for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
-    const { objective } = this.#settings
+    const { objective, method } = this.#settings
+    if (method === undefined) for (let set = 0; set < this.sets; set++) this.#optionsOf(set)
+    else if (this.#options.length > 0)
+      throw new OptionError('options', 'no options of a rule with a method', this.#options[0][0])
     const first = this.#part(0, 1)
     const limits = { ...this.#limits, maxIterations: 0 }
     let stride = this.sets
@@ -153,11 +167,10 @@ class PreparedSweep {
     from = 0,
     to = this.sets,
   ): AsyncGenerator<SetResult> {
-    const { objective, rule, starts, target } = this.#settings
+    const { objective, rule, method, starts, target } = this.#settings
     const count = Object.values(starts)[0].length
     const tally = new RunTally(starts, count, target)
     for (let set = from; set < to && !signal?.aborted; set++) {
-      const { name, ...all } = resolve(this.#setOf(set)).rule
       const limits = { ...this.#limits, ...(signal && { signal }) }
       tally.clear()
       while (tally.runs < count && !signal?.aborted) {
@@ -170,12 +183,26 @@ class PreparedSweep {
           if (!signal?.aborted) throw thrown
         }
       }
-      if (tally.runs > 0) yield { set, rule, options: all, ...tally.summary() }
+      if (tally.runs === 0) continue
+      yield { set, rule: method ?? rule, options: this.#optionsOf(set), ...tally.summary() }
     }
   }
 
-  /** The rule with the options of one set. */
-  #setOf(number: number): Rule {
+  /** All options of the rule or method in one set. */
+  #optionsOf(number: number): Readonly<Record<string, unknown>> {
+    const chosen = this.#setOf(number)
+    if ('method' in chosen) {
+      const { method, ...all } = chosen
+      return all
+    }
+    const { name, ...all } = resolve(chosen).rule
+    return all
+  }
+
+  /** The method, or the rule with the options of one set. */
+  #setOf(number: number): Rule | Method {
+    const { method } = this.#settings
+    if (method !== undefined) return methods[method]()
     let rest = number
     const values: (readonly [string, unknown])[] = []
     for (const [name, all] of this.#options.toReversed()) {

@@ -6,6 +6,8 @@ import { omitUndefined } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { engineNames } from '../../engines/select-engine.js'
 import {
+  type MethodName,
+  methodNames,
   type RuleName,
   type SetResult,
   type SweepProgress,
@@ -28,6 +30,7 @@ import { addDescentOptions, choice, describeOption, makeParser, parseFile } from
 
 interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<Record<string, unknown>> {
   readonly rule: string
+  readonly method?: MethodName
   readonly tolerance: number
   readonly maxIterations: number
   readonly clip?: number
@@ -61,6 +64,11 @@ export function configureSweep(command: Command): void {
       parseBox,
     )
     .addOption(choice('--rule <name>', 'update rule', sweepable.map(toKebabCase)).default('adam'))
+    .addOption(
+      choice('--method <name>', 'method that runs instead of a rule, in float64', methodNames).conflicts(
+        'rule',
+      ),
+    )
     .option(
       '--starts <count>',
       'number of starting points, ideally a power of two for sobol; per axis for grid (default: 1024, grid: 32)',
@@ -100,6 +108,7 @@ export function configureSweep(command: Command): void {
     'after',
     `
   antigrad sweep --function rosenbrock --rule adam --lr 1e-4..1:log:100 --starts 1024
+  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --method lbfgs --starts 100000
   antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --rule momentum --momentum 0.5,0.9 -o sweep.svg
 
 Ctrl-C ends the sweep and prints the completed sets, and the completed runs of the current set.
@@ -122,7 +131,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
   }
   const sweep = startSweep(asked, options)
   const { title, count } = sweep
-  const what = `${options.rule} on ${title}, from ${count} starts (${options.sample})`
+  const what = `${options.method ?? options.rule} on ${title}, from ${count} starts (${options.sample})`
   const draw = output === undefined ? null : await drawing(output, what, values)
 
   const stop = new AbortController()
@@ -153,8 +162,9 @@ async function run(options: SweepCommandOptions): Promise<void> {
 /** The options of the sweep, without the options of the rule. */
 function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
-  const { tolerance, maxIterations, clip } = options
+  const { tolerance, maxIterations, clip, method } = options
   return {
+    method,
     function: name,
     expression,
     condition,
