@@ -205,6 +205,11 @@ const deferred = ['expressions', 'many', 'starts', 'derivatives', 'minima']
  * `continueRun` saves in about 10,000 updates of runs. The library is therefore loaded after about half as many updates.
  */
 const lazyExtensions = {
+  evaluateLong: {
+    module: 'many/evaluate.js',
+    isEarly:
+      'let operations = 0; const isEarly = ({ machine, data }) => (operations += machine.program.body.length * data[0].length) < 4e6',
+  },
   continueRun: {
     module: 'many/continue-run.js',
     isEarly: 'let updates = 0; const isEarly = (run) => (updates += run.iterations) < 4096',

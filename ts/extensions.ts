@@ -21,6 +21,7 @@
  * | `matrices` | `ts/expressions/matrices.ts` | programs with matrices |
  * | `readRows` | `ts/expressions/recurrences.ts` | `recurrence` |
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
+ * | `evaluateLong` | `ts/many/evaluate.ts` | Node's file of the package, after 4 million operations in long evaluations |
  * | `continueRun` | `ts/many/continue-run.ts` | Node's file of the package, after 4,096 updates of runs |
  */
 

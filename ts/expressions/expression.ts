@@ -1,6 +1,7 @@
 import { ArgumentError, OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
+import { extensions } from '../extensions.js'
 import { valueAndGradient } from '../objectives/objective.js'
 import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
@@ -14,6 +15,9 @@ import { isRowParallel, ProgramRunner } from './run.js'
 
 /** Columns of numbers by name, all of the same length. */
 export type Data = Readonly<Record<string, ArrayLike<number>>>
+
+/** Count of operations from which an engine evaluates a program, if the extension is loaded. */
+const MIN_LONG = 1 << 12
 
 /** The compiled programs of an expression, for one choice of data columns. */
 export interface ExpressionPrograms {
@@ -263,7 +267,10 @@ export class BoundExpression<Names extends string = string> {
       machine = new ProgramRunner(typeof program === 'function' ? program() : program, dtype)
       this.#machines.set(key, machine)
     }
-    machine.run(x, this.data, this.#rows, isRowParallel(machine.program, this.#rows))
+    const { program } = machine
+    const isLong = dtype === 'float64' && this.#rows * program.body.length >= MIN_LONG
+    if (!(isLong && extensions.evaluateLong?.({ machine, x, data: this.data })))
+      machine.run(x, this.data, this.#rows, isRowParallel(program, this.#rows))
     if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
     return machine
   }

@@ -17,9 +17,9 @@ import { readInput, type SweepInputOptions } from './sweep-input.js'
 
 export type RuleName = BuiltInRule['name']
 
+export type MethodName = 'lbfgs' | 'newton'
 /** Methods that a sweep can use instead of a rule. */
-const methods = { lbfgs, newton }
-export type MethodName = keyof typeof methods
+const methods: Readonly<Record<MethodName, () => Method>> = { lbfgs, newton }
 export const methodNames = Object.keys(methods) as readonly MethodName[]
 
 /**
