@@ -86,6 +86,13 @@ describe('an expression', () => {
     expect([...found]).toEqual(f.names.map((name) => slopes.get(name)))
   })
 
+  test('a line may begin with a parenthesis, unless the line before ends with the name of a function', () => {
+    expect(at('u = x + y\n(u - 1)^2', 2, 3)).toBe(16)
+    expect(at('u = x*y\r\n(u)', 2, 3)).toBe(6)
+    expect(at('u = exp\n(x) + 0*y\nu', 0, 3)).toBe(1)
+    expect(() => at('u = x (y)', 1, 1)).toThrow('expected a function')
+  })
+
   test('uses conditions of lines as conditions, and lists names that the expression does not use', () => {
     expect(at('x, y\nbelow = x < 2; below && !(x < 1) ? 5 : 6', 1.5, Number.NaN)).toBe(5)
     expect(() => expression('below = x < 2; 1 + below')).toThrow(expect.objectContaining({ position: 19 }))

@@ -288,13 +288,17 @@ class Parser {
     this.#endLine()
   }
 
+  /** Whether the token is on a later line than the token before. */
+  get #isOnNextLine(): boolean {
+    return /[\n\r]/.test(this.#text.slice(this.#end, this.#token.at))
+  }
+
   /** Ends a line at `;`, or before a token on another line that cannot continue the line. */
   #endLine(): void {
-    const { at, text } = this.#token
+    const { text } = this.#token
     if (this.graph.nodes.length > MAX_OPERATIONS) throw this.#error(`at most ${MAX_OPERATIONS} operations`)
     if (text === ';') this.#next()
-    else if (text !== '' && !/[\n\r]/.test(this.#text.slice(this.#end, at)))
-      throw this.#error('an operator or the end')
+    else if (text !== '' && !this.#isOnNextLine) throw this.#error('an operator or the end')
   }
 
   /** Parses an operand and all operators with a higher precedence than `binding`. */
@@ -376,7 +380,9 @@ class Parser {
       return inside
     }
     if (type !== 'name') throw this.#error('a number, a name or (', { type, text, at })
-    if (this.#token.text === '(') return this.#call(text, at)
+    // A parenthesis on the next line begins another line, unless the name is a function.
+    const isFunction = Object.hasOwn(this.#language.calls, text)
+    if (this.#token.text === '(' && (isFunction || !this.#isOnNextLine)) return this.#call(text, at)
     if ((functions as readonly string[]).includes(text))
       throw this.#error(`( after ${text}, which is a function`)
     const line = this.lines.get(text)
