@@ -14,6 +14,13 @@ const equations = {
   },
 }
 
+/** Leaves out the program of L-BFGS in lanes: the race runs L-BFGS one update at a time. */
+const withoutLanes = {
+  name: 'without lanes',
+  load: (id: string) =>
+    id.endsWith('methods/lanes/lbfgs.js') ? 'export const lbfgsLanes = undefined' : null,
+}
+
 /** Preloads the main module and its imports with the page, before the start module runs and requests them. */
 const early: Plugin = {
   name: 'early',
@@ -51,7 +58,7 @@ export default defineConfig(({ mode }) => ({
         : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations, early],
+  plugins: [equations, withoutLanes, early],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,

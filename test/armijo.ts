@@ -1,7 +1,6 @@
 /** Gradient descent with Armijo's rule in lanes: the example of contributing/solvers.md. */
 
-import { Builder } from '../dist/expressions/differentiate.js'
-import { defineLines } from '../dist/expressions/lines.js'
+import { defineLines } from '../dist/methods/lanes/lines.js'
 import { LaneFields, type LaneProblem, type LaneSolver } from '../dist/methods/lanes/solver.js'
 import { LaneUpdates } from '../dist/methods/lanes/updates.js'
 import { LaneVectors } from '../dist/methods/lanes/vectors.js'
@@ -18,8 +17,7 @@ const decision = defineLines(`
 `)
 
 export function armijoLanes(_: object, problem: LaneProblem): LaneSolver {
-  const { graph, parameters, value, gradient } = problem
-  const b = new Builder(graph)
+  const { b, parameters, value, gradient } = problem
   const v = new LaneVectors(b)
   // The state of a lane: the best point with its value and gradient, the step t, and the kind of the trial point.
   const fields = new LaneFields(problem)

@@ -38,6 +38,8 @@ export function defineLines(
   }
 }
 
+export type DefineLines = typeof defineLines
+
 interface LineTemplate {
   readonly nodes: readonly Node[]
   /** Returns the node of each line. */

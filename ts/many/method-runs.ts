@@ -2,7 +2,9 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
+import { Builder } from '../expressions/differentiate.js'
 import type { Expression } from '../expressions/expression.js'
+import { defineLines } from '../expressions/lines.js'
 import { compile, type Program } from '../expressions/program.js'
 import type { InitialValue, LaneSolver } from '../methods/lanes/solver.js'
 import { findMethod, type Method } from '../minimize/method.js'
@@ -106,14 +108,11 @@ function programOf(
   cached.set(objective, programs)
   const before = programs.get(key)
   if (before !== undefined) return before
-  const nodes = objective.nodes(columns)
-  const { fields, reason, results } = lanes(values as never, {
-    ...nodes,
-    tolerance,
-    maxIterations,
-    isBounded,
-  })
-  const program = compile(nodes.graph, [...fields.next, reason], fields.names, columns)
+  const { graph, ...nodes } = objective.nodes(columns)
+  const b = Object.assign(new Builder(graph), { defineLines })
+  const problem = { ...nodes, b, tolerance, maxIterations, isBounded }
+  const { fields, reason, results } = lanes(values as never, problem)
+  const program = compile(graph, [...fields.next, reason], fields.names, columns)
   const made = { program, initial: fields.initial, results }
   const [oldest] = programs.keys()
   if (programs.size === MAX_CACHED) programs.delete(oldest)

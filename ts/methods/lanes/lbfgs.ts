@@ -6,9 +6,9 @@
  * counts the updates. Within bounds, a run takes further passes to find the variables that stay at their bounds.
  */
 
-import { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
 import { EPSILON, MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
+import type { LaneBuilder } from './lines.js'
+import { defineLines, INFINITY, type NamedNodes } from './lines.js'
 import { LanePairs, type PairList } from './pairs.js'
 import { LanePath, type LaneWay } from './path.js'
 import { LaneSearch, type LaneSearchResult, type LaneTrial } from './search.js'
@@ -105,7 +105,7 @@ export function lbfgsLanes(values: LbfgsLimits, problem: LaneProblem): LaneSolve
 class LbfgsLanes {
   readonly #values: LbfgsLimits
   readonly #problem: LaneProblem
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #fields: LaneFields
   readonly #vectors: LaneVectors
   readonly #box: LaneBox | null
@@ -121,9 +121,8 @@ class LbfgsLanes {
   readonly #held: readonly number[]
 
   constructor(values: LbfgsLimits, problem: LaneProblem) {
-    const { graph, parameters, isBounded } = problem
+    const { b, parameters, isBounded } = problem
     const { length } = parameters
-    const b = new Builder(graph)
     const fields = new LaneFields(problem)
     const limits = (from: 'min' | 'max') => fields.vector(from, length, (parameter) => ({ from, parameter }))
     const zeros = (name: string) => fields.vector(name, length, () => 0)

@@ -1,14 +1,14 @@
 /** The factorization of a damped Hessian in lanes, with the same bits as `NewtonFactors` (newton-factors.ts). */
 
-import type { Builder } from '../../expressions/differentiate.js'
 import { triangleIndex } from '../newton-factors.js'
 import { MIN_NEGATIVE_PIVOT, MIN_PIVOT, TINY } from '../newton-limits.js'
+import type { LaneBuilder } from './lines.js'
 import type { Vector } from './vectors.js'
 
 export class LaneFactors {
   readonly isIndefinite: number
   readonly leastPivot: number
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #size: number
   readonly #lower: number[] = []
   readonly #pivots: number[] = []
@@ -18,7 +18,7 @@ export class LaneFactors {
    * @param matrix lower triangle of the matrix
    * @param scale an upper bound of the elements on the diagonal
    */
-  constructor(b: Builder, matrix: Vector, size: number, scale: number) {
+  constructor(b: LaneBuilder, matrix: Vector, size: number, scale: number) {
     this.#b = b
     this.#size = size
     const tiny = b.constant(TINY)

@@ -5,8 +5,6 @@
  * and proposes the next trial point. A pass is not an update: the field `iterations` counts the updates.
  */
 
-import { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
 import { triangleIndex } from '../newton-factors.js'
 import {
   BORDER,
@@ -21,6 +19,8 @@ import {
   requireFewParameters,
   SHRINK_FACTOR,
 } from '../newton-limits.js'
+import type { LaneBuilder } from './lines.js'
+import { defineLines, INFINITY, type NamedNodes } from './lines.js'
 import { LaneFactors } from './newton-factors.js'
 import { LaneFields, type LaneProblem, type LaneSolver } from './solver.js'
 import { type LaneOutcome, type LanePass, LaneUpdates } from './updates.js'
@@ -149,7 +149,7 @@ export function newtonLanes(values: { readonly radius: number }, problem: LanePr
 
 class NewtonLanes {
   readonly #problem: LaneProblem
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #fields: LaneFields
   readonly #vectors: LaneVectors
   readonly #box: LaneBox | null
@@ -159,10 +159,9 @@ class NewtonLanes {
   readonly #scalars: NamedNodes
 
   constructor(radius: number, problem: LaneProblem) {
-    const { graph, parameters, isBounded } = problem
+    const { b, parameters, isBounded } = problem
     const { length } = parameters
     requireFewParameters(length)
-    const b = new Builder(graph)
     const fields = new LaneFields(problem)
     const limits = (from: 'min' | 'max') => fields.vector(from, length, (parameter) => ({ from, parameter }))
     this.#problem = problem
@@ -341,7 +340,7 @@ class NewtonLanes {
   }
 }
 
-const negatives = (b: Builder, nodes: readonly number[]) => nodes.map((node) => b.negate(node))
+const negatives = (b: LaneBuilder, nodes: readonly number[]) => nodes.map((node) => b.negate(node))
 
 /** Row and column of an element of a lower triangle. */
 function triangleRow(index: number): readonly [i: number, j: number] {

@@ -1,8 +1,8 @@
 /** The correction pairs of L-BFGS in lanes, and the direction that they give. */
 
-import type { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { EPSILON, MIN_CURVATURE } from '../lbfgs-limits.js'
+import type { LaneBuilder } from './lines.js'
+import { defineLines, INFINITY } from './lines.js'
 import type { LaneFields } from './solver.js'
 import type { LaneVectors } from './vectors.js'
 
@@ -45,14 +45,14 @@ const reduction = defineLines(
 )
 
 export class LanePairs {
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #vectors: LaneVectors
   readonly #fields: LaneFields
   /** The pairs before the pass. */
   readonly #before: PairList
 
   constructor(
-    b: Builder,
+    b: LaneBuilder,
     vectors: LaneVectors,
     fields: LaneFields,
     { history, length }: { readonly history: number; readonly length: number },

@@ -1,8 +1,8 @@
 /** The straight ways of a line search in lanes, with the same bits as `box-path.ts`. */
 
-import type { Builder } from '../../expressions/differentiate.js'
-import { INFINITY } from '../../expressions/lines.js'
 import { MIN_SLOPE_RATIO, ROUNDING } from '../box-path.js'
+import type { LaneBuilder } from './lines.js'
+import { INFINITY } from './lines.js'
 import type { LaneBox, LaneVectors } from './vectors.js'
 
 /** A way from a point along a direction, as nodes. */
@@ -15,11 +15,11 @@ export interface LaneWay {
 }
 
 export class LanePath {
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #vectors: LaneVectors
   readonly #box: LaneBox | null
 
-  constructor(b: Builder, vectors: LaneVectors, box: LaneBox | null) {
+  constructor(b: LaneBuilder, vectors: LaneVectors, box: LaneBox | null) {
     this.#b = b
     this.#vectors = vectors
     this.#box = box

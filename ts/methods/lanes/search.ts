@@ -1,8 +1,8 @@
 /** The line search of `line-search.ts` in lanes: each pass reads one trial, and returns the next step or the result. */
 
-import type { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { BRACKET_MARGIN, MAX_GROWTH, MIN_GROWTH } from '../line-search.js'
+import type { LaneBuilder } from './lines.js'
+import { defineLines, INFINITY } from './lines.js'
 import type { LaneFields } from './solver.js'
 import type { LaneVectors } from './vectors.js'
 
@@ -116,13 +116,13 @@ const searchFields = [
 type SearchField = (typeof searchFields)[number]
 
 export class LaneSearch {
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #vectors: LaneVectors
   readonly #fields: LaneFields
   readonly #state: Readonly<Record<SearchField, number>>
   readonly #lowGradient: readonly number[]
 
-  constructor(b: Builder, vectors: LaneVectors, fields: LaneFields, length: number) {
+  constructor(b: LaneBuilder, vectors: LaneVectors, fields: LaneFields, length: number) {
     this.#b = b
     this.#vectors = vectors
     this.#fields = fields

@@ -7,13 +7,12 @@
  * runs for `minimize` and performs the same operations in the same order.
  */
 
-import { Builder } from '../../expressions/differentiate.js'
-import type { Graph } from '../../expressions/graph.js'
 import type { OptionTable, ValuesOf } from '../../options/kinds.js'
+import type { LaneBuilder } from './lines.js'
 
-/** An objective in a graph of its own, and the settings of the runs. */
+/** An objective in a graph of its own, the graph's builder, and the settings of the runs. */
 export interface LaneProblem {
-  readonly graph: Graph
+  readonly b: LaneBuilder
   readonly parameters: readonly string[]
   /** Nodes of the value and of the gradient. */
   readonly value: number
@@ -60,11 +59,11 @@ export const vectorNames = (name: string, length: number) => Array.from({ length
 export class LaneFields {
   readonly names: string[] = []
   readonly initial: InitialValue[] = []
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #next = new Map<string, number>()
 
-  constructor({ graph, parameters }: LaneProblem) {
-    this.#b = new Builder(graph)
+  constructor({ b, parameters }: LaneProblem) {
+    this.#b = b
     for (const [parameter, name] of parameters.entries()) this.#add(name, { from: 'start', parameter })
   }
 

@@ -3,11 +3,11 @@
  * (ts/minimize/minimize.ts and convergence.ts).
  */
 
-import type { Builder } from '../../expressions/differentiate.js'
-import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import { EPSILON } from '../lbfgs-limits.js'
+import type { LaneBuilder } from './lines.js'
+import { defineLines, INFINITY } from './lines.js'
 import { type LaneFields, type LaneProblem, type LaneSolver, vectorNames } from './solver.js'
 import type { LaneBox, LaneVectors } from './vectors.js'
 
@@ -80,7 +80,7 @@ export class LaneUpdates {
   readonly gradient: readonly number[]
   readonly value: number
   readonly iterations: number
-  readonly #b: Builder
+  readonly #b: LaneBuilder
   readonly #vectors: LaneVectors
   readonly #fields: LaneFields
   readonly #problem: LaneProblem
@@ -89,7 +89,11 @@ export class LaneUpdates {
   constructor(
     problem: LaneProblem,
     fields: LaneFields,
-    { b, vectors, box }: { readonly b: Builder; readonly vectors: LaneVectors; readonly box: LaneBox | null },
+    {
+      b,
+      vectors,
+      box,
+    }: { readonly b: LaneBuilder; readonly vectors: LaneVectors; readonly box: LaneBox | null },
   ) {
     const { length } = problem.parameters
     this.#b = b

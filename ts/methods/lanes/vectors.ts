@@ -1,6 +1,6 @@
 /** Vectors as arrays of nodes, with one node per element. */
 
-import type { Builder } from '../../expressions/differentiate.js'
+import type { LaneBuilder } from './lines.js'
 
 /** The nodes of a vector's elements. */
 export type Vector = readonly number[]
@@ -13,9 +13,9 @@ export interface LaneBox {
 
 /** Operations on vectors. The sums have the order of loops over the elements. */
 export class LaneVectors {
-  readonly #b: Builder
+  readonly #b: LaneBuilder
 
-  constructor(b: Builder) {
+  constructor(b: LaneBuilder) {
     this.#b = b
   }
 
