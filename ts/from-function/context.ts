@@ -4,6 +4,7 @@ import type { AnyNode } from 'acorn'
 import { Algebra, isTruth, type Truth } from './algebra.js'
 import { FunctionError } from './errors.js'
 import type { FunctionSource } from './source.js'
+import type { CarriedState } from './values.js'
 import {
   ChoiceValue,
   Closure,
@@ -76,6 +77,9 @@ export class Context {
   readonly loops: Place[] = []
   /** Names of variables by node, for the names of lines. */
   readonly hints = new Map<number, string>()
+  /** Numbers that rows carry, and their count. */
+  readonly states: CarriedState[] = []
+  stateCount = 0
   readonly readers: Readers
   /** For each open branch, the cells that the branch has changed, with the values before the branch. */
   readonly #layers: Map<ValueCell, Value>[] = []

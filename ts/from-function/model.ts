@@ -15,14 +15,15 @@ import { bind, declareParameters } from './patterns.js'
 import { print } from './print.js'
 import { readSource } from './source.js'
 import { call, execute, runBody } from './statements.js'
-import { Inputs, LateNumber, type Place, Scope, type Value, ValueCell } from './values.js'
+import { type CarriedState, Inputs, LateNumber, type Place, Scope, type Value, ValueCell } from './values.js'
 
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
 /** The text of a function, and the graph that the text describes. */
 export interface ParsedFunction {
   readonly text: string
-  readonly parsed: ExpressionGraph
+  /** The graph of a text without carried states. */
+  readonly parsed: ExpressionGraph | undefined
 }
 
 export function readModel(fn: unknown, options: unknown): ParsedFunction {
@@ -31,8 +32,19 @@ export function readModel(fn: unknown, options: unknown): ParsedFunction {
   const names = new InputNames(context)
   const tools = readTools(context, options)
   const root = readBody(context, [names.inputs(0), names.inputs(1), tools])
+  checkStateNames(context, names)
   limitOperations(context, root as number, names.parameters)
   return describeModel(context, root as number, names)
+}
+
+function checkStateNames(context: Context, { parameters, columns }: InputNames): void {
+  const clash = context.states.find(({ name }) => parameters.includes(name) || columns.includes(name))
+  if (clash !== undefined)
+    context.fail(
+      context.source.node,
+      `${clash.name} is the name of a state of scan`,
+      'rename the parameter or column',
+    )
 }
 
 /** The result of the function, which is a node. */
@@ -62,21 +74,41 @@ function readBody(context: Context, inputs: readonly Inputs[]): Value {
 
 /** The text of a graph, and a graph that contains only what the text contains. */
 function describeModel(
-  { algebra, hints }: Context,
+  { algebra, hints, states }: Context,
   root: number,
   { parameters, columns }: InputNames,
 ): ParsedFunction {
   const { graph } = algebra
   const all = [...parameters, ...columns]
-  const printed = print(graph, root, all, hints)
+  const printed = print(graph, root, all, hints, usedStates(graph, root, states))
   const isInOrder =
     printed.names.length === all.length &&
     printed.names.filter((name) => parameters.includes(name)).join() === parameters.join()
   const list = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n`
   return {
     text: isInOrder ? printed.text : list + printed.text,
-    parsed: { ...copyUsed(graph, root), names: isInOrder ? printed.names : all },
+    parsed:
+      states.length > 0 ? undefined : { ...copyUsed(graph, root), names: isInOrder ? printed.names : all },
   }
+}
+
+/** The states on which the root depends. A state that no row reads has no initial value. */
+function usedStates(graph: Graph, root: number, states: readonly CarriedState[]): CarriedState[] {
+  const before = ({ name }: CarriedState) => graph.name(`${name}[t-1]`)
+  const used = new Set<CarriedState>()
+  let isUsed = findUsed(graph, [root])
+  for (
+    let count = -1;
+    count < used.size;
+    isUsed = findUsed(graph, [root, ...[...used].map(({ next }) => next)])
+  ) {
+    count = used.size
+    for (const state of states)
+      if (isUsed[graph.name(state.name)] === 1 || isUsed[before(state)] === 1) used.add(state)
+  }
+  return states
+    .filter((state) => used.has(state))
+    .map((state) => (isUsed[before(state)] === 1 ? state : { ...state, initial: undefined }))
 }
 
 /** A copy of a graph without the nodes that the root does not use. The operations keep their order. */
@@ -123,14 +155,15 @@ function limitOperations(context: Context, root: number, parameters: readonly st
     return graph.nodes.filter(({ kind }, number) => isUsed[number] === 1 && kind === 'operation')
   }
   let most = 0
-  for (const node of operationsOf([root])) {
+  const states = context.states.flatMap(({ initial, next }) => [initial ?? next, next])
+  for (const node of operationsOf([root, ...states])) {
     const { operation, operands } = node as Node & { kind: 'operation' }
     const varying = operands.filter((operand) => graph.constantAt(operand) === undefined)
     most += 1 + varying.length * (1 + (slopeCosts[operation] ?? MAX_SLOPE_COST))
   }
   if (most <= MAX_OPERATIONS) return
   const { gradient } = differentiate(graph, root, parameters, () => false)
-  const count = operationsOf([root, ...gradient]).length
+  const count = states.length > 0 ? most : operationsOf([root, ...gradient]).length
   if (count > MAX_OPERATIONS)
     context.fail(
       context.source.node,

@@ -4,6 +4,7 @@ import { functionNames, functions } from '../expressions/names.js'
 import { type Operation, operations } from '../expressions/operations.js'
 import { makeArray } from './arrays.js'
 import type { Context } from './context.js'
+import { makeScan } from './scan.js'
 import { Namespace, Native, type Value } from './values.js'
 
 type NumberFunction = (context: Context, operands: readonly number[]) => number
@@ -133,7 +134,7 @@ export function makeMath(context: Context): Namespace {
 /** The functions of the third argument, which are the functions of expressions; undefined for other names. */
 export function specialFunction(context: Context, name: string): Native | undefined {
   if (name === 'pow') return native(context, name, ...composed.pow)
-  // The place for scan(initial, next), which becomes a recurrence.
+  if (name === 'scan') return makeScan(context)
   const isKnown = ([...functions, ...functionNames] as readonly string[]).includes(name)
   return isKnown ? operationOf(context, name as Operation) : undefined
 }

@@ -5,6 +5,7 @@
 
 import { type Graph, type Node, symmetric } from '../expressions/graph.js'
 import { constants, functionNames, functions, NAME } from '../expressions/names.js'
+import type { CarriedState } from './values.js'
 
 /** Nesting of an expression at which a part becomes a line. */
 const MAX_LINE_DEPTH = 40
@@ -25,6 +26,13 @@ const comparisons = ['less', 'lessOrEqual', 'equal']
 const NAMES = new RegExp(`\\d[\\d.]*(?:e[+-]?\\d+)?|${NAME}\\(?`, 'gu')
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
+/** Names in the text of a graph. */
+interface PrintedNames {
+  readonly names: readonly string[]
+  readonly hints: ReadonlyMap<number, string>
+  readonly states: readonly CarriedState[]
+}
+
 interface Text {
   readonly text: string
   readonly precedence: number
@@ -42,8 +50,9 @@ export function print(
   root: number,
   names: readonly string[],
   hints: ReadonlyMap<number, string>,
+  states: readonly CarriedState[] = [],
 ): { readonly text: string; readonly names: readonly string[] } {
-  const printer = new Printer(graph, root, names, hints)
+  const printer = new Printer(graph, root, { names, hints, states })
   const text = printer.print()
   const found = [...text.matchAll(NAMES)].map(([name]) => name)
   return { text, names: [...new Set(found)].filter((name) => names.includes(name)) }
@@ -62,16 +71,34 @@ class Printer {
   /** Operations whose texts are not yet part of a line, in the order of the operations. */
   #open: number[] = []
   readonly #counts = new Map<string, number>()
+  /** Names of lines that a node needs in addition to other uses. */
+  readonly #required = new Map<number, string[]>()
 
-  constructor(graph: Graph, root: number, names: readonly string[], hints: ReadonlyMap<number, string>) {
+  constructor(graph: Graph, root: number, { names, hints, states }: PrintedNames) {
     this.#graph = graph
     this.#root = root
     this.#hints = hints
-    this.#taken = new Set([...names, ...functions, ...functionNames, ...Object.keys(constants)])
-    this.#uses = new Uint32Array(root + 1)
-    this.#isCondition = new Uint8Array(root + 1)
+    this.#taken = new Set([
+      ...states.map(({ name }) => name),
+      ...names,
+      ...functions,
+      ...functionNames,
+      ...Object.keys(constants),
+    ])
+    const last = states.reduce((most, { next }) => Math.max(most, next), root)
+    this.#uses = new Uint32Array(last + 1)
+    this.#isCondition = new Uint8Array(last + 1)
     this.#uses[root] = 1
-    for (let number = root; number >= 0; number--) if (this.#uses[number] > 0) this.#visit(number)
+    for (const { name, initial, next } of states) {
+      if (initial !== undefined) this.#require(initial, `${name}[0]`)
+      this.#require(next, name)
+    }
+    for (let number = last; number >= 0; number--) if (this.#uses[number] > 0) this.#visit(number)
+  }
+
+  #require(number: number, name: string): void {
+    this.#uses[number]++
+    this.#required.set(number, [...(this.#required.get(number) ?? []), name])
   }
 
   /** Counts the uses of the operands, and finds conditions among them. */
@@ -87,10 +114,11 @@ class Printer {
 
   print(): string {
     const { nodes } = this.#graph
-    for (let number = 0; number <= this.#root; number++) {
+    for (let number = 0; number < this.#uses.length; number++) {
       const node = nodes[number]
-      if (this.#uses[number] === 0 || node.kind !== 'operation') continue
-      this.#add(number, node)
+      if (this.#uses[number] === 0) continue
+      if (node.kind === 'operation') this.#add(number, node)
+      if (this.#required.has(number)) this.#writeRequired(number)
     }
     const { text } = this.#textOf(this.#root)
     // A sign or a parenthesis would continue the line before.
@@ -111,6 +139,14 @@ class Printer {
     this.#texts.set(number, text)
     this.#open.push(number)
     if (number !== this.#root && (this.#uses[number] > 1 || text.depth > MAX_LINE_DEPTH)) this.#writeOpen()
+  }
+
+  /** Writes the lines of a node that states need. */
+  #writeRequired(number: number): void {
+    const names = this.#required.get(number) as string[]
+    this.#required.delete(number)
+    if (this.#open.includes(number)) this.#writeOpen()
+    for (const name of names) this.#lines.push(`${name} = ${this.#textOf(number).text}`)
   }
 
   #writeOpen(): void {

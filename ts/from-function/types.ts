@@ -18,4 +18,9 @@ export interface SpecialFunctions {
   readonly digamma: OfOne
   readonly trigamma: OfOne
   readonly voigt: (x: number, sigma: number, gamma: number) => number
+  /**
+   * Carries a state from row to row, and returns the state after the present row. The state is a number, or an array or
+   * object of numbers.
+   */
+  readonly scan: <State>(initial: State, next: (state: State) => State) => State
 }

@@ -137,6 +137,14 @@ export class Inputs {
   }
 }
 
+/** A number that rows carry, with the nodes of its values before the first row and after a row. */
+export interface CarriedState {
+  readonly name: string
+  /** Undefined if no row reads the value before. */
+  readonly initial: number | undefined
+  readonly next: number
+}
+
 /** The variables of a block or a function. */
 export class Scope {
   readonly cells = new Map<string, ValueCell>()
