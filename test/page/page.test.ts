@@ -60,11 +60,17 @@ async function race(page: Page): Promise<void> {
 
 /** The lines of the saved file, grouped by racer. */
 async function points(page: Page): Promise<string[][]> {
+  const download = await savedPoints(page).catch(() => savedPoints(page))
+  return pointsIn(readFileSync(await download.path(), 'utf8'))
+}
+
+/** Clicks the button. A new address of the page can cancel a download that has just begun. */
+async function savedPoints(page: Page) {
   const [download] = await Promise.all([
-    page.waitForEvent('download'),
+    page.waitForEvent('download', { timeout: 8000 }),
     button(page, 'Save the points').click(),
   ])
-  return pointsIn(readFileSync(await download.path(), 'utf8'))
+  return download
 }
 
 /**
