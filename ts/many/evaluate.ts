@@ -57,7 +57,8 @@ export function evaluateLong({ machine, x, data }: LongEvaluation): true | undef
 function makeEvaluator(program: Program, data: readonly Float64Array[]): Evaluator | null {
   if (program.tile > 0) return null
   try {
-    const { runner } = selectRunner({}, wasmModule)
+    const { engine, runner } = selectRunner({}, wasmModule)
+    if (engine === 'typescript') return null
     const runs = Uint32Array.of(0)
     const columns = data.map((numbers) => ({ numbers, offsets: null }))
     const x = [...program.parameters, ...program.outputs].map(() => 0)
