@@ -69,7 +69,7 @@ export function addPrograms(add, timing) {
   addRows(add, timing)
 }
 
-/** The same program, whose first section repeats. Its results do not change with the repetition. */
+/** A program whose first section repeats. The repetition does not change the results. */
 function repeat(program) {
   const { head, outputs } = program
   // The slot of the state x, which is not 0.

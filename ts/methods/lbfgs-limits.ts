@@ -10,5 +10,3 @@ export const MAX_IDLE_UPDATES = 10
 export const MAX_ROUNDS = 5
 /** Least cosine between the free parts of a step and of its gradient change. */
 export const MIN_CURVATURE = 1e-10
-/** Distance from 1 to the next float64 number. */
-export const EPSILON = 2.220446049250313e-16

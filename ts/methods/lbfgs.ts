@@ -1,13 +1,14 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
+import { epsilon } from '../minimize/convergence.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
 import { BoxPath } from './box-path.js'
 import { lbfgsLanes } from './lanes/lbfgs.js'
-import { EPSILON, MAX_IDLE_UPDATES, MAX_ROUNDS, MIN_CURVATURE, ROUNDING_FACTOR } from './lbfgs-limits.js'
+import { MAX_IDLE_UPDATES, MAX_ROUNDS, MIN_CURVATURE, ROUNDING_FACTOR } from './lbfgs-limits.js'
 import { search, type Trial } from './line-search.js'
 
 const options = {
@@ -49,7 +50,6 @@ interface CorrectionPair {
 
 /** Number of gradient evaluations between two checks that the gradient function fills `out`. */
 const CHECKED_GRADIENTS = 32
-const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
 
 class LbfgsDescent implements Descent {
   readonly engine = 'typescript'

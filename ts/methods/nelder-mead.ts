@@ -1,4 +1,5 @@
 import type { FloatArray } from '../core/numbers.js'
+import { epsilon } from '../minimize/convergence.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import type { MinimizeReason } from '../minimize/reasons.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
@@ -51,7 +52,6 @@ const SAME_IN_TOLERANCES = 1000
 const PROBES = [10, 40, 160, 640, 2560, 10_240]
 /** Values that differ by at most this many rounding errors may be equal. */
 const ROUNDING_FACTOR = 100
-const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 class NelderMeadDescent implements Descent {
   readonly engine = 'typescript'

@@ -26,8 +26,6 @@ export const MIN_NEGATIVE_PIVOT = 1e-12
 export const MIN_PIVOT = 2.220446049250313e-16
 /** Smallest pivot if the Hessian is 0. */
 export const TINY = 1e-300
-/** Distance from 1 to the next float64 number. */
-export const EPSILON = 2.220446049250313e-16
 /** Number of evaluations between two checks that the functions of the derivatives fill `out`. */
 export const CHECKED_EVALUATIONS = 32
 

@@ -1,15 +1,15 @@
 /**
  * A trust-region Newton method for one run. A pass judges a trial point and proposes the next one. Both parts consist of
- * operations in a fixed order, because lanes repeat them without branches (newton-lanes.ts).
+ * operations in a fixed order, because lanes repeat them without branches (lanes/newton.ts).
  */
 
 import type { FloatArray } from '../core/numbers.js'
+import { epsilon } from '../minimize/convergence.js'
 import { type BoundsBox, clamp, isHeld } from '../objectives/bounds.js'
 import { NewtonFactors, triangleIndex } from './newton-factors.js'
 import {
   BORDER,
   DAMPING_MARGIN,
-  EPSILON,
   FLATTER,
   GOOD_RATIO,
   GROWTH_FACTOR,
@@ -18,8 +18,6 @@ import {
   POOR_RATIO,
   SHRINK_FACTOR,
 } from './newton-limits.js'
-
-const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
 
 /** The value and the derivatives at a trial point. */
 export interface Evaluation {

@@ -31,7 +31,10 @@ export const MAX_DISTANCE_IN_TOLERANCES = 100
 export const PROBE_COUNT = 3
 /** Number of consecutive short steps without convergence after which a run has stalled. */
 export const PATIENCE = 100
-const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
+/** Distance from 1 to the next float64 number. */
+export const EPSILON = 2.220446049250313e-16
+/** Distance from 1 to the next number of a dtype, by its size in bytes. */
+export const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
 
 /**
  * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if a move by at

@@ -6,9 +6,9 @@
  * counts the updates. Within bounds, a run takes further passes to find the variables that stay at their bounds.
  */
 
-import { EPSILON, MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
-import type { LaneBuilder } from './lines.js'
-import { defineLines, INFINITY, type NamedNodes } from './lines.js'
+import { EPSILON } from '../../minimize/convergence.js'
+import { MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
+import { defineLines, INFINITY, type LaneBuilder, type NamedNodes } from './lines.js'
 import { LanePairs, type PairList } from './pairs.js'
 import { LanePath, type LaneWay } from './path.js'
 import { LaneSearch, type LaneSearchResult, type LaneTrial } from './search.js'
@@ -124,14 +124,13 @@ class LbfgsLanes {
     const { b, parameters, isBounded } = problem
     const { length } = parameters
     const fields = new LaneFields(problem)
-    const limits = (from: 'min' | 'max') => fields.vector(from, length, (parameter) => ({ from, parameter }))
     const zeros = (name: string) => fields.vector(name, length, () => 0)
     this.#values = values
     this.#problem = problem
     this.#b = b
     this.#fields = fields
     this.#vectors = new LaneVectors(b)
-    this.#box = isBounded ? { min: limits('min'), max: limits('max') } : null
+    this.#box = fields.box()
     this.#updates = new LaneUpdates(problem, fields, { b, vectors: this.#vectors, box: this.#box })
     this.#path = new LanePath(b, this.#vectors, this.#box)
     this.#search = new LaneSearch(b, this.#vectors, fields, length)

@@ -5,11 +5,11 @@
  * and proposes the next trial point. A pass is not an update: the field `iterations` counts the updates.
  */
 
+import { EPSILON } from '../../minimize/convergence.js'
 import { triangleIndex } from '../newton-factors.js'
 import {
   BORDER,
   DAMPING_MARGIN,
-  EPSILON,
   FLATTER,
   GOOD_RATIO,
   GROWTH_FACTOR,
@@ -19,8 +19,7 @@ import {
   requireFewParameters,
   SHRINK_FACTOR,
 } from '../newton-limits.js'
-import type { LaneBuilder } from './lines.js'
-import { defineLines, INFINITY, type NamedNodes } from './lines.js'
+import { defineLines, INFINITY, type LaneBuilder, type NamedNodes } from './lines.js'
 import { LaneFactors } from './newton-factors.js'
 import { LaneFields, type LaneProblem, type LaneSolver } from './solver.js'
 import { type LaneOutcome, type LanePass, LaneUpdates } from './updates.js'
@@ -163,12 +162,11 @@ class NewtonLanes {
     const { length } = parameters
     requireFewParameters(length)
     const fields = new LaneFields(problem)
-    const limits = (from: 'min' | 'max') => fields.vector(from, length, (parameter) => ({ from, parameter }))
     this.#problem = problem
     this.#b = b
     this.#fields = fields
     this.#vectors = new LaneVectors(b)
-    this.#box = isBounded ? { min: limits('min'), max: limits('max') } : null
+    this.#box = fields.box()
     this.#updates = new LaneUpdates(problem, fields, { b, vectors: this.#vectors, box: this.#box })
     this.#hessian = fields.vector('hessian', triangleIndex(length, 0), () => 0)
     this.#blocked = isBounded ? fields.vector('blocked', length, () => 0) : []

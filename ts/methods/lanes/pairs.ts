@@ -1,8 +1,8 @@
 /** The correction pairs of L-BFGS in lanes, and the direction that they give. */
 
-import { EPSILON, MIN_CURVATURE } from '../lbfgs-limits.js'
-import type { LaneBuilder } from './lines.js'
-import { defineLines, INFINITY } from './lines.js'
+import { EPSILON } from '../../minimize/convergence.js'
+import { MIN_CURVATURE } from '../lbfgs-limits.js'
+import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import type { LaneFields } from './solver.js'
 import type { LaneVectors } from './vectors.js'
 

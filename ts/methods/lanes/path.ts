@@ -1,8 +1,7 @@
 /** The straight ways of a line search in lanes, with the same bits as `box-path.ts`. */
 
 import { MIN_SLOPE_RATIO, ROUNDING } from '../box-path.js'
-import type { LaneBuilder } from './lines.js'
-import { INFINITY } from './lines.js'
+import { INFINITY, type LaneBuilder } from './lines.js'
 import type { LaneBox, LaneVectors } from './vectors.js'
 
 /** A way from a point along a direction, as nodes. */

@@ -1,8 +1,7 @@
 /** The line search of `line-search.ts` in lanes: each pass reads one trial, and returns the next step or the result. */
 
 import { BRACKET_MARGIN, MAX_GROWTH, MIN_GROWTH } from '../line-search.js'
-import type { LaneBuilder } from './lines.js'
-import { defineLines, INFINITY } from './lines.js'
+import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import type { LaneFields } from './solver.js'
 import type { LaneVectors } from './vectors.js'
 

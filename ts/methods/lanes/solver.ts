@@ -9,6 +9,7 @@
 
 import type { OptionTable, ValuesOf } from '../../options/kinds.js'
 import type { LaneBuilder } from './lines.js'
+import type { LaneBox } from './vectors.js'
 
 /** An objective in a graph of its own, the graph's builder, and the settings of the runs. */
 export interface LaneProblem {
@@ -59,12 +60,15 @@ export const vectorNames = (name: string, length: number) => Array.from({ length
 export class LaneFields {
   readonly names: string[] = []
   readonly initial: InitialValue[] = []
+  readonly #problem: LaneProblem
   readonly #b: LaneBuilder
   readonly #next = new Map<string, number>()
 
-  constructor({ b, parameters }: LaneProblem) {
-    this.#b = b
-    for (const [parameter, name] of parameters.entries()) this.#add(name, { from: 'start', parameter })
+  constructor(problem: LaneProblem) {
+    this.#problem = problem
+    this.#b = problem.b
+    for (const [parameter, name] of problem.parameters.entries())
+      this.#add(name, { from: 'start', parameter })
   }
 
   /** Adds a field, and returns the node of its present value. */
@@ -75,6 +79,14 @@ export class LaneFields {
   /** Adds one field per element, and returns the nodes of the present values. */
   vector(name: string, length: number, initial: (i: number) => InitialValue): number[] {
     return vectorNames(name, length).map((field, i) => this.#add(field, initial(i)))
+  }
+
+  /** Adds the bounds of the parameters, which never change; null if the runs have no bounds. */
+  box(): LaneBox | null {
+    const { isBounded, parameters } = this.#problem
+    const limits = (from: 'min' | 'max') =>
+      this.vector(from, parameters.length, (parameter) => ({ from, parameter }))
+    return isBounded ? { min: limits('min'), max: limits('max') } : null
   }
 
   /** Sets the next value of a scalar. A field without a next value keeps its value. */

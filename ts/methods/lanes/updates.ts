@@ -3,11 +3,9 @@
  * (ts/minimize/minimize.ts and convergence.ts).
  */
 
-import { MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
+import { EPSILON, MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
-import { EPSILON } from '../lbfgs-limits.js'
-import type { LaneBuilder } from './lines.js'
-import { defineLines, INFINITY } from './lines.js'
+import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import { type LaneFields, type LaneProblem, type LaneSolver, vectorNames } from './solver.js'
 import type { LaneBox, LaneVectors } from './vectors.js'
 
