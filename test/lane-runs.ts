@@ -1,7 +1,5 @@
 /** Runs of a method in lanes, and the same runs one by one. */
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   expression,
   type Method,
@@ -12,16 +10,7 @@ import {
 } from 'antigrad'
 import type { Anything } from './adversarial/subject.js'
 import { random } from './bits.js'
-import { home } from './children.js'
-
-interface Case {
-  readonly name: string
-  readonly expression: string
-  readonly data: Readonly<Record<string, readonly number[]>> | null
-  readonly start: readonly number[]
-  readonly lower: readonly (number | null)[] | null
-  readonly upper: readonly (number | null)[] | null
-}
+import { type BoundedProblem, problems } from './bounded-problems.js'
 
 export type Columns = Readonly<Record<string, Float64Array>>
 
@@ -74,12 +63,10 @@ export function spread(names: readonly string[], runs: number, [low, high] = [-3
 }
 
 /** Bounded problems of at most 12 parameters. */
-export const cases = (
-  JSON.parse(readFileSync(join(home, 'test/data/bounded.json'), 'utf8')) as Case[]
-).filter(({ start }) => start.length <= 12)
+export const cases = problems.filter(({ start }) => start.length <= 12)
 
 /** Four starts of a problem, and its bounds and data by name. */
-export function runsOf({ expression: text, data, start, lower, upper }: Case) {
+export function runsOf({ expression: text, data, start, lower, upper }: BoundedProblem) {
   const objective = expression(text)
   const names = objective.with(data ?? {}).parameters
   const place = (name: string) => Number(name.slice(1)) - 1

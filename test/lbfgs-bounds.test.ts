@@ -1,34 +1,11 @@
 /** The method L-BFGS within bounds, compared with the best minima known, with documented properties and hostile calls. */
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { bowl, expression, lbfgs, Minimization, minimize, type Objective, rosenbrock } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { refusal } from './adversarial/subject.js'
-import { home } from './children.js'
+import { type BoundedProblem, problems as cases } from './bounded-problems.js'
 import { bits, dtypes } from './helpers.js'
-
-/** A problem of the collections by Moré, Garbow and Hillstrom, Hock and Schittkowski, and CUTEst, in a box. */
-interface Case {
-  readonly name: string
-  readonly expression: string
-  readonly data: Readonly<Record<string, readonly number[]>> | null
-  readonly start: readonly number[]
-  readonly lower: readonly (number | null)[] | null
-  readonly upper: readonly (number | null)[] | null
-  /** The best minimum known; its point if there is only one. */
-  readonly f: number
-  readonly x: readonly number[] | null
-  /** −1 for a variable at its lower bound, 1 at its upper bound, otherwise 0. */
-  readonly active: readonly number[]
-  /** Whether the point is hardly determined. */
-  readonly flat: boolean
-  /** Other minima. */
-  readonly others: readonly number[]
-}
-
-const cases = JSON.parse(readFileSync(join(home, 'test/data/bounded.json'), 'utf8')) as Case[]
 
 interface Problem extends Objective {
   readonly bounds: readonly (readonly [number, number])[]
@@ -36,7 +13,7 @@ interface Problem extends Objective {
 }
 
 /** The objective with its variables in the order x1, x2, …, which also fails at points outside of the bounds. */
-function problemOf({ expression: text, data, start, lower, upper }: Case): Problem {
+function problemOf({ expression: text, data, start, lower, upper }: BoundedProblem): Problem {
   const objective = expression(text).with(data ?? {})
   const places = objective.parameters.map((name) => Number(name.slice(1)) - 1)
   const own = new Float64Array(places.length)

@@ -1,26 +1,11 @@
 /** The Nelder-Mead method: the best minima known, documented properties, noise, and hostile objectives. */
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expression, Minimization, type MinimizeOptions, minimize, nelderMead } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { refusal } from './adversarial/subject.js'
-import { home } from './children.js'
+import { type BoundedProblem, problems as cases } from './bounded-problems.js'
 import { dtypes } from './helpers.js'
-
-interface Case {
-  readonly name: string
-  readonly expression: string
-  readonly data: Readonly<Record<string, readonly number[]>> | null
-  readonly start: readonly number[]
-  readonly lower: readonly (number | null)[] | null
-  readonly upper: readonly (number | null)[] | null
-  readonly f: number
-  readonly others: readonly number[]
-}
-
-const cases = JSON.parse(readFileSync(join(home, 'test/data/bounded.json'), 'utf8')) as Case[]
 
 /** A quadratic function with its minimum at (1, −2). */
 const bowl = (x: ArrayLike<number>) => (x[0] - 1) ** 2 + 3 * (x[1] + 2) ** 2
@@ -38,7 +23,7 @@ const run = (f: (x: ArrayLike<number>) => number, start: readonly number[], opti
   minimize(f, start, nelderMead(), options)
 
 /** A problem in the order x1, x2, …; its objective throws outside of the bounds. */
-function endOf(problem: Case) {
+function endOf(problem: BoundedProblem) {
   const { data, start, lower, upper } = problem
   const objective = expression(problem.expression).with(data ?? {})
   const order = objective.parameters.map((name) => Number(name.slice(1)) - 1)

@@ -1,32 +1,16 @@
 /** The method newton, compared with the best minima known, with documented properties and hostile calls. */
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expression, lbfgs, type Method, Minimization, minimize, newton, rosenbrock } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { type Anything, refusal } from './adversarial/subject.js'
-import { home } from './children.js'
+import { type BoundedProblem, problems as cases } from './bounded-problems.js'
 import { bits, dtypes, inBits } from './helpers.js'
 
-/** A problem of the collections by Moré, Garbow and Hillstrom, Hock and Schittkowski, and CUTEst, in a box. */
-interface Case {
-  readonly name: string
-  readonly expression: string
-  readonly data: Readonly<Record<string, readonly number[]>> | null
-  readonly start: readonly number[]
-  readonly lower: readonly (number | null)[] | null
-  readonly upper: readonly (number | null)[] | null
-  /** The best minimum known, and other minima. */
-  readonly f: number
-  readonly others: readonly number[]
-}
-
-const cases = JSON.parse(readFileSync(join(home, 'test/data/bounded.json'), 'utf8')) as Case[]
 const valley = () => expression('(1 - x)^2 + 100*(y - x^2)^2')
 const isNear = (f: number, wanted: number) => Math.abs(f - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted))
 
-function solve({ expression: text, data, start, lower, upper }: Case, method: Method) {
+function solve({ expression: text, data, start, lower, upper }: BoundedProblem, method: Method) {
   const objective = expression(text).with(data ?? {})
   const places = objective.parameters.map((name) => Number(name.slice(1)) - 1)
   const limit = (place: number) => [lower?.[place] ?? -Infinity, upper?.[place] ?? Infinity] as const
