@@ -36,6 +36,11 @@ export const rounding: Readonly<Record<Dtype, Round>> = {
 /** The sign of a number as 1 or −1; zeros and NaN are returned unchanged. */
 export const signum = (x: number): number => (x > 0 ? 1 : x < 0 ? -1 : x)
 
+/** Distance from 1 to the next float64 number. */
+export const EPSILON = 2.220446049250313e-16
+/** Distance from 1 to the next number of a dtype, by its size in bytes. */
+export const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
+
 /** The largest |xᵢ|; NaN if an element is NaN. */
 export function largest(x: FloatArray): number {
   let size = 0

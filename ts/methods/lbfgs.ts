@@ -1,7 +1,5 @@
 import { OptionError } from '../core/errors.js'
-import type { FloatArray } from '../core/numbers.js'
-import { largest } from '../core/numbers.js'
-import { epsilon } from '../minimize/convergence.js'
+import { epsilon, type FloatArray, largest } from '../core/numbers.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'

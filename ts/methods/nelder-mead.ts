@@ -1,5 +1,4 @@
-import type { FloatArray } from '../core/numbers.js'
-import { epsilon } from '../minimize/convergence.js'
+import { epsilon, type FloatArray } from '../core/numbers.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import type { MinimizeReason } from '../minimize/reasons.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'

@@ -3,8 +3,7 @@
  * operations in a fixed order, because lanes repeat them without branches (lanes/newton.ts).
  */
 
-import type { FloatArray } from '../core/numbers.js'
-import { epsilon } from '../minimize/convergence.js'
+import { epsilon, type FloatArray } from '../core/numbers.js'
 import { type BoundsBox, clamp, isHeld } from '../objectives/bounds.js'
 import { NewtonFactors, triangleIndex } from './newton-factors.js'
 import {

@@ -1,7 +1,7 @@
 /** Decides whether steps are short because the run has reached a minimum. */
 
 import type { FloatArray } from '../core/numbers.js'
-import { largest } from '../core/numbers.js'
+import { epsilon, largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
 import { type BoundsBox, clamp, isHeld } from '../objectives/bounds.js'
 
@@ -31,10 +31,6 @@ export const MAX_DISTANCE_IN_TOLERANCES = 100
 export const PROBE_COUNT = 3
 /** Number of consecutive short steps without convergence after which a run has stalled. */
 export const PATIENCE = 100
-/** Distance from 1 to the next float64 number. */
-export const EPSILON = 2.220446049250313e-16
-/** Distance from 1 to the next number of a dtype, by its size in bytes. */
-export const epsilon = { 4: 1.1920928955078125e-7, 8: EPSILON } as Readonly<Record<number, number>>
 
 /**
  * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if a move by at

@@ -6,7 +6,7 @@
  * counts the updates. Within bounds, a run takes further passes to find the variables that stay at their bounds.
  */
 
-import { EPSILON } from '../../minimize/convergence.js'
+import { EPSILON } from '../../core/numbers.js'
 import { MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
 import { defineLines, INFINITY, type LaneBuilder, type NamedNodes } from './lines.js'
 import { LanePairs, type PairList } from './pairs.js'

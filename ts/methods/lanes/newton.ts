@@ -5,7 +5,7 @@
  * and proposes the next trial point. A pass is not an update: the field `iterations` counts the updates.
  */
 
-import { EPSILON } from '../../minimize/convergence.js'
+import { EPSILON } from '../../core/numbers.js'
 import { triangleIndex } from '../newton-factors.js'
 import {
   BORDER,

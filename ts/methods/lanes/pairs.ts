@@ -1,6 +1,6 @@
 /** The correction pairs of L-BFGS in lanes, and the direction that they give. */
 
-import { EPSILON } from '../../minimize/convergence.js'
+import { EPSILON } from '../../core/numbers.js'
 import { MIN_CURVATURE } from '../lbfgs-limits.js'
 import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import type { LaneFields } from './solver.js'

@@ -3,7 +3,8 @@
  * (ts/minimize/minimize.ts and convergence.ts).
  */
 
-import { EPSILON, MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
+import { EPSILON } from '../../core/numbers.js'
+import { MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import { type LaneFields, type LaneProblem, type LaneSolver, vectorNames } from './solver.js'
