@@ -212,14 +212,14 @@ describe('a large definition of a custom rule', () => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
-    expect(took).toBeLessThan(2000)
+    expect(took).toBeLessThan(10_000)
   })
 
   test('compiles quickly if the definition consists of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
-      expect(took).toBeLessThan(2000)
+      expect(took).toBeLessThan(10_000)
     }
   })
 
@@ -229,13 +229,13 @@ describe('a large definition of a custom rule', () => {
     })
     const begin = performance.now()
     expect(describeRule(rule()).length).toBeLessThan(100_000)
-    expect(performance.now() - begin).toBeLessThan(2000)
+    expect(performance.now() - begin).toBeLessThan(10_000)
   })
 
   test('compiles to few operations if the definition contains nested powers', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
-    expect(performance.now() - begin).toBeLessThan(2000)
+    expect(performance.now() - begin).toBeLessThan(10_000)
   })
 })
 

@@ -39,7 +39,9 @@ async function visit(path: string, options = {}): Promise<Visit> {
     const url = request.url()
     if (!url.startsWith(site.address) && !/^(data|blob):/.test(url)) wrong.push(url)
   })
-  await page.goto(site.address + path, { waitUntil: 'networkidle' })
+  // Frames of a page keep the network busy for an unknown time. Thus the state of the page decides instead.
+  await page.goto(site.address + path, { waitUntil: 'load', timeout: SLOW })
+  await page.waitForFunction("document.querySelector('#app')?.__vue_app__", undefined, { timeout: SLOW })
   return { page, wrong }
 }
 

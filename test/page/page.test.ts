@@ -67,7 +67,7 @@ async function points(page: Page): Promise<string[][]> {
 /** Clicks the button. A new address of the page can cancel a download that has just begun. */
 async function savedPoints(page: Page) {
   const [download] = await Promise.all([
-    page.waitForEvent('download', { timeout: 8000 }),
+    page.waitForEvent('download', { timeout: 30_000 }),
     button(page, 'Save the points').click(),
   ])
   return download

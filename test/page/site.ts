@@ -56,7 +56,7 @@ export async function visit(site: SiteInChromium, hash: string, options: PageOpt
   // Without a graphics card, a rotating surface occupies a full processor core.
   const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
   const page = await site.browser.newPage({ ...still, ...options })
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(60_000)
   const requests: string[] = []
   const errors: string[] = []
   page.on('request', (request) => requests.push(request.url()))
