@@ -43,7 +43,7 @@ const project = (
     ...(exclude && { exclude: ['**/node_modules/**', ...exclude] }),
     // The package is loaded by Node, as in users' programs, and not by Vite.
     server: { deps: { external: [/\/dist\//] } },
-    ...{ testTimeout: 120_000, hookTimeout: 300_000 },
+    ...{ testTimeout: 300_000, hookTimeout: 600_000 },
     // The default of one second is too short for a page on a busy machine.
     expect: { poll: { timeout: 60_000 } },
     // Measurements, and browsers on a busy machine, can fail by chance.

@@ -158,24 +158,17 @@ const convergence = defineLines(
   { CONVERGED, INFINITY, MIN_CONFIRMATIONS, NEGLIGIBLE_DAMPING, NEGLIGIBLE_STEP, NOT_FINITE, STALLED },
 )
 
-/**
- * Compiles one iteration. The outputs are the next state, and the reason why the fit stops, or 0 if the fit continues.
- */
-export function compileIteration(
-  problem: Problem,
-  state: IterationState,
-  tolerance: number,
-  { algebra, second, alternates }: IterationMode,
-): Program {
-  const { graph, free, fixed, columns } = problem
+/** The nodes that all parts of an iteration read: the inputs, and the sums at the trial point of the last step. */
+function readTrial(problem: Problem, { algebra, second, alternates }: IterationMode) {
+  const { graph, free } = problem
   const b = new Builder(graph)
   const name = (name: string) => graph.name(name)
-  const known = (stem: string, nodes: readonly unknown[]) => numberedNames(stem, nodes.length).map(name)
-  const before = name('@cost')
-  const predicted = name('@predicted')
-  const lastDamping = name('@damping')
-  const confirmations = name('@confirmations')
-
+  const inputs = {
+    before: name('@cost'),
+    predicted: name('@predicted'),
+    lastDamping: name('@damping'),
+    confirmations: name('@confirmations'),
+  }
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
   // The linear parameters move first. Otherwise the first step may move the nonlinear parameters far away from their
@@ -187,14 +180,38 @@ export function compileIteration(
   const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
   // A second step follows a small step and finds the last digits of the parameters, which the costs cannot show.
   const isConfirming = alternates ? b.zero : name('@turn')
+  const { cost, areFinite } = sums
   const { isFirst, isBetter } = acceptance(b, {
-    before,
-    cost: sums.cost,
-    areFinite: sums.areFinite,
+    before: inputs.before,
+    cost,
+    areFinite,
     isTurn,
     isConfirming,
   })
+  return {
+    b,
+    problem,
+    algebra,
+    name,
+    ...inputs,
+    isFirst,
+    isBetter,
+    sums,
+    waits,
+    isPartly,
+    hasTurns,
+    isTurn,
+    isConfirming,
+  }
+}
 
+type TrialNodes = ReturnType<typeof readTrial>
+
+/** The best point so far, with its cost, its sums and its largest diagonal, and the damping of the next step. */
+function keepBest(trial: TrialNodes) {
+  const { b, problem, algebra, name, sums, before, isFirst, isBetter, isConfirming } = trial
+  const { free } = problem
+  const known = (stem: string, nodes: readonly unknown[]) => numberedNames(stem, nodes.length).map(name)
   const newer = (now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(isBetter, node, then[i]))
   const [cost] = newer([sums.cost], [before])
@@ -206,22 +223,29 @@ export function compileIteration(
   const { newDamping: damping, newGrowth: growth } = dampingUpdate(b, {
     before,
     cost: sums.cost,
-    predicted,
-    damping: lastDamping,
+    predicted: trial.predicted,
+    damping: trial.lastDamping,
     growth: name('@growth'),
     isFirst,
     isBetter,
-    isKept: hasTurns ? isTurn : b.multiply(isConfirming, isBetter),
+    isKept: trial.hasTurns ? trial.isTurn : b.multiply(isConfirming, isBetter),
     minPivot: b.constant(algebra.minPivot),
     retryDamping: b.constant(algebra.retryDamping),
   })
+  return { cost, best, right, matrix, largest, damping, growth }
+}
 
-  const isAfar = b.select(lastDamping, isFirst, b.zero)
+type BestNodes = ReturnType<typeof keepBest>
+
+/** The next step, from the best point, or from the trial point if the iteration solves for the linear parameters. */
+function nextStep(trial: TrialNodes, { best, right, matrix, largest, damping }: BestNodes) {
+  const { b, problem, algebra, name, sums, hasTurns, isTurn, isPartly, waits, isFirst } = trial
+  const isAfar = b.select(trial.lastDamping, isFirst, b.zero)
   const later = b.subtract(b.one, hasTurns ? b.operation('max', isAfar, isTurn) : isAfar)
   // Selects the values at the starting point of the next step.
   const from = (there: readonly number[], here: readonly number[]) =>
     there.map((node, i) => b.select(isTurn, here[i], node))
-  const at = from(best, free.map(name))
+  const at = from(best, problem.free.map(name))
   const ofStep = { right: from(right, sums.right), matrix: from(matrix, sums.matrix) }
   // If linear parameters change by orders of magnitude, an old maximum of the diagonal would damp all other parameters
   // too much.
@@ -232,9 +256,20 @@ export function compileIteration(
   const ofFirst = isPartly ? b.select(isAfar, b.constant(ISOLATION_RATIO), damping) : damping
   const stepDamping = b.select(isTurn, b.constant(algebra.minPivot), ofFirst)
   const step = computeStep(b, problem, algebra, { at, ...ofStep, scale, moves }, stepDamping)
+  return { ...step, later, scale }
+}
 
-  const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, algebra.inUnits(b, x))
-  const { isSmall, isUndamped, isLast, wantsUndamped, reason } = convergence(b, {
+/** Whether the fit ends, and whether the next step confirms this step. */
+function testConvergence(
+  trial: TrialNodes,
+  { cost, best, damping }: BestNodes,
+  step: ReturnType<typeof nextStep>,
+  tolerance: number,
+  alternates: boolean,
+) {
+  const { b, algebra, isBetter, isConfirming, predicted, confirmations, isPartly } = trial
+  const sizeOf = (x: readonly number[]) => weightedSquares(b, step.scale, algebra.inUnits(b, x))
+  return convergence(b, {
     cost,
     predicted,
     damping,
@@ -244,28 +279,46 @@ export function compileIteration(
     bestSize: sizeOf(best),
     reduction: step.reduction,
     leastPivot: step.leastPivot,
-    isReliable: isPartly ? b.multiply(step.isSound, later) : step.isSound,
+    isReliable: isPartly ? b.multiply(step.isSound, step.later) : step.isSound,
     isConfirmed: alternates ? b.one : isConfirming,
     tolerance: b.constant(tolerance),
     restTolerance: b.constant(Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
     singularPivot: b.constant(algebra.singularPivot),
   })
-  const isEnough = b.multiply(isUndamped, isLast)
-  const turn = hasTurns ? later : alternates ? b.zero : b.multiply(isSmall, isEnough)
+}
+
+/**
+ * Compiles one iteration. The outputs are the next state, and the reason why the fit stops, or 0 if the fit continues.
+ */
+export function compileIteration(
+  problem: Problem,
+  state: IterationState,
+  tolerance: number,
+  mode: IterationMode,
+): Program {
+  const { graph, free, fixed, columns } = problem
+  const { algebra, alternates } = mode
+  const trial = readTrial(problem, mode)
+  const kept = keepBest(trial)
+  const step = nextStep(trial, kept)
+  const end = testConvergence(trial, kept, step, tolerance, alternates)
+  const { b, name, hasTurns, isTurn, predicted, confirmations } = trial
+  const isEnough = b.multiply(end.isUndamped, end.isLast)
+  const turn = hasTurns ? step.later : alternates ? b.zero : b.multiply(end.isSmall, isEnough)
   const outputs = [
     ...step.trial,
     ...[...fixed, ...algebra.units(free.length)].map(name),
-    ...best,
-    cost,
-    ...right,
-    ...matrix,
-    ...largest,
-    b.select(wantsUndamped, b.zero, damping),
-    growth,
+    ...kept.best,
+    kept.cost,
+    ...kept.right,
+    ...kept.matrix,
+    ...kept.largest,
+    b.select(end.wantsUndamped, b.zero, kept.damping),
+    kept.growth,
     b.select(isTurn, predicted, step.predicted),
-    b.add(confirmations, wantsUndamped),
+    b.add(confirmations, end.wantsUndamped),
     turn,
-    reason,
+    end.reason,
   ]
   return compile(graph, outputs, state.names, columns)
 }
