@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type Rolldown } from 'vite'
+import { storyPages } from './story-plugin.js'
 
 /** A virtual module with the equations of the rules, which are read from the rules' sources. */
 const equations = {
@@ -40,6 +41,13 @@ const early: Plugin = {
   },
 }
 
+/** The input of each mode, and the folder of its files, which distinguishes the files of the pages. */
+const inputs: Readonly<Record<string, { readonly file: string; readonly chunks: string }>> = {
+  race: { file: 'index.html', chunks: 'assets/' },
+  fit: { file: 'fit.html', chunks: 'assets/fit-' },
+  story: { file: 'story/index.html', chunks: 'story/assets/' },
+}
+
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
@@ -53,20 +61,20 @@ export default defineConfig(({ mode }) => ({
       { find: 'antigrad', replacement: here('../dist/index.js') },
       // The race uses all rules. Their WebAssembly module (the catalogue) also contains the core, so the core's is
       // omitted.
-      ...(mode === 'fit'
+      ...(mode === 'fit' || mode === 'story'
         ? []
         : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations, withoutLanes, early],
+  plugins: [equations, withoutLanes, early, storyPages],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,
     modulePreload: { polyfill: false },
+    ...(mode === 'story' && { assetsDir: 'story/assets' }),
     rolldownOptions: {
-      input: here(mode === 'fit' ? 'fit.html' : 'index.html'),
-      // The prefix distinguishes the chunks of the two pages, which share a folder.
-      output: { chunkFileNames: `assets/${mode === 'fit' ? 'fit-' : ''}[name]-[hash].js` },
+      input: here((inputs[mode] ?? inputs.race).file),
+      output: { chunkFileNames: `${(inputs[mode] ?? inputs.race).chunks}[name]-[hash].js` },
     },
   },
   // ES modules allow workers to load chunks on demand.

@@ -18,8 +18,11 @@ async function packages() {
   writeFileSync(stamp, lock)
 }
 
-/** @param base folder of the host from which the site will be served */
-export async function buildSite(outDir, base = process.env.DOCS_BASE ?? '/') {
+/**
+ * @param base folder of the host from which the site will be served
+ * @param site absolute URL of this folder, with a slash at the end, for previews of links
+ */
+export async function buildSite(outDir, base = process.env.DOCS_BASE ?? '/', site) {
   await packages()
   say('Building the API reference…')
   await run(bin('typedoc'), [], { cwd: docs })
@@ -28,5 +31,5 @@ export async function buildSite(outDir, base = process.env.DOCS_BASE ?? '/') {
   const vitepress = ['--max-semi-space-size=64', 'node_modules/vitepress/bin/vitepress.js']
   const options = { cwd: docs, label: 'vitepress' }
   await run('node', [...vitepress, 'build', '.', '--outDir', outDir, '--base', base], options)
-  await buildPage(join(outDir, 'race'), '../docs/')
+  await buildPage(join(outDir, 'race'), '../docs/', site && `${site}race/`)
 }

@@ -1,0 +1,172 @@
+/** The moving figure of a step: a map or a curve, with the paths of its runs up to a displayed update. */
+
+import { drawMark, getStyle, theme } from '../theme.js'
+import { BANDS, type Corner, computeBands, mixColors, toPixel } from './axes.js'
+import { pointOf } from './runs.js'
+import type { Run, Scene } from './step.js'
+
+/** Radius of a mark in pixels. */
+const MARK_RADIUS = 6
+
+export class Figure {
+  readonly canvas: HTMLCanvasElement
+  readonly #ground = document.createElement('canvas')
+  #scene: Scene | null = null
+  #runs: readonly Run[] = []
+  #width = 0
+  #height = 0
+  #ratio = 1
+
+  constructor(canvas: HTMLCanvasElement) {
+    this.canvas = canvas
+  }
+
+  /** Shows other runs. The map is drawn again. */
+  show(scene: Scene, runs: readonly Run[]): void {
+    this.#scene = scene
+    this.#runs = runs
+    this.#resize()
+    this.#drawGround()
+  }
+
+  /** Draws the map again, for example in other colors. */
+  redraw(update: number): void {
+    this.#resize()
+    this.#drawGround()
+    this.draw(update)
+  }
+
+  /** Draws all paths up to an update. */
+  draw(update: number): void {
+    const scene = this.#scene
+    const context = this.canvas.getContext('2d')
+    if (!scene || !context || this.#width === 0) return
+    context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0)
+    context.drawImage(this.#ground, 0, 0, this.#width, this.#height)
+    for (const run of this.#runs) this.#drawPath(context, scene, run, Math.min(update, run.updates))
+    const labels: Corner[] = []
+    for (const run of this.#runs) this.#drawHead(context, scene, run, Math.min(update, run.updates), labels)
+  }
+
+  #resize(): void {
+    this.#width = this.canvas.clientWidth
+    this.#height = this.canvas.clientHeight
+    this.#ratio = Math.min(2, devicePixelRatio)
+    this.canvas.width = Math.round(this.#width * this.#ratio)
+    this.canvas.height = Math.round(this.#height * this.#ratio)
+  }
+
+  #drawGround(): void {
+    const [width, height] = [this.#width, this.#height]
+    this.#ground.width = width
+    this.#ground.height = height
+    const context = this.#ground.getContext('2d')
+    if (!this.#scene || !context || width === 0) return
+    if (this.#scene.start.length === 1) drawCurve(context, this.#scene, width, height)
+    else drawMap(context, this.#scene, width, height)
+  }
+
+  #drawPath(context: CanvasRenderingContext2D, scene: Scene, run: Run, update: number): void {
+    const { color, dash } = getStyle(run.style)
+    const stroke = (style: string, width: number, dashes: readonly number[]) => {
+      context.strokeStyle = style
+      context.lineWidth = width
+      context.setLineDash([...dashes])
+      context.stroke()
+    }
+    context.beginPath()
+    for (let t = 0; t <= update; t++)
+      context.lineTo(...toPixel(scene, pointOf(run, t), this.#width, this.#height))
+    context.lineJoin = 'round'
+    // The casing separates the path from the colors of the map.
+    stroke(theme().surface, 5, [])
+    stroke(color, 2.5, dash)
+    context.setLineDash([])
+    if (update > 60) return
+    for (let t = 0; t < update; t++) {
+      const [x, y] = toPixel(scene, pointOf(run, t), this.#width, this.#height)
+      context.beginPath()
+      context.arc(x, y, 3, 0, 2 * Math.PI)
+      context.fillStyle = color
+      context.fill()
+    }
+  }
+
+  #drawHead(
+    context: CanvasRenderingContext2D,
+    scene: Scene,
+    run: Run,
+    update: number,
+    labels: Corner[],
+  ): void {
+    const [x, y] = toPixel(scene, pointOf(run, Math.floor(update)), this.#width, this.#height)
+    drawMark(context, run.style, x, y, MARK_RADIUS)
+    context.font = '600 13px system-ui, sans-serif'
+    const { width } = context.measureText(run.name)
+    const isLeft = x + width + 14 > this.#width
+    context.textAlign = isLeft ? 'right' : 'left'
+    context.textBaseline = 'bottom'
+    let top = Math.max(18, y - 4)
+    // A name moves up or down until it covers no other name.
+    const isCovered = () =>
+      labels.some(([left, other]) => Math.abs(left - x) < 150 && Math.abs(other - top) < 17)
+    const direction = y < 60 ? 1 : -1
+    while (isCovered()) top += 17 * direction
+    labels.push([x, top])
+    const at = [x + (isLeft ? -10 : 10), top] as const
+    context.lineWidth = 4
+    context.lineJoin = 'round'
+    context.strokeStyle = theme().surface
+    context.strokeText(run.name, ...at)
+    context.fillStyle = theme().text
+    context.fillText(run.name, ...at)
+  }
+}
+
+/** Draws the heights of a function of two parameters in bands, with a line at each edge of a band. */
+function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number, height: number): void {
+  const bands = computeBands(scene, width, height)
+  const { low, high, contour } = theme()
+  const colors = Array.from({ length: BANDS }, (_, i) => mixColors(low, high, i / (BANDS - 1)))
+  const line = mixColors(contour, contour, 0)
+  const image = context.createImageData(width, height)
+  for (let i = 0; i < bands.length; i++) {
+    const isEdge =
+      ((i + 1) % width !== 0 && bands[i + 1] !== bands[i]) ||
+      (i + width < bands.length && bands[i + width] !== bands[i])
+    image.data.set(isEdge ? line : colors[bands[i]], 4 * i)
+    image.data[4 * i + 3] = 255
+  }
+  context.putImageData(image, 0, 0)
+  for (const minimum of scene.minima) drawStar(context, ...toPixel(scene, minimum, width, height))
+}
+
+/** Draws a function of one parameter as a curve. */
+function drawCurve(context: CanvasRenderingContext2D, scene: Scene, width: number, height: number): void {
+  const { surface, muted } = theme()
+  context.fillStyle = surface
+  context.fillRect(0, 0, width, height)
+  const [x0, x1] = scene.view
+  context.beginPath()
+  for (let column = 0; column <= width; column += 2) {
+    context.lineTo(...toPixel(scene, [x0 + (column / width) * (x1 - x0)], width, height))
+  }
+  context.strokeStyle = muted
+  context.lineWidth = 2
+  context.stroke()
+  for (const minimum of scene.minima) drawStar(context, ...toPixel(scene, minimum, width, height))
+}
+
+function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
+  context.beginPath()
+  for (let i = 0; i < 10; i++) {
+    const [radius, angle] = [i % 2 === 0 ? 12 : 5, (Math.PI * i) / 5]
+    context.lineTo(x + radius * Math.sin(angle), y - radius * Math.cos(angle))
+  }
+  context.closePath()
+  context.fillStyle = theme().star
+  context.strokeStyle = theme().surface
+  context.lineWidth = 1.5
+  context.fill()
+  context.stroke()
+}
