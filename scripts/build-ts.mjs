@@ -268,8 +268,9 @@ const deferredLibraries = {
       const module = relative('dist', join(resolveDir, path))
       if (!deferred.includes(listed(module))) return undefined
       const from = relative('dist', importer)
-      // A method of the core builds its program for lanes at the first call that needs it.
-      if (module.startsWith('methods/lanes/')) taken.add(module)
+      // A method of the core builds its program for lanes, or parses constraints, at the first call that needs it.
+      const isOnDemand = module.startsWith('methods/lanes/') || from.startsWith('sqp/')
+      if (isOnDemand) taken.add(module)
       else if (from !== 'index.js') throw new Error(`${importer} imports ${module}`)
       return { path: module, namespace: 'deferred' }
     })

@@ -57,19 +57,23 @@ export {
 } from './minima/find-minima.js'
 export type { FindMinimaOptions, StartPoints } from './minima/options.js'
 export type { Unseen } from './minima/unseen.js'
+export type { Constraint, ConstraintLimits, ConstraintReport } from './minimize/constraints.js'
 export type { Method } from './minimize/method.js'
 export {
+  type ConstrainedOptions,
+  type ConstrainedResult,
   type Evaluations,
   type MethodOptions,
   Minimization,
   type MinimizeOptions,
   type MinimizeResult,
   minimize,
+  type NamedConstrainedResult,
   type NamedMinimizeResult,
   type NamedObjective,
   type NamedStart,
 } from './minimize/minimize.js'
-export { type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
+export { type ConstrainedReason, type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
 export {
   type StandardErrors,
   type StandardErrorsOptions,
@@ -108,6 +112,13 @@ export {
 export type { TwiceDifferentiable } from './objectives/objective.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
 export {
+  type LinearConstraint,
+  type QpReason,
+  type QpResult,
+  type QuadraticProblem,
+  qp,
+} from './quadratic/qp.js'
+export {
   type Box,
   type GridOptions,
   gridStarts,
@@ -130,6 +141,7 @@ export type {
 export type { DelayedStart } from './rules/rule.js'
 export * from './schedules/index.js'
 export { evaluateSchedule, observeMetric, type Scheduled } from './schedules/schedule.js'
+export { type Sqp, sqp } from './sqp/sqp.js'
 export type { SkipReason } from './step/progress.js'
 export type { OptimizerReport, StepReport, TensorReport } from './step/report.js'
 export { type RowIndices, type SparseRows, sparseRows } from './step/rows.js'

@@ -5,14 +5,15 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isObject, ownProperties } from '../core/untrusted-input.js'
+import { isObject, ownProperties, readMember } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
+import type { ObjectiveFunctions } from '../objectives/arguments.js'
 import type { BoundsBox } from '../objectives/bounds.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { DecayTerms } from './convergence.js'
-import type { MinimizeReason } from './reasons.js'
+import type { ConstrainedReason } from './reasons.js'
 
 /**
  * Descriptions of methods by name. The module of each method adds an entry, so that this module does not depend on any
@@ -38,6 +39,14 @@ export interface MinimizationProblem extends Required<Objective> {
   readonly tolerance: number
   /** Bounds of the variables; null if none is bounded. */
   readonly box: BoundsBox | null
+  /** The constraints that the method has read; undefined for methods without constraints. */
+  readonly constraints: unknown
+}
+
+/** The functions and the names of an objective, after constraints have been read. */
+export interface ConstrainedObjective {
+  readonly objective: ObjectiveFunctions
+  readonly constraints: unknown
 }
 
 /** Performs the updates of a minimization. An optimizer with a rule, or a method, computes the updates. */
@@ -56,7 +65,9 @@ export interface Descent {
    * The reason why a method without gradients ends the run; null while the run continues. Undefined for other methods,
    * whose gradients decide.
    */
-  readonly outcome?: MinimizeReason | null
+  readonly outcome?: ConstrainedReason | null
+  /** Further results of a method with constraints; undefined for other methods. */
+  report?(): object
   /** Performs one update. Returns the value at `params` if the value is known. */
   update(): number | undefined
   /** Gradient at `params`, or at a point at most one step away. */
@@ -74,6 +85,11 @@ export interface MethodKind<O extends OptionTable = OptionTable> {
   /** Checks combinations of option values, and throws an OptionError for an invalid combination. */
   check(values: ValuesOf<O>): void
   begin(values: ValuesOf<O>, problem: MinimizationProblem): Descent
+  /**
+   * Reads the constraints of a method that supports constraints. A start by name may have further parameters, which only
+   * occur in constraints.
+   */
+  constrain?(objective: ObjectiveFunctions, constraints: unknown, x: unknown): ConstrainedObjective
 }
 
 const kinds = new Map<string, MethodKind>()
@@ -103,6 +119,24 @@ export function isMethod(given: unknown): given is Method {
 export function begin(given: Method, problem: MinimizationProblem): Descent {
   const { kind, values } = findMethod(given)
   return kind.begin(values as never, problem)
+}
+
+/**
+ * Reads the constraints of a run.
+ *
+ * @throws OptionError if there are constraints, but the method or rule does not support constraints
+ */
+export function constrain(
+  given: object,
+  objective: ObjectiveFunctions,
+  constraints: unknown,
+  x: unknown,
+): ConstrainedObjective {
+  const kind = isMethod(given) ? findMethod(given).kind : undefined
+  if (kind?.constrain !== undefined) return kind.constrain(objective, constraints, x)
+  if (constraints === undefined) return { objective, constraints }
+  const name = kind?.name ?? (isObject(given) ? readMember(given, 'name') : given)
+  throw new OptionError('constraints', 'the method sqp(), which supports constraints', name)
 }
 
 /**

@@ -21,10 +21,11 @@ import {
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
+import type { ConstrainedMethod, Constraint, ConstraintReport } from './constraints.js'
 import type { RunInProgress, ShortSteps } from './continuation.js'
 import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
-import { begin, type Descent, isMethod, type Method } from './method.js'
-import type { MinimizeReason } from './reasons.js'
+import { begin, constrain, type Descent, isMethod, type Method } from './method.js'
+import type { ConstrainedReason, MinimizeReason } from './reasons.js'
 import { RuleDescent } from './rule-method.js'
 
 /** Options of a minimization: stopping criteria, dtype, bounds, and some options of an `Optimizer`. */
@@ -53,7 +54,13 @@ export interface MinimizeOptions
 }
 
 /** Options for a method such as `lbfgs()`. `minimize` runs methods in TypeScript. */
-export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
+export type MethodOptions = Pick<MinimizeOptions, Exclude<keyof typeof methodOptions, 'constraints'>>
+
+/** Options for a method that supports constraints, such as `sqp()`. */
+export interface ConstrainedOptions extends MethodOptions {
+  /** Constraints on the parameters; none by default. */
+  readonly constraints?: readonly Constraint[]
+}
 
 /** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
 export interface Evaluations {
@@ -113,6 +120,17 @@ export interface NamedMinimizeResult<Names extends string> extends MinimizeResul
 /** A starting point by name. */
 export type NamedStart<Names extends string = string> = Readonly<Record<Names, number>>
 
+/** Result of a minimization with constraints. */
+export interface ConstrainedResult extends Omit<MinimizeResult, 'reason'>, ConstraintReport {
+  /** Reason why the run stopped; see {@link ConstrainedReason}. */
+  readonly reason: ConstrainedReason
+}
+
+/** Result of a minimization with constraints whose parameters have names. */
+export interface NamedConstrainedResult<Names extends string> extends ConstrainedResult {
+  readonly values: Readonly<Record<Names, number>>
+}
+
 type RunNumbers = Pick<
   MinimizeResult,
   'x' | 'value' | 'gradientNorm' | 'iterations' | 'evaluations' | 'reason' | 'maxChange'
@@ -139,6 +157,18 @@ type RunNumbers = Pick<
  * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
  * minimize(expression('(x - 1)^2 + (y + x)^2'), { x: 0, y: 2 }, lbfgs(), { bounds: { y: [0, 3] } })
  */
+export function minimize<Names extends string, Start extends NamedStart<Names>>(
+  objective: NamedObjective<Names>,
+  x: ArrayLike<number> | Start,
+  method: ConstrainedMethod,
+  options?: ConstrainedOptions,
+): NamedConstrainedResult<Names | (keyof Start & string)>
+export function minimize(
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
+  method: ConstrainedMethod,
+  options?: ConstrainedOptions,
+): ConstrainedResult
 export function minimize<Names extends string>(
   objective: NamedObjective<Names>,
   x: ArrayLike<number> | NamedStart<Names>,
@@ -168,7 +198,7 @@ export function minimize(
   x: ArrayLike<number> | NamedStart,
   rule: Rule | CustomRule | Method,
   options?: MinimizeOptions,
-): MinimizeResult {
+): MinimizeResult | ConstrainedResult {
   return new Minimization(objective as NamedObjective<string>, x, rule as Rule, options).finish()
 }
 
@@ -224,6 +254,12 @@ export class Minimization {
 
   /** Accepts the arguments of {@link minimize} and throws the errors of {@link minimize}. */
   constructor(
+    objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
+    x: ArrayLike<number> | NamedStart,
+    method: ConstrainedMethod,
+    options?: ConstrainedOptions,
+  )
+  constructor(
     objective: NamedObjective<string>,
     x: ArrayLike<number> | NamedStart,
     rule: Rule | CustomRule | Method,
@@ -256,7 +292,8 @@ export class Minimization {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
-    const { value: given, gradient, hessian, both, names } = readObjective(objective)
+    const constrained = constrain(rule, readObjective(objective), read.constraints, x)
+    const { value: given, gradient, hessian, both, names } = constrained.objective
     const from = copyStart(x, dtype, names)
     const box = readBounds(bounds, {
       names,
@@ -290,6 +327,7 @@ export class Minimization {
       hessian: () => gradient && hessian(),
       tolerance,
       box,
+      constraints: constrained.constraints,
     }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
@@ -297,7 +335,8 @@ export class Minimization {
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
-    const isWithout = this.#descent.outcome !== undefined
+    const { outcome, report } = this.#descent
+    const isWithout = outcome !== undefined && report === undefined
     this.gradientSource = isWithout ? 'none' : gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
     const isContinuable = callback === undefined && clip === undefined && gradient !== undefined
@@ -339,7 +378,10 @@ export class Minimization {
     return this.#change
   }
 
-  /** Reason why the run stopped; null while the run continues. */
+  /**
+   * Reason why the run stopped; null while the run continues. With `sqp()`, the reason may also be a
+   * {@link ConstrainedReason}.
+   */
   get reason(): MinimizeReason | null {
     return this.#reason
   }
@@ -355,7 +397,9 @@ export class Minimization {
     if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
     else if (descent.outcome !== undefined)
-      this.#reason = descent.outcome ?? (iterations >= this.#maxIterations ? 'max-iterations' : null)
+      this.#reason =
+        (descent.outcome as MinimizeReason | null) ??
+        (iterations >= this.#maxIterations ? 'max-iterations' : null)
     else if ((change < this.#tolerance && iterations > descent.exempt) || descent.isStuck)
       this.#reason = this.#whenShort(change)
     else if (iterations >= this.#maxIterations)
@@ -381,7 +425,8 @@ export class Minimization {
       atBound: this.#atBound(x),
       projectedGradientNorm: this.#projectedNorm(x, gradientNorm),
     }
-    return { ...numbers, values, ...certificate, gradientSource, engine, engineReasons }
+    const report = this.#descent.report?.()
+    return { ...numbers, values, ...certificate, gradientSource, engine, engineReasons, ...report }
   }
 
   #atBound(x: FloatArray): number[] {
@@ -466,6 +511,7 @@ const methodOptions = {
   dtype: dtype(),
   callback: optional(callback<NonNullable<MinimizeOptions['callback']>>()),
   bounds: passThrough(),
+  constraints: passThrough(),
 }
 
 const table = {
@@ -474,7 +520,7 @@ const table = {
   engine: passThrough(),
   instructionSet: passThrough(),
   threads: passThrough(),
-} satisfies Record<keyof MinimizeOptions, Option>
+} satisfies Record<keyof MinimizeOptions | 'constraints', Option>
 
 /**
  * @throws OptionError if the options are not an object, or if an option is unknown, invalid or unavailable for a method

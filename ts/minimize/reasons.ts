@@ -10,9 +10,16 @@
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback returned true
  *
- * The method `nelderMead()` evaluates no gradient. Its documentation says what its reasons mean.
+ * The method `nelderMead()` evaluates no gradient, and `sqp()` has constraints. Their documentation says what their reasons mean.
  */
 export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
+
+/**
+ * Reason why a minimization with constraints stopped: the reasons of a minimization, and
+ * - 'infeasible': no close point violates the constraints less. The result lists the violations
+ * - 'not-finite': the objective, a constraint or a derivative is infinite or NaN at the start
+ */
+export type ConstrainedReason = MinimizeReason | 'infeasible' | 'not-finite'
 
 /**
  * Reasons why runs stopped, indexed by the numbers in `reason` of a result of many runs. Index 0 stands for an

@@ -9,13 +9,8 @@ import { type Objective, valueAndGradient } from './objective.js'
 type OutputArray = { [i: number]: number }
 type BothFunction = (x: ArrayLike<number>, out: OutputArray, second?: OutputArray) => number
 
-/**
- * The functions of an objective, each read once and bound to the objective.
- *
- * @throws OptionError if the objective is invalid or async; a call of `value` throws an error if the result is a
- * promise
- */
-export function readObjective(objective: unknown): {
+/** The functions of an objective, each read once and bound to the objective. */
+export interface ObjectiveFunctions {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
   /** Second derivatives of an objective that has second derivatives, such as an expression; read on demand. */
@@ -27,20 +22,28 @@ export function readObjective(objective: unknown): {
   readonly both: BothFunction | undefined
   /** Names of the parameters, if the objective has `parameters`, like an expression. */
   readonly names: readonly string[] | null
-} {
+}
+
+/**
+ * The functions of an objective, each read once and bound to the objective.
+ *
+ * @throws OptionError if the objective is invalid or async; a call of `value` throws an error if the result is a
+ * promise
+ */
+export function readObjective(objective: unknown, argument = 'objective'): ObjectiveFunctions {
   const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective
   const whole = isObject(given) ? given : {}
   const value = readMember(whole, 'value')
   if (typeof value !== 'function') {
-    throw new OptionError('objective', 'a function, { value, gradient } or expression(…)', objective)
+    throw new OptionError(argument, 'a function, { value, gradient } or expression(…)', objective)
   }
-  refuseAsync('objective', value)
+  refuseAsync(argument, value)
   const derivative = (name: string) => {
     const found = readMember(whole, name)
     if (found !== undefined && typeof found !== 'function') {
-      throw new OptionError(`objective: ${name}`, 'a function', found)
+      throw new OptionError(`${argument}: ${name}`, 'a function', found)
     }
-    refuseAsync(`objective: ${name}`, found)
+    refuseAsync(`${argument}: ${name}`, found)
     return found?.bind(whole) as Objective['gradient'] | undefined
   }
   const parameters = readMember(whole, 'parameters')
@@ -48,7 +51,7 @@ export function readObjective(objective: unknown): {
   return {
     value: (x) => {
       const found: unknown = value.call(whole, x)
-      if (isPromise(found)) throw new OptionError('objective: value', 'a number', found)
+      if (isPromise(found)) throw new OptionError(`${argument}: value`, 'a number', found)
       return found as number
     },
     gradient: derivative('gradient'),

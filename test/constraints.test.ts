@@ -1,0 +1,240 @@
+import { adam, expression, lbfgs, Minimization, type MinimizeReason, minimize, sqp } from 'antigrad'
+import { fromFunction } from 'antigrad/from-function'
+import { describe, expect, test } from 'vitest'
+import { constrainedProblems, solveConstrained } from './constrained-problems.js'
+
+const squares = expression('x^2 + y^2')
+const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
+
+describe('problems of Hock and Schittkowski', () => {
+  const isClose = (a: number, b: number) => Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b))
+  const runs = constrainedProblems.map((problem) => ({ problem, result: solveConstrained(problem) }))
+
+  test('at least 47 of 50 have the lowest known minimum', () => {
+    const failed = runs.filter(
+      ({ problem, result }) => !(isClose(result.value, problem.f) && result.maxViolation <= 1e-8),
+    )
+    expect(failed.length, failed.map(({ problem }) => problem.name).join()).toBeLessThanOrEqual(3)
+  })
+
+  test('every converged run is at a minimum', () => {
+    const wrong = runs.filter(({ problem, result }) => {
+      const minima = [problem.f, ...problem.otherMinima.map(({ f }) => f)]
+      // The segment of HS55 has a minimum at each end, because the objective is concave there.
+      if (problem.name === 'HS55') minima.push(20 / 3)
+      return result.reason === 'converged' && !minima.some((f) => isClose(result.value, f))
+    })
+    expect(wrong.map(({ problem }) => problem.name)).toEqual([])
+    const stopped = runs.filter(({ result }) => result.reason !== 'converged')
+    expect(stopped.length).toBeLessThanOrEqual(1)
+  })
+
+  test('evaluations are about as many as of SLSQP', () => {
+    expect(
+      median(runs.map(({ problem, result }) => result.evaluations.values / problem.evaluations)),
+    ).toBeLessThan(1.2)
+  })
+})
+
+describe('a result', () => {
+  test('lists multipliers and active constraints by name or index', () => {
+    const result = minimize(squares, { x: 3, y: 1 }, sqp(), {
+      constraints: [
+        { expr: 'x + y', equal: 1 },
+        { name: 'low', expr: 'x*y', max: 5 },
+      ],
+    })
+    expect(result.reason).toBe('converged')
+    expect(result.x).toEqual(Float64Array.of(0.5, 0.5))
+    expect(result.multipliers).toEqual({ 0: 1, low: 0 })
+    expect(result.active).toEqual([0])
+    expect(result.maxViolation).toBe(0)
+    expect(result.kktResidual).toBeLessThan(1e-15)
+  })
+
+  test('gives multipliers as derivatives of the value by the limits', () => {
+    const solve = (max: number) =>
+      minimize(expression('-x*y*z'), { x: 1, y: 1, z: 1 }, sqp(), {
+        constraints: [{ name: 'area', expr: '2*(x*y + y*z + z*x)', max }],
+      })
+    const { multipliers } = solve(6)
+    const slope = (solve(6.001).value - solve(5.999).value) / 0.002
+    expect(multipliers.area).toBeLessThan(0)
+    expect(multipliers.area).toBeCloseTo(slope, 6)
+  })
+
+  test('lists violations if the constraints contradict each other', () => {
+    const result = minimize(squares, { x: 3, y: 1 }, sqp(), {
+      constraints: [
+        { expr: 'x', min: 2 },
+        { name: 'upper', expr: 'x^2', max: 1 },
+      ],
+    })
+    expect(result.reason).toBe('infeasible')
+    expect(Object.keys(result.violations)).toContain('upper')
+    expect(result.maxViolation).toBeGreaterThan(1)
+  })
+})
+
+describe('constraints are given as', () => {
+  const gradient = (x: ArrayLike<number>, out: { [i: number]: number }) => {
+    out[0] = x[1]
+    out[1] = x[0]
+  }
+  test.each([
+    ['a string', 'x*y'],
+    ['an expression', expression('x*y')],
+    ['a function read from its source', fromFunction(({ x, y }: { x: number; y: number }) => x * y)],
+    ['a function', (x: ArrayLike<number>) => x[0] * x[1]],
+    ['{ value, gradient }', { value: (x: ArrayLike<number>) => x[0] * x[1], gradient }],
+  ])('%s', (_, expr) => {
+    const result = minimize(squares, { x: 3, y: 1 }, sqp(), { constraints: [{ expr, min: 2 }] })
+    expect(result.reason).toBe('converged')
+    expect(result.value).toBeCloseTo(4, 8)
+    expect(result.maxViolation).toBeLessThan(1e-9)
+    expect(result.multipliers[0]).toBeCloseTo(2, 5)
+  })
+
+  test('texts with parameters that only the start has', () => {
+    const { values, value } = minimize(expression('t'), { t: 9, a: 4 }, sqp(), {
+      constraints: [
+        { expr: 't - (a - 1)^2', min: 0 },
+        { expr: 't + a', min: 2 },
+      ],
+    })
+    expect(values.a).toBeCloseTo((1 + Math.sqrt(5)) / 2, 8)
+    expect(value).toBeCloseTo(2 - (1 + Math.sqrt(5)) / 2, 8)
+  })
+})
+
+describe('a run', () => {
+  test('satisfies linear constraints at all points after the first step', () => {
+    const f = expression('(x - 3)^4 + exp(x - y) + z^2')
+    const run = new Minimization(f, { x: -5, y: 9, z: 2 }, sqp(), {
+      constraints: [
+        { expr: 'x + 2*y - z', equal: 1 },
+        { expr: 'x - y', max: 0.5 },
+        { expr: 'x^2 + z', max: 4 },
+      ],
+    })
+    while (run.step()) {
+      const [x, y, z] = run.params
+      expect(Math.abs(x + 2 * y - z - 1)).toBeLessThan(1e-13)
+      expect(x - y).toBeLessThan(0.5 + 1e-13)
+    }
+    expect(run.reason).toBe('converged')
+  })
+
+  test('never evaluates the objective outside of the bounds', () => {
+    const f = {
+      parameters: ['x', 'y'],
+      value: ([x, y]: ArrayLike<number> & Iterable<number>) => (x < 0 ? NaN : Math.sqrt(x) + y),
+    }
+    const result = minimize(f as never, { x: 2, y: 1 }, sqp(), {
+      bounds: { x: [0, 4], y: [0, 9] },
+      constraints: [{ expr: 'x + y', min: 3 }],
+    })
+    expect(result.value).toBeCloseTo(Math.sqrt(3), 8)
+  })
+
+  test('leaves saddle points', () => {
+    const result = minimize(expression('-(x^2 + y^2)'), { x: 0, y: 0 }, sqp(), {
+      constraints: [{ expr: 'x^2 + 4*y^2', max: 4 }],
+    })
+    expect(result.reason).toBe('converged')
+    expect(result.value).toBeCloseTo(-4, 9)
+  })
+
+  test.each([
+    [
+      'dependent',
+      [
+        { expr: 'x + y', equal: 1 },
+        { expr: '2*x + 2*y', equal: 2 },
+      ],
+      'converged',
+    ],
+    [
+      'redundant',
+      [
+        { expr: 'x + y', min: 1 },
+        { expr: 'x + y', min: 0.5 },
+      ],
+      'converged',
+    ],
+    [
+      'contradictory',
+      [
+        { expr: 'x + y', equal: 1 },
+        { expr: 'x + y', equal: 2 },
+      ],
+      'infeasible',
+    ],
+    ['too many', ['x', 'y', 'x - y'].map((expr) => ({ expr: `(${expr})^2`, equal: 1 })), 'infeasible'],
+    ['unsatisfiable', [{ expr: 'x^2 + y^2', max: -1 }], 'infeasible'],
+  ] as const)('handles %s constraints', (_, constraints, reason) => {
+    expect(minimize(squares, { x: 3, y: 1 }, sqp(), { constraints }).reason).toBe(reason)
+  })
+
+  test('reports an objective without a minimum and a start that is not finite', () => {
+    const line = [{ expr: 'x - y', equal: 1 }]
+    const reasons = [
+      minimize(expression('x + y'), { x: 0, y: 0 }, sqp(), { constraints: line }).reason,
+      minimize(expression('log(x) + y'), { x: -1, y: 0 }, sqp(), { constraints: [{ expr: 'x*y', min: 1 }] })
+        .reason,
+    ]
+    expect(reasons).toEqual(['diverged', 'not-finite'])
+  })
+
+  test('converges from a far start', () => {
+    const { reason, value } = minimize(squares, { x: 1e6, y: -1e7 }, sqp(), {
+      constraints: [{ expr: '(x - 2)^2 + (y - 3)^2', max: 1 }],
+    })
+    expect(reason).toBe('converged')
+    expect(value).toBeCloseTo((Math.sqrt(13) - 1) ** 2, 9)
+  })
+})
+
+describe('errors', () => {
+  const solve = (constraints: unknown, method: unknown = sqp()) =>
+    minimize(squares, { x: 3, y: 1 }, method as never, { constraints } as never)
+
+  test.each([
+    [[{ expr: 'x + z', equal: 1 }], 'constraints[0]: expr: expected names among x, y, got "z"'],
+    [[{ expr: 'x' }], 'constraints[0]: expected a limit: equal, min or max'],
+    [[{ name: 'q', expr: 'x', min: 2, max: 1 }], 'constraints: q: expected min ≤ max'],
+    [
+      [
+        { expr: 'x', equal: 1 },
+        { expr: 'x +', equal: 1 },
+      ],
+      'constraints[1]: expr: expected a valid expression',
+    ],
+    [[{ expr: 'x', equal: 1, min: 0 }], 'constraints[0]: expected either equal, or min and max'],
+    [[{ expr: 'x', equal: NaN }], 'constraints[0]: equal: expected a finite number, got NaN'],
+    [[{ expr: 'x', lower: 1 }], 'constraints[0]: expected one of name, expr, equal, min, max'],
+    [[{ equal: 1 }], 'constraints[0]: expected a property expr'],
+    [[{ expr: 5, equal: 1 }], 'constraints[0]: expr: expected a string, an expression'],
+    [[null], 'constraints[0]: expected { expr, equal }'],
+    [{ expr: 'x', equal: 1 }, 'constraints: expected an array'],
+    [
+      [
+        { name: 'a', expr: 'x', min: 1 },
+        { name: 'a', expr: 'y', min: 1 },
+      ],
+      'constraints: a: name: expected a name of its own',
+    ],
+  ])('name the constraint: %j', (constraints, message) => {
+    expect(() => solve(constraints)).toThrow(message)
+  })
+
+  test.each([lbfgs(), adam()])('name sqp() if a method or rule has no constraints', (method) => {
+    const message = 'constraints: expected the method sqp(), which supports constraints, got'
+    expect(() => solve([{ expr: 'x', min: 1 }], method)).toThrow(message)
+  })
+})
+
+test('the reason of a run by sqp() is one of the reasons of a minimization', () => {
+  const reason: MinimizeReason | 'infeasible' | 'not-finite' = minimize(squares, [1, 1], sqp()).reason
+  expect(reason).toBe('converged')
+})

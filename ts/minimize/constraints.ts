@@ -1,0 +1,50 @@
+/** Constraints of a minimization, and what a result says about the constraints. */
+
+import type { TwiceDifferentiable } from '../objectives/objective.js'
+
+/** The limits of a constraint: either a value that the constraint equals, or a minimum, a maximum or both. */
+export interface ConstraintLimits {
+  /** Name of the constraint in results and messages; its index by default. */
+  readonly name?: string
+  readonly equal?: number
+  readonly min?: number
+  readonly max?: number
+}
+
+/** A constraint for a method such as `sqp()`. */
+export interface Constraint extends ConstraintLimits {
+  /**
+   * A function of the parameters: the text of an expression or an expression, whose parameters have the names of the
+   * objective's parameters; `{ value, gradient }`; or a function of x alone, whose gradient is computed by central
+   * differences.
+   */
+  readonly expr: string | TwiceDifferentiable | ((x: ArrayLike<number>) => number)
+}
+
+/** Description of a method that supports constraints. */
+export interface ConstrainedMethod {
+  readonly method: 'sqp'
+}
+
+/** The part of a result that describes the constraints. */
+export interface ConstraintReport {
+  /** Largest amount by which a constraint is violated; 0 if none is violated. Bounds are never violated. */
+  readonly maxViolation: number
+  /** Amounts by which constraints are violated, by name or index, without violations that are only rounding errors. */
+  readonly violations: Readonly<Record<string | number, number>>
+  /**
+   * Multiplier λ of each constraint, by name or index. At a minimum, the gradient of the objective is Σ λ·(gradient of
+   * the constraint) + the multipliers of the bounds. A multiplier is ≥ 0 at a minimum of the constraint and ≤ 0 at a
+   * maximum. The minimal value of the objective changes by λ per unit of the limit.
+   */
+  readonly multipliers: Readonly<Record<string | number, number>>
+  /** Multiplier of the bound of each parameter; 0 for parameters that are not at a bound. */
+  readonly boundMultipliers: Float64Array
+  /** Names or indices of the constraints that are equal to a limit. */
+  readonly active: readonly (string | number)[]
+  /**
+   * Largest element of the gradient of the Lagrangian, f − Σ λ·c, relative to its largest term or to 1. Close to 0 at a
+   * minimum.
+   */
+  readonly kktResidual: number
+}

@@ -1,0 +1,281 @@
+/**
+ * A dual active-set method for strictly convex quadratic programs (Goldfarb and Idnani, 1983): minimize ½xᵀHx + gᵀx
+ * with limits on the variables and on linear functions of the variables. The iterates are minima with a subset of the
+ * constraints, and the method adds violated constraints one by one.
+ */
+
+import { EPSILON } from '../core/numbers.js'
+import { ActiveFactors } from './factors.js'
+
+export interface QuadraticProgram {
+  readonly size: number
+  /** A symmetric matrix by rows. */
+  readonly hessian: Float64Array
+  readonly gradient: Float64Array
+  /** Count of linear constraints, without the bounds. */
+  readonly count: number
+  /** Coefficients of the linear constraints, row by row. */
+  readonly rows: Float64Array
+  /** Limits of the variables, followed by the limits of the linear constraints. */
+  readonly min: Float64Array
+  readonly max: Float64Array
+}
+
+export type DualOutcome = 'solved' | 'infeasible' | 'stalled'
+
+/** Violations up to this many rounding errors are accepted. */
+const ROUNDING = 8
+/** Limit of the iterations, in numbers of variables and constraints. */
+const MAX_ITERATIONS = 30
+
+/** Indices of constraints count the variables first: constraint n + k is row k. */
+export class DualActiveSet {
+  readonly x: Float64Array
+  /** Multipliers of the limits of all variables and constraints, positive at a minimum and negative at a maximum. */
+  readonly multipliers: Float64Array
+  readonly factors: ActiveFactors
+  /** Indices of the active constraints. */
+  readonly active: number[] = []
+  iterations = 0
+  readonly #program: QuadraticProgram
+  /** For each active constraint 1 at its minimum and −1 at its maximum. */
+  readonly #signs: number[] = []
+  readonly #u: Float64Array
+  readonly #isActive: Uint8Array
+  readonly #normal: Float64Array
+  readonly #z: Float64Array
+  readonly #r: Float64Array
+  readonly #residual: Float64Array
+  readonly #work: Float64Array
+  /** Largest product of a coefficient and a variable of the last constraint. */
+  #terms = 0
+
+  constructor(program: QuadraticProgram) {
+    const { size, count } = program
+    this.#program = program
+    this.factors = new ActiveFactors(size)
+    this.x = new Float64Array(size)
+    this.multipliers = new Float64Array(size + count)
+    this.#u = new Float64Array(size + 1)
+    this.#isActive = new Uint8Array(size + count)
+    this.#normal = new Float64Array(size)
+    this.#z = new Float64Array(size)
+    this.#r = new Float64Array(size)
+    this.#residual = new Float64Array(size)
+    this.#work = new Float64Array(size)
+  }
+
+  /** Removes all constraints from the active set, except for those of the list, with 1 or −1 for the sides. */
+  restart(constraints: readonly number[] = [], sides: readonly number[] = []): void {
+    this.factors.reset()
+    this.active.length = 0
+    this.#signs.length = 0
+    this.#isActive.fill(0)
+    this.#u.fill(0)
+    const { size, min, max } = this.#program
+    for (let k = 0; k < constraints.length && this.factors.count < size; k++) {
+      // A constraint may have lost its limit since the last program.
+      if (!Number.isFinite(sides[k] > 0 ? min[constraints[k]] : max[constraints[k]])) continue
+      this.#writeNormal(constraints[k], sides[k])
+      if (this.factors.project(this.#normal, this.#z, this.#r) > 0) this.#push(constraints[k], sides[k], 0)
+    }
+  }
+
+  /** The sides of the active constraints: 1 at a minimum and −1 at a maximum. */
+  get sides(): readonly number[] {
+    return this.#signs
+  }
+
+  /**
+   * Solves the program with the Hessian H + D, of which the factors are known, from the current active set.
+   *
+   * @param center a point c, and the diagonal D of the term ½(x − c)ᵀD(x − c), or 0
+   */
+  solve(center: Float64Array, shift: number): DualOutcome {
+    const { size, count } = this.#program
+    this.#settle(center, shift)
+    const limit = MAX_ITERATIONS * (size + count) + 100
+    const start = this.iterations
+    for (;;) {
+      const next = this.#mostViolated()
+      if (next === 0) break
+      const outcome = this.#include(Math.abs(next) - 1, next > 0 ? 1 : -1, start + limit)
+      if (outcome !== 'solved') return outcome
+    }
+    this.#correct(center, shift)
+    this.#writeMultipliers()
+    return 'solved'
+  }
+
+  /** Moves to the minimum on the active constraints, and removes constraints whose multipliers have a wrong sign. */
+  #settle(center: Float64Array, shift: number): void {
+    const { min, max } = this.#program
+    for (;;) {
+      this.#correct(center, shift)
+      let worst = -1
+      for (let k = 0; k < this.active.length; k++) {
+        const index = this.active[k]
+        if (min[index] < max[index] && this.#u[k] < 0 && (worst < 0 || this.#u[k] < this.#u[worst])) worst = k
+      }
+      if (worst < 0) return
+      this.#drop(worst)
+    }
+  }
+
+  /** One step of Newton's method for the equations of the active constraints, which also corrects rounding errors. */
+  #correct(center: Float64Array, shift: number): void {
+    const { size, hessian, gradient, min, max } = this.#program
+    const { factors, x } = this
+    const { basis, count } = factors
+    const u = this.#u
+    const residual = this.#residual
+    for (let i = 0; i < size; i++) {
+      let sum = gradient[i] + shift * (x[i] - center[i])
+      for (let j = 0; j < size; j++) sum += hessian[i * size + j] * x[j]
+      residual[i] = -sum
+    }
+    const gaps = this.#r
+    for (let k = 0; k < count; k++) {
+      const index = this.active[k]
+      const sign = this.#signs[k]
+      this.#writeNormal(index, sign)
+      for (let i = 0; i < size; i++) residual[i] += u[k] * this.#normal[i]
+      gaps[k] = sign * ((sign > 0 ? min[index] : max[index]) - this.#valueOf(index))
+    }
+    const first = this.#z
+    factors.solveLower(gaps, first)
+    const change = this.#work
+    change.fill(0)
+    for (let j = 0; j < size; j++) {
+      let along = 0
+      for (let i = 0; i < size; i++) along += basis[j * size + i] * residual[i]
+      const step = j < count ? first[j] : along
+      if (j < count) gaps[j] = first[j] - along
+      for (let i = 0; i < size; i++) change[i] += step * basis[j * size + i]
+    }
+    factors.solveUpper(gaps, first)
+    for (let i = 0; i < size; i++) x[i] += change[i]
+    for (let k = 0; k < count; k++) u[k] += first[k]
+  }
+
+  /** The index of the most violated constraint plus 1, negative if its maximum is violated; 0 if none is violated. */
+  #mostViolated(): number {
+    const { size, count, min, max } = this.#program
+    let worst = 0
+    let found = 0
+    let isEqual = false
+    for (let index = 0; index < size + count; index++) {
+      if (this.#isActive[index] === 1 || (min[index] === -Infinity && max[index] === Infinity)) continue
+      const value = this.#valueOf(index)
+      const below = min[index] - value
+      const above = value - max[index]
+      const limit = below > above ? min[index] : max[index]
+      const excess = Math.max(below, above)
+      if (!(excess > ROUNDING * EPSILON * (Math.abs(limit) + this.#terms))) continue
+      const isEquality = min[index] === max[index]
+      // Equations come first, because they are never removed.
+      if (isEqual && !isEquality) continue
+      if (!(excess > worst) && isEquality === isEqual) continue
+      isEqual = isEquality
+      worst = excess
+      found = below > above ? index + 1 : -index - 1
+    }
+    return found
+  }
+
+  /** Adds a violated constraint to the active set. Constraints may leave the active set meanwhile. */
+  #include(index: number, sign: number, limit: number): DualOutcome {
+    const { size, min, max } = this.#program
+    const { factors, x } = this
+    const u = this.#u
+    const z = this.#z
+    const r = this.#r
+    let multiplier = 0
+    for (;;) {
+      if (++this.iterations > limit) return 'stalled'
+      this.#writeNormal(index, sign)
+      const product = factors.count < size ? factors.project(this.#normal, z, r) : this.#depend(z, r)
+      const gap = sign * ((sign > 0 ? min[index] : max[index]) - this.#valueOf(index))
+      let blocking = -1
+      let partial = Infinity
+      for (let k = 0; k < factors.count; k++) {
+        const other = this.active[k]
+        if (!(r[k] > 0) || min[other] === max[other]) continue
+        const ratio = u[k] / r[k]
+        if (ratio < partial) {
+          partial = ratio
+          blocking = k
+        }
+      }
+      const full = product > 0 ? gap / product : Infinity
+      const step = Math.min(partial, full)
+      if (step === Infinity) return 'infeasible'
+      for (let k = 0; k < factors.count; k++) u[k] -= step * r[k]
+      multiplier += step
+      if (product > 0) for (let i = 0; i < size; i++) x[i] += step * z[i]
+      if (full <= partial) {
+        this.#push(index, sign, multiplier)
+        return 'solved'
+      }
+      this.#drop(blocking)
+    }
+  }
+
+  /** As {@link ActiveFactors.project} if as many constraints are active as there are variables. */
+  #depend(z: Float64Array, r: Float64Array): number {
+    this.factors.project(this.#normal, z, r)
+    return 0
+  }
+
+  #push(index: number, sign: number, multiplier: number): void {
+    const { factors } = this
+    this.#u[factors.count] = multiplier
+    factors.add()
+    this.active.push(index)
+    this.#signs.push(sign)
+    this.#isActive[index] = 1
+  }
+
+  #drop(position: number): void {
+    this.factors.remove(position)
+    this.#isActive[this.active[position]] = 0
+    this.active.splice(position, 1)
+    this.#signs.splice(position, 1)
+    this.#u.copyWithin(position, position + 1)
+  }
+
+  #writeNormal(index: number, sign: number): void {
+    const { size, rows } = this.#program
+    const normal = this.#normal
+    if (index < size) {
+      normal.fill(0)
+      normal[index] = sign
+      return
+    }
+    for (let i = 0, at = (index - size) * size; i < size; i++, at++) normal[i] = sign * rows[at]
+  }
+
+  #valueOf(index: number): number {
+    const { size, rows } = this.#program
+    const { x } = this
+    if (index < size) {
+      this.#terms = 0
+      return x[index]
+    }
+    let sum = 0
+    let terms = 0
+    for (let i = 0, at = (index - size) * size; i < size; i++, at++) {
+      const term = rows[at] * x[i]
+      sum += term
+      terms += Math.abs(term)
+    }
+    this.#terms = terms
+    return sum
+  }
+
+  #writeMultipliers(): void {
+    this.multipliers.fill(0)
+    for (let k = 0; k < this.active.length; k++)
+      this.multipliers[this.active[k]] = this.#signs[k] * this.#u[k]
+  }
+}

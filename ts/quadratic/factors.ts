@@ -1,0 +1,173 @@
+/**
+ * Factors of a convex quadratic program for a set of active constraints, as by Goldfarb and Idnani (1983). The rows of
+ * `basis` form a matrix J with JᵀHJ = I. For the matrix N of the active normals, JᵀN consists of the upper triangle R
+ * and zeros.
+ */
+
+import { EPSILON } from '../core/numbers.js'
+
+/** Normals are linearly dependent if their independent part is this small relative to the whole normal. */
+const DEPENDENT = 1e-11
+
+export class ActiveFactors {
+  readonly size: number
+  /** Count of active constraints. */
+  count = 0
+  /** Column j of J has the elements from j·n. */
+  readonly basis: Float64Array
+  /** Column k of R has the elements from k·n. */
+  readonly #triangle: Float64Array
+  readonly #inverse: Float64Array
+  readonly #work: Float64Array
+  /** The normal of the last call of {@link project} in the coordinates of the basis. */
+  readonly coordinates: Float64Array
+
+  constructor(size: number) {
+    this.size = size
+    this.basis = new Float64Array(size * size)
+    this.#triangle = new Float64Array(size * size)
+    this.#inverse = new Float64Array(size * size)
+    this.#work = new Float64Array(size)
+    this.coordinates = new Float64Array(size)
+  }
+
+  /**
+   * Factorizes a matrix by Cholesky's method, and removes all active constraints. Returns whether each pivot is greater
+   * than the least one.
+   *
+   * @param matrix a symmetric matrix by rows, of which the lower triangle is read
+   * @param shift a number that is added to the diagonal
+   */
+  factorize(matrix: Float64Array, shift: number, leastPivot: number): boolean {
+    const { size, basis } = this
+    const lower = this.#triangle
+    this.count = 0
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = matrix[i * size + j] + (i === j ? shift : 0)
+        for (let k = 0; k < j; k++) sum -= lower[i * size + k] * lower[j * size + k]
+        if (i === j && !(sum > leastPivot && sum < Infinity)) return false
+        lower[i * size + j] = i === j ? Math.sqrt(sum) : sum / lower[j * size + j]
+      }
+    }
+    // Column j of J = L⁻ᵀ is row j of L⁻¹.
+    basis.fill(0)
+    for (let j = 0; j < size; j++) {
+      basis[j * size + j] = 1 / lower[j * size + j]
+      for (let i = j - 1; i >= 0; i--) {
+        let sum = 0
+        for (let k = i; k < j; k++) sum -= lower[j * size + k] * basis[k * size + i]
+        basis[j * size + i] = sum / lower[j * size + j]
+      }
+    }
+    this.#inverse.set(basis)
+    return true
+  }
+
+  /** Removes all active constraints. */
+  reset(): void {
+    this.basis.set(this.#inverse)
+    this.count = 0
+  }
+
+  /**
+   * Computes the coordinates Jᵀa of a normal, the direction z in which the constraint's value changes while the active
+   * constraints keep their values, and the change r of the multipliers.
+   *
+   * Returns the product aᵀz; 0 if the normal depends on the active normals.
+   */
+  project(normal: Float64Array, z: Float64Array, r: Float64Array): number {
+    const { size, count, basis, coordinates } = this
+    let all = 0
+    let free = 0
+    z.fill(0)
+    for (let j = 0; j < size; j++) {
+      const at = j * size
+      let sum = 0
+      for (let i = 0; i < size; i++) sum += basis[at + i] * normal[i]
+      coordinates[j] = sum
+      all += sum * sum
+      if (j < count) continue
+      free += sum * sum
+      for (let i = 0; i < size; i++) z[i] += sum * basis[at + i]
+    }
+    this.solveUpper(coordinates, r)
+    return free > DEPENDENT * DEPENDENT * all ? free : 0
+  }
+
+  /** Solves R·r = d. */
+  solveUpper(d: Float64Array, r: Float64Array): void {
+    const { size, count } = this
+    const upper = this.#triangle
+    for (let i = count - 1; i >= 0; i--) {
+      let sum = d[i]
+      for (let k = i + 1; k < count; k++) sum -= upper[k * size + i] * r[k]
+      r[i] = sum / upper[i * size + i]
+    }
+  }
+
+  /** Solves Rᵀ·w = d. */
+  solveLower(d: Float64Array, w: Float64Array): void {
+    const { size, count } = this
+    const upper = this.#triangle
+    for (let k = 0; k < count; k++) {
+      let sum = d[k]
+      for (let i = 0; i < k; i++) sum -= upper[k * size + i] * w[i]
+      w[k] = sum / upper[k * size + k]
+    }
+  }
+
+  /** Adds the constraint of the last call of {@link project} by one Householder reflection. */
+  add(): void {
+    const { size, basis, coordinates: d } = this
+    const q = this.count
+    let squares = 0
+    for (let j = q; j < size; j++) squares += d[j] * d[j]
+    const length = Math.sqrt(squares)
+    const pivot = d[q] > 0 ? -length : length
+    const rest = squares - d[q] * d[q]
+    if (rest > EPSILON * EPSILON * squares) {
+      const first = d[q] - pivot
+      const factor = 2 / (first * first + rest)
+      const sums = this.#work
+      sums.fill(0)
+      for (let j = q; j < size; j++) {
+        const weight = j === q ? first : d[j]
+        for (let i = 0; i < size; i++) sums[i] += weight * basis[j * size + i]
+      }
+      for (let j = q; j < size; j++) {
+        const weight = factor * (j === q ? first : d[j])
+        for (let i = 0; i < size; i++) basis[j * size + i] -= weight * sums[i]
+      }
+    }
+    const column = q * size
+    for (let i = 0; i < q; i++) this.#triangle[column + i] = d[i]
+    this.#triangle[column + q] = rest > EPSILON * EPSILON * squares ? pivot : d[q]
+    this.count = q + 1
+  }
+
+  /** Removes an active constraint by Givens rotations. */
+  remove(position: number): void {
+    const { size, basis } = this
+    const upper = this.#triangle
+    const count = --this.count
+    for (let k = position; k < count; k++) upper.copyWithin(k * size, (k + 1) * size, (k + 1) * size + k + 2)
+    for (let k = position; k < count; k++) {
+      const above = upper[k * size + k]
+      const below = upper[k * size + k + 1]
+      const length = Math.sqrt(above * above + below * below)
+      if (below === 0 || !(length > 0)) continue
+      const c = above / length
+      const s = below / length
+      for (let m = k; m < count; m++) rotate(upper, m * size + k, m * size + k + 1, c, s)
+      for (let i = 0; i < size; i++) rotate(basis, k * size + i, (k + 1) * size + i, c, s)
+    }
+  }
+}
+
+function rotate(array: Float64Array, first: number, second: number, c: number, s: number): void {
+  const a = array[first]
+  const b = array[second]
+  array[first] = c * a + s * b
+  array[second] = c * b - s * a
+}

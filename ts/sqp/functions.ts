@@ -1,0 +1,187 @@
+/** Reads constraints, and combines the objective and the constraints into one nonlinear program. */
+
+import { AntigradError, OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject, isRecord, readMember } from '../core/untrusted-input.js'
+import { type Expression, expression } from '../expressions/expression.js'
+import type { ConstrainedObjective } from '../minimize/method.js'
+import { type ObjectiveFunctions, readObjective } from '../objectives/arguments.js'
+import { type BoundsBox, clamp } from '../objectives/bounds.js'
+import { centralDifferences } from '../objectives/gradient.js'
+import { type ReadConstraint, readConstraints } from '../quadratic/limits.js'
+
+/** The largest count of constraints. */
+export const MAX_CONSTRAINTS = 1000
+
+/** A constraint whose function takes all parameters of the run. */
+export interface ConstraintFunction extends ReadConstraint {
+  readonly functions: ObjectiveFunctions
+  /** Indices of the constraint's parameters; null if the function takes all parameters. */
+  readonly indices: readonly number[] | null
+  readonly isLinear: boolean
+}
+
+/** Reads the constraints. Their names extend the names of the objective, if the start has the names. */
+export function constrainObjective(
+  objective: ObjectiveFunctions,
+  given: unknown,
+  x: unknown,
+): ConstrainedObjective {
+  const read = readConstraints(given, 'expr', MAX_CONSTRAINTS)
+  const parsed = read.map((constraint) => ({ ...constraint, ...readFunction(constraint, objective.names) }))
+  const names = objective.names === null ? null : extendNames(objective.names, x, parsed)
+  const constraints = parsed.map(({ argument, functions, ...constraint }): ConstraintFunction => {
+    const own = functions.names
+    if (own === null || names === null) return { ...constraint, argument, functions, indices: null }
+    const indices = own.map((name) => names.indexOf(name))
+    const unknown = indices.indexOf(-1)
+    if (unknown >= 0)
+      throw new OptionError(`${argument}: expr`, `names among ${names.join(', ')}`, own[unknown])
+    return { ...constraint, argument, functions, indices }
+  })
+  return { objective: extend(objective, names), constraints }
+}
+
+/** The names of the objective, and further names of the start, or of the constraints if the start is long enough. */
+function extendNames(
+  names: readonly string[],
+  x: unknown,
+  constraints: readonly { readonly functions: ObjectiveFunctions }[],
+): readonly string[] {
+  const all = new Set(names)
+  const others = isRecord(x) ? Object.keys(x) : constraints.flatMap(({ functions }) => functions.names ?? [])
+  for (const name of others) all.add(name)
+  if (isRecord(x)) return [...all]
+  return (x as ArrayLike<unknown> | undefined)?.length === all.size ? [...all] : names
+}
+
+function readFunction(
+  { argument, definition }: ReadConstraint,
+  names: readonly string[] | null,
+): { readonly functions: ObjectiveFunctions; readonly isLinear: boolean } {
+  const what = `${argument}: expr`
+  const isFunction =
+    typeof definition === 'function' ||
+    (isObject(definition) && readMember(definition, 'value') !== undefined)
+  if (typeof definition !== 'string' && !isFunction)
+    throw new OptionError(what, 'a string, an expression, a function or { value, gradient }', definition)
+  const source = typeof definition === 'string' ? parse(what, definition) : definition
+  const functions = readObjective(source, what)
+  if (functions.names !== null && names === null)
+    throw new OptionError(what, 'a function of x, because the objective has no names', definition)
+  return { functions, isLinear: isObject(source) && isAffine(source) }
+}
+
+function parse(what: string, text: string): Expression {
+  try {
+    return expression(text) as Expression
+  } catch (error) {
+    if (error instanceof AntigradError) throw new OptionError(what, 'a valid expression', error.message)
+    throw error
+  }
+}
+
+/** Whether all derivatives of an expression without data are constants. */
+function isAffine(given: object): boolean {
+  const isOwn = ['value', 'gradient', 'hessian'].some((name) => Object.hasOwn(given, name))
+  if (isOwn || typeof readMember(given, 'nodes') !== 'function') return false
+  const { graph, gradient } = (given as Expression).nodes([])
+  return gradient.every((node) => graph.constantAt(node) !== undefined)
+}
+
+/** An objective of more parameters, of which the objective reads the first ones. */
+function extend(objective: ObjectiveFunctions, names: readonly string[] | null): ObjectiveFunctions {
+  const count = objective.names?.length ?? 0
+  if (names === null || names.length === count) return objective
+  const wide = widen(objective, { indices: Array.from({ length: count }, (_, i) => i), size: names.length })
+  return { ...wide, names }
+}
+
+/** A function of all parameters, which calls a function of some parameters. */
+export function widen(
+  { value, gradient, hessian }: ObjectiveFunctions,
+  { indices, size }: { readonly indices: readonly number[]; readonly size: number },
+): ObjectiveFunctions {
+  const { length } = indices
+  const point = new Float64Array(length)
+  const slope = new Float64Array(length)
+  const narrow = (x: ArrayLike<number>) => {
+    for (let k = 0; k < length; k++) point[k] = x[indices[k]]
+    return point
+  }
+  return {
+    value: (x) => value(narrow(x)),
+    gradient:
+      gradient &&
+      ((x, out) => {
+        gradient(narrow(x), slope)
+        for (let i = 0; i < size; i++) out[i] = 0
+        for (let k = 0; k < length; k++) out[indices[k]] = slope[k]
+      }),
+    hessian: () => {
+      const second = hessian()
+      if (second === undefined) return undefined
+      const matrix = new Float64Array(length * length)
+      return (x, out) => {
+        second(narrow(x), matrix)
+        for (let i = 0; i < size * size; i++) out[i] = 0
+        for (let a = 0; a < length; a++)
+          for (let b = 0; b < length; b++) out[indices[a] * size + indices[b]] = matrix[a * length + b]
+      }
+    },
+    both: undefined,
+    names: null,
+  }
+}
+
+/** The functions of a constraint with all derivatives that it has, and with differences in place of a gradient. */
+export function complete(
+  { functions, indices }: ConstraintFunction,
+  size: number,
+  box: BoundsBox | null,
+): {
+  readonly value: (x: FloatArray) => number
+  readonly gradient: (x: FloatArray, out: FloatArray) => void
+  readonly hessian: ((x: FloatArray, out: FloatArray) => void) | undefined
+} {
+  const wide = indices === null ? functions : widen(functions, { indices, size })
+  const { value, gradient } = wide
+  return {
+    value,
+    gradient: gradient ?? centralDifferences(value, new Float64Array(size), undefined, box),
+    hessian: gradient && wide.hessian(),
+  }
+}
+
+/** Relative step of the differences of gradients. */
+const STEP = 1e-5
+
+/** Adds second derivatives from central differences of a gradient, within the bounds. */
+export function addDifferences(
+  gradient: (x: Float64Array, out: Float64Array) => void,
+  x: Float64Array,
+  box: BoundsBox | null,
+  hessian: Float64Array,
+): void {
+  const size = x.length
+  const point = x.slice()
+  const above = x.slice()
+  const below = x.slice()
+  for (let i = 0; i < size; i++) {
+    const step = STEP * Math.max(1, Math.abs(x[i]))
+    const inBox = (at: number) => (box === null ? at : clamp(at, box.min[i], box.max[i]))
+    const right = inBox(x[i] + step)
+    const left = inBox(x[i] - step)
+    if (!(right > left)) continue
+    point[i] = right
+    gradient(point, above)
+    point[i] = left
+    gradient(point, below)
+    point[i] = x[i]
+    for (let j = 0; j < size; j++) {
+      const half = (0.5 * (above[j] - below[j])) / (right - left)
+      hessian[i * size + j] += half
+      hessian[j * size + i] += half
+    }
+  }
+}

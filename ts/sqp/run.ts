@@ -1,0 +1,412 @@
+/** Sequential quadratic programming with a filter line search, for one run. */
+
+import { EPSILON } from '../core/numbers.js'
+import { convexify } from './convexify.js'
+import { type Descending, findDescending, normals, tangents } from './curvature.js'
+import { Filter, improves } from './filter.js'
+import { lagrangianGradient, lagrangianHessian, type NonlinearProblem, Point } from './problem.js'
+import { updateDamped } from './quasi-newton.js'
+import { move, restore } from './restoration.js'
+import { Subproblem } from './subproblem.js'
+
+export type SqpOutcome = 'converged' | 'infeasible' | 'stalled' | 'diverged' | 'not-finite'
+
+/** A violation that counts as none, relative to the limit of the constraint or to 1. */
+export const FEASIBLE = 1e-10
+/** Fraction of the predicted decrease that a step must achieve. */
+const ARMIJO = 1e-4
+/** Exponents of the condition under which the value must fall (Wächter and Biegler, 2006). */
+const [VALUE_POWER, VIOLATION_POWER] = [2.25, 1.125]
+/** Shortest step of a line search, as a fraction. */
+const MIN_FRACTION = 1e-10
+/** Largest violation of all points, as a multiple of the first violation. */
+const MAX_VIOLATION = 1e4
+/** Largest relative residual of the KKT conditions at a minimum. */
+const RESIDUAL = 1e-6
+/** Points this far away, in units of the start, mean that the objective falls without a limit. */
+const FAR = 1e20
+/** Largest count of Hessians of one step, for different active constraints. */
+const MAX_HESSIANS = 3
+/** Count of steps in a row that change nothing but rounding errors. */
+const MAX_IDLE = 4
+/** Largest count of saddle points that a run leaves. */
+const MAX_ESCAPES = 20
+
+export class SqpRun {
+  readonly point: Point
+  /** Multipliers of the variables and of the constraints. */
+  readonly multipliers: Float64Array
+  outcome: SqpOutcome | null = null
+  readonly subproblem: Subproblem
+  readonly #problem: NonlinearProblem
+  readonly #tolerance: number
+  readonly #trial: Point
+  readonly #weights: Float64Array
+  readonly #filter = new Filter()
+  readonly #hessian: Float64Array
+  readonly #step: Float64Array
+  readonly #residual: Float64Array
+  readonly #approximation: Float64Array
+  #isFirst = true
+  #isFresh = true
+  /** Length of steps along directions without curvature. */
+  #radius: number
+  #far: number
+  #idle = 0
+  #firstValue = 0
+  #escapes = 0
+
+  /** @param start a point within the bounds and the linear constraints */
+  constructor(problem: NonlinearProblem, start: Float64Array, tolerance: number) {
+    const { size, count } = problem
+    this.#problem = problem
+    this.#tolerance = tolerance
+    this.point = new Point(problem)
+    this.point.x.set(start)
+    this.#trial = new Point(problem)
+    this.multipliers = new Float64Array(size + count)
+    this.#weights = new Float64Array(count).fill(1)
+    this.#hessian = new Float64Array(size * size)
+    this.#step = new Float64Array(size)
+    this.#residual = new Float64Array(size)
+    this.#approximation = new Float64Array(size * size)
+    for (let i = 0; i < size; i++) this.#approximation[i * size + i] = 1
+    this.subproblem = new Subproblem(problem)
+    const largest = start.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
+    this.#radius = 10 * largest
+    this.#far = FAR * largest
+  }
+
+  /** Performs one step, and sets the outcome at the end of the run. */
+  advance(): void {
+    if (this.#isFirst && !this.#begin()) return
+    const { point } = this
+    const outcome = this.#propose()
+    if (outcome === 'infeasible') this.#restore()
+    else if (outcome !== 'converged') this.outcome = 'stalled'
+    else this.#follow()
+    if (this.outcome !== null) return
+    const largest = point.x.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
+    if (largest > this.#far) this.outcome = 'diverged'
+  }
+
+  #begin(): boolean {
+    const { size, count } = this.#problem
+    const { point } = this
+    this.#isFirst = false
+    point.evaluate(this.#weights)
+    const hasValues = point.isFinite
+    if (hasValues) point.differentiate()
+    if (!hasValues || !point.hasDerivatives) {
+      this.outcome = 'not-finite'
+      return false
+    }
+    for (let k = 0; k < count; k++) {
+      let largest = 0
+      for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(point.rows[k * size + i]))
+      this.#weights[k] = largest === 0 ? 1 : 1 / Math.max(largest, 1e-8)
+    }
+    this.#firstValue = Math.abs(point.value)
+    point.violation = 0
+    for (let k = 0; k < count; k++) point.violation += this.#weights[k] * point.excess(k)
+    this.#resetFilter()
+    return true
+  }
+
+  #resetFilter(): void {
+    this.#filter.reset(MAX_VIOLATION * Math.max(1, this.point.violation))
+  }
+
+  /** Solves for the step and the multipliers. */
+  #propose() {
+    const { size } = this.#problem
+    const { point, subproblem, multipliers } = this
+    const hessian = this.#hessian
+    if (!this.#problem.hasHessian) {
+      hessian.set(this.#approximation)
+      return this.#solve(hessian)
+    }
+    let outcome: ReturnType<Subproblem['solve']> = 'stalled'
+    for (let count = 0; count < MAX_HESSIANS; count++) {
+      const before = [...subproblem.solver.active].sort().join()
+      lagrangianHessian(this.#problem, point.x, multipliers, hessian)
+      let sum = 0
+      for (const element of hessian) sum += Math.abs(element)
+      if (!(sum < Infinity)) hessian.fill(0)
+      let slope = 0
+      lagrangianGradient(this.#problem, point, multipliers, this.#residual)
+      for (let i = 0; i < size; i++) slope = Math.max(slope, Math.abs(this.#residual[i]))
+      const { active } = subproblem.solver
+      const isChanged = convexify(
+        hessian,
+        size,
+        normals(size, point, active),
+        () => tangents(this.#problem, point, active),
+        slope / this.#radius,
+      )
+      outcome = this.#solve(hessian)
+      if (outcome !== 'converged') return outcome
+      const isSame = before === [...subproblem.solver.active].sort().join()
+      const isStart = this.#isFresh
+      if (isStart) multipliers.set(subproblem.multipliers)
+      this.#isFresh = false
+      if (!isStart && (!isChanged || isSame)) break
+    }
+    return outcome
+  }
+
+  #solve(hessian: Float64Array): ReturnType<Subproblem['solve']> {
+    const { point, subproblem } = this
+    const { size } = this.#problem
+    let outcome = subproblem.solve(point, hessian)
+    // Curvature that is lost to rounding gets a floor.
+    for (
+      let factor = 1e-10;
+      factor < 1 && outcome !== 'converged' && outcome !== 'infeasible';
+      factor *= 100
+    ) {
+      let norm = 0
+      for (const element of hessian) norm = Math.max(norm, Math.abs(element))
+      for (let i = 0; i < size; i++) hessian[i * size + i] += factor * norm
+      outcome = subproblem.solve(point, hessian)
+    }
+    const isClose = outcome === 'infeasible' && point.relativeExcess(FEASIBLE) <= 1
+    return isClose ? subproblem.solveTolerant(point, hessian) : outcome
+  }
+
+  /** Moves along the step, if the run does not end. */
+  #follow(): void {
+    const { point, subproblem, multipliers } = this
+    const { size } = this.#problem
+    const d = this.#step
+    d.set(subproblem.step)
+    multipliers.set(subproblem.multipliers)
+    let slope = 0
+    let curvature = 0
+    let length = 0
+    for (let i = 0; i < size; i++) {
+      let product = 0
+      for (let j = 0; j < size; j++) product += this.#hessian[i * size + j] * d[j]
+      slope += point.gradient[i] * d[i]
+      curvature += d[i] * product
+      length = Math.max(length, Math.abs(d[i]) / Math.max(1, Math.abs(point.x[i])))
+    }
+    const isFeasible = point.relativeExcess(FEASIBLE) <= 1
+    const noise = 10 * EPSILON * Math.max(Math.abs(point.value), 1e-6 * this.#firstValue)
+    const isIdle = isFeasible && Math.abs(slope) + curvature <= noise
+    this.#idle = isIdle ? this.#idle + 1 : 0
+    const isDone = (isFeasible && length <= this.#tolerance) || this.#idle >= MAX_IDLE
+    if (isDone) this.#finish()
+    else if (!this.#search(slope, isIdle)) {
+      if (isFeasible && point.violation <= 1e-12 && this.kktResidual() <= RESIDUAL) this.#finish()
+      else this.#restore()
+    }
+  }
+
+  /** Searches along the step for an acceptable point, and moves to the point. */
+  #search(slope: number, isIdle: boolean): boolean {
+    const { point } = this
+    const trial = this.#trial
+    const d = this.#step
+    let fraction = 1
+    let isNear = false
+    let longest = 0
+    for (const component of d) longest = Math.max(longest, Math.abs(component))
+    while (fraction >= MIN_FRACTION) {
+      move(this.#problem, point, d, trial, fraction)
+      if (this.#tryPoint(fraction, slope, isIdle)) {
+        if (fraction === 1 && longest >= 0.5 * this.#radius) this.#radius *= 4
+        return true
+      }
+      if (!isNear && fraction === 1 && trial.isFinite && this.#correct(slope)) return true
+      isNear = true
+      fraction *= this.#shrink(slope, fraction)
+      if (longest >= 0.5 * this.#radius) this.#radius *= 0.5
+    }
+    return false
+  }
+
+  /** The factor for the next fraction: the minimum of a parabola, if the value alone was too high. */
+  #shrink(slope: number, fraction: number): number {
+    const { point } = this
+    const trial = this.#trial
+    if (!trial.isFinite || !(slope < 0) || trial.violation > point.violation)
+      return trial.isFinite ? 0.5 : 0.25
+    const rise = trial.value - point.value - slope * fraction
+    const factor = (-slope * fraction) / (2 * rise)
+    return factor > 0.1 ? (factor < 0.5 ? factor : 0.5) : 0.1
+  }
+
+  /** Second-order correction: a step that takes the constraints' values after the step into account. */
+  #correct(slope: number): boolean {
+    const { point, subproblem } = this
+    const { size, count } = this.#problem
+    const trial = this.#trial
+    const first = this.#step
+    if (!(trial.violation > 0)) return false
+    const values = new Float64Array(count)
+    for (let k = 0; k < count; k++) {
+      let along = 0
+      for (let i = 0; i < size; i++) along += point.rows[k * size + i] * first[i]
+      values[k] = trial.constraints[k] - along
+    }
+    if (subproblem.solve(point, this.#hessian, values) !== 'converged') return false
+    move(this.#problem, point, subproblem.step, trial)
+    return this.#tryPoint(1, slope, false)
+  }
+
+  /** Evaluates the trial point, and moves there if the point is acceptable. */
+  #tryPoint(fraction: number, slope: number, isIdle: boolean): boolean {
+    const { point } = this
+    const trial = this.#trial
+    trial.evaluate(this.#weights)
+    if (!trial.isFinite) return false
+    const noise = 10 * EPSILON * Math.abs(point.value)
+    const isEither = this.#filter.accepts(trial.violation, trial.value - noise)
+    if (!isEither && !isIdle) return false
+    const isFalling =
+      slope < 0 && fraction * power(-slope, VALUE_POWER) > power(point.violation, VIOLATION_POWER)
+    const isLow = trial.value <= point.value + ARMIJO * fraction * slope + noise
+    const isClose = trial.relativeExcess(FEASIBLE) <= 1
+    if (isIdle ? !isClose : isFalling ? !isLow : !improves(trial, point) && !(isClose && isLow)) return false
+    trial.differentiate()
+    if (!trial.hasDerivatives) return false
+    if (!isFalling) this.#filter.add(point.violation, point.value)
+    this.#approximate()
+    point.copy(trial)
+    return true
+  }
+
+  /** Updates the approximation of the Hessian with the derivatives at the trial point. */
+  #approximate(): void {
+    if (this.#problem.hasHessian) return
+    const { point, multipliers } = this
+    const trial = this.#trial
+    const before = new Float64Array(this.#problem.size)
+    lagrangianGradient(this.#problem, point, multipliers, before)
+    lagrangianGradient(this.#problem, trial, multipliers, this.#residual)
+    const step = trial.x.map((x, i) => x - point.x[i])
+    const change = this.#residual.map((g, i) => g - before[i])
+    updateDamped(this.#approximation, step, change, false)
+  }
+
+  /** Relative residual of the KKT conditions: the gradient of the Lagrangian next to its terms. */
+  kktResidual(): number {
+    const { size, count } = this.#problem
+    const { point, multipliers } = this
+    lagrangianGradient(this.#problem, point, multipliers, this.#residual)
+    let largest = 0
+    let terms = 1
+    for (let i = 0; i < size; i++) {
+      largest = Math.max(largest, Math.abs(this.#residual[i]))
+      terms = Math.max(terms, Math.abs(point.gradient[i]), Math.abs(multipliers[i]))
+      for (let k = 0; k < count; k++)
+        terms = Math.max(terms, Math.abs(multipliers[size + k] * point.rows[k * size + i]))
+    }
+    return largest / terms
+  }
+
+  /** Ends the run at a minimum, or leaves a saddle point. */
+  #finish(): void {
+    const { point, multipliers, subproblem } = this
+    const { size } = this.#problem
+    if (this.kktResidual() > RESIDUAL) {
+      this.outcome = 'stalled'
+      return
+    }
+    const active = subproblem.solver.active.filter((index) => {
+      const { min, max } = this.#problem
+      return min[index] === max[index] || multipliers[index] !== 0
+    })
+    const hessian = new Float64Array(size * size)
+    lagrangianHessian(this.#problem, point.x, multipliers, hessian)
+    const descending = findDescending(this.#problem, hessian, tangents(this.#problem, point, active))
+    if (descending === undefined) this.outcome = 'converged'
+    else if (++this.#escapes > MAX_ESCAPES || !this.#escape(descending)) this.outcome = 'stalled'
+  }
+
+  /** Moves away from a saddle point along a direction of negative curvature. */
+  #escape({ direction, curvature, norm }: Descending): boolean {
+    const { point, subproblem } = this
+    const trial = this.#trial
+    const { size } = this.#problem
+    let along = 0
+    for (let i = 0; i < size; i++) along += direction[i] * point.gradient[i]
+    const largest = point.x.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
+    const target = new Float64Array(size)
+    for (let length = 0.1 * largest; length > 1e-6 * largest; length *= 0.25) {
+      for (const sign of along > 0 ? [-1, 1] : [1, -1]) {
+        for (let i = 0; i < size; i++) target[i] = point.gradient[i] - norm * sign * length * direction[i]
+        let values = point.constraints
+        for (let corrections = 0; corrections < 4; corrections++) {
+          if (subproblem.solveClosest(point, target, values, norm) !== 'converged') break
+          const step = subproblem.step.slice()
+          move(this.#problem, point, step, trial)
+          trial.evaluate(this.#weights)
+          if (!trial.isFinite) break
+          const isLow = trial.value < point.value + 0.1 * curvature * length * length
+          if (isLow && (trial.relativeExcess(FEASIBLE) <= 1 || trial.violation <= 1e-3 * length)) {
+            trial.differentiate()
+            if (!trial.hasDerivatives) break
+            point.copy(trial)
+            this.#resetFilter()
+            this.#idle = 0
+            return true
+          }
+          values = correctedValues(this.#problem, point, step, trial)
+        }
+      }
+    }
+    return false
+  }
+
+  /** Moves to a point with a smaller violation. */
+  #restore(): void {
+    const { point } = this
+    this.#filter.add(point.violation, point.value)
+    const target = 0.5 * point.violation
+    const parts = {
+      point,
+      trial: this.#trial,
+      subproblem: this.subproblem,
+      weights: this.#weights,
+    }
+    const outcome = restore(
+      this.#problem,
+      parts,
+      (at) =>
+        (at.violation <= target && this.#filter.accepts(at.violation, at.value)) ||
+        at.relativeExcess(FEASIBLE) <= 1,
+    )
+    this.#isFresh = true
+    this.multipliers.fill(0)
+    if (outcome !== 'restored') {
+      const isFeasible = point.relativeExcess(FEASIBLE) <= 1
+      this.outcome = isFeasible ? 'stalled' : outcome
+    } else if (!this.#filter.accepts(point.violation, point.value)) this.#resetFilter()
+  }
+}
+
+/** The constraints' values in a linearization that is exact after a step. */
+function correctedValues(
+  { size, count }: NonlinearProblem,
+  point: Point,
+  step: Float64Array,
+  trial: Point,
+): Float64Array {
+  const values = new Float64Array(count)
+  for (let k = 0; k < count; k++) {
+    let along = 0
+    for (let i = 0; i < size; i++) along += point.rows[k * size + i] * step[i]
+    values[k] = trial.constraints[k] - along
+  }
+  return values
+}
+
+/** x^y for the exponents 2.3 and 1.1, which decide only roughly, by square roots. */
+function power(x: number, exponent: number): number {
+  if (!(x > 0)) return 0
+  const root = Math.sqrt(Math.sqrt(Math.sqrt(x)))
+  // 2.3 is close to 2 + 2/8, and 1.1 to 1 + 1/8.
+  return exponent > 2 ? x * x * root * root : x * root
+}

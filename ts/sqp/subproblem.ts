@@ -1,0 +1,102 @@
+/** The quadratic program of a step: a quadratic model of the Lagrangian, and linearized constraints. */
+
+import { type ConvexOutcome, ConvexSolver } from '../quadratic/convex.js'
+import type { NonlinearProblem, Point } from './problem.js'
+
+export class Subproblem {
+  readonly solver: ConvexSolver
+  readonly #problem: NonlinearProblem
+  readonly #min: Float64Array
+  readonly #max: Float64Array
+  readonly #ones: Float64Array
+
+  constructor(problem: NonlinearProblem) {
+    const { size, count } = problem
+    this.#problem = problem
+    this.solver = new ConvexSolver(size, count)
+    this.#min = new Float64Array(size + count)
+    this.#max = new Float64Array(size + count)
+    this.#ones = new Float64Array(size * size)
+    for (let i = 0; i < size; i++) this.#ones[i * size + i] = 1
+  }
+
+  /** The step, and the multipliers. */
+  get step(): Float64Array {
+    return this.solver.x
+  }
+
+  get multipliers(): Float64Array {
+    return this.solver.multipliers
+  }
+
+  /**
+   * Solves for the step from a point.
+   *
+   * @param values values of the constraints in place of those at the point, for a second-order correction
+   */
+  solve(
+    point: Point,
+    hessian: Float64Array,
+    values: Float64Array = point.constraints,
+    gradient: Float64Array = point.gradient,
+  ): ConvexOutcome {
+    this.#limit(point, values)
+    return this.#run(point, hessian, gradient)
+  }
+
+  /** As {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
+  solveRelaxed(point: Point, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
+    const { size, count, isLinear } = this.#problem
+    this.#limit(point, point.constraints)
+    for (let k = 0; k < count; k++) {
+      this.#min[size + k] = Math.min(this.#min[size + k], 0)
+      this.#max[size + k] = Math.max(this.#max[size + k], 0)
+      if (isLinear[k] === 1 || point.excess(k) === 0) continue
+      this.#min[size + k] = -Infinity
+      this.#max[size + k] = Infinity
+    }
+    return this.#run(point, hessian, gradient)
+  }
+
+  /** As {@link solve}, but small violations need not shrink. */
+  solveTolerant(point: Point, hessian: Float64Array): ConvexOutcome {
+    const { size, count } = this.#problem
+    this.#limit(point, point.constraints)
+    for (let k = 0; k < count; k++) {
+      this.#min[size + k] = Math.min(this.#min[size + k], 0)
+      this.#max[size + k] = Math.max(this.#max[size + k], 0)
+    }
+    return this.#run(point, hessian, point.gradient)
+  }
+
+  /** As {@link solve} with a multiple of the identity matrix as the Hessian. */
+  solveClosest(point: Point, gradient: Float64Array, values: Float64Array, factor: number): ConvexOutcome {
+    return this.solve(
+      point,
+      this.#ones.map((one) => factor * one),
+      values,
+      gradient,
+    )
+  }
+
+  #limit(point: Point, values: Float64Array): void {
+    const { size, count, min, max } = this.#problem
+    for (let i = 0; i < size; i++) {
+      this.#min[i] = min[i] - point.x[i]
+      this.#max[i] = max[i] - point.x[i]
+    }
+    for (let k = 0; k < count; k++) {
+      this.#min[size + k] = min[size + k] - values[k]
+      this.#max[size + k] = max[size + k] - values[k]
+    }
+  }
+
+  #run(point: Point, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
+    const { size, count } = this.#problem
+    const { rows } = point
+    return this.solver.solve(
+      { size, count, hessian, gradient, rows, min: this.#min, max: this.#max },
+      this.solver.active.length > 0,
+    )
+  }
+}
