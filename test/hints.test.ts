@@ -255,6 +255,8 @@ test.each([
   ['L-BFGS-B', 'lbfgs()'],
   ['trust-exact', 'newton()'],
   ['Nelder-Mead', 'nelderMead()'],
+  ['SLSQP', 'sqp()'],
+  ['COBYLA', 'sqp()'],
   ['adam', 'adam()'],
 ])("the name of another library's method suggests the one of antigrad: %s", (name, own) => {
   const message = `rule: expected a rule such as adam(), got "${name}" (did you mean ${own}?)`

@@ -25,6 +25,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   'Functions to minimize': [
     'minimize',
     'minima',
+    'constraints',
     'objectives',
     'expressions',
     'functions',

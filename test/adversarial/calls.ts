@@ -1,7 +1,7 @@
 /** Every public call with the places of its arguments: valid values, and the names in messages. */
 
 import * as core from 'antigrad'
-import { adam, expression, Minimization, objectives } from 'antigrad'
+import { adam, expression, Minimization, objectives, sqp } from 'antigrad'
 import * as fits from 'antigrad/fit'
 import { fitManySync, fitSharedSync } from 'antigrad/fit'
 import { definitions } from '../../dist/rules/definitions.js'
@@ -295,6 +295,8 @@ add('nelderMead', 'nelderMead', {
 })
 add('newton', 'newton', { options: at(record, { radius: at(optional(positive), 2) }) })
 
+add('sqp', '', { options: at(record, {}) })
+
 // Minimizations
 
 const bowl = objectives.bowl()
@@ -324,6 +326,33 @@ add('minimize Minimization', '', {
     clip: at(record, { norm: at(optional(positive), 4), value: at(optional(positive), 4) }),
     ...running,
   }),
+})
+const constraint = (name: string, definition: Record<string, unknown>) => ({
+  ...definition,
+  min: at(optional(anyNumber), 0, `constraints: ${name}: min`),
+  max: at(optional(anyNumber), 9, `constraints: ${name}: max`),
+  name,
+})
+add('minimize Minimization', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  x: at(numbers, [1, 2]),
+  rule: at(no, sqp(), 'rule'),
+  options: at(record, {
+    ...{ tolerance, maxIterations, callback: at(optional(callback), () => false) },
+    constraints: [constraint('a', { expr: at(callback, bowl.value, 'constraints: a: expr') })],
+  }),
+})
+add('qp', '', {
+  problem: at(
+    no,
+    {
+      hessian: [at(no, [2, 0], 'hessian'), at(no, [0, 1], 'hessian')],
+      gradient: at(no, [1, 2], 'gradient'),
+      constraints: [constraint('a', { coefficients: at(no, [1, 1], 'constraints: a: coefficients') })],
+      bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
+    },
+    'qp',
+  ),
 })
 add('Minimization#step', '', {})
 add('Minimization#finish', '', {})

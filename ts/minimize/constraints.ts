@@ -14,9 +14,9 @@ export interface ConstraintLimits {
 /** A constraint for a method such as `sqp()`. */
 export interface Constraint extends ConstraintLimits {
   /**
-   * A function of the parameters: the text of an expression or an expression, whose parameters have the names of the
-   * objective's parameters; `{ value, gradient }`; or a function of x alone, whose gradient is computed by central
-   * differences.
+   * A function of the parameters: the text of an expression, an expression, `{ value, gradient }`, or a function of x.
+   * The names in an expression are names of the objective's parameters. The gradient of a function of x is computed by
+   * central differences.
    */
   readonly expr: string | TwiceDifferentiable | ((x: ArrayLike<number>) => number)
 }

@@ -37,6 +37,9 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ...['fmin', 'fminsearch', 'simplex', 'lnneldermead', 'lnsbplx', 'subplex', 'powell', 'fminpowell'].map(
     methodHint('nelderMead()'),
   ),
+  ...['slsqp', 'ldslsqp', 'cobyla', 'cobyqa', 'lncobyla', 'fmincon', 'ipopt', 'auglag'].map(
+    methodHint('sqp()'),
+  ),
 ])
 
 function methodHint(own: string): (name: string) => [string, string] {
@@ -44,7 +47,7 @@ function methodHint(own: string): (name: string) => [string, string] {
 }
 
 /** The methods for `minimize`, which a message about an invalid rule suggests in addition to the rules. */
-export const methodNames: readonly string[] = ['lbfgs()', 'newton()', 'nelderMead()']
+export const methodNames: readonly string[] = ['lbfgs()', 'newton()', 'nelderMead()', 'sqp()']
 
 /** Options that belong to a different function. */
 const otherCalls: ReadonlyMap<string, string> = new Map([

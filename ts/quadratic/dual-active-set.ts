@@ -65,7 +65,7 @@ export class DualActiveSet {
     this.#work = new Float64Array(size)
   }
 
-  /** Removes all constraints from the active set, except for those of the list, with 1 or −1 for the sides. */
+  /** Removes all constraints from the active set, except for the constraints of the list, with 1 or −1 for the sides. */
   restart(constraints: readonly number[] = [], sides: readonly number[] = []): void {
     this.factors.reset()
     this.active.length = 0
@@ -221,7 +221,7 @@ export class DualActiveSet {
     }
   }
 
-  /** As {@link ActiveFactors.project} if as many constraints are active as there are variables. */
+  /** Projects a normal that depends on the active normals, because as many constraints are active as there are variables. */
   #depend(z: Float64Array, r: Float64Array): number {
     this.factors.project(this.#normal, z, r)
     return 0

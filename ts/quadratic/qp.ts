@@ -189,16 +189,15 @@ function readNumbers(argument: string, given: unknown, length?: number): Float64
 
 /** Copies a symmetric matrix. @throws OptionError */
 function readHessian(given: unknown, size: number): Float64Array {
-  const isRows = Array.isArray(given) && isObject(given[0])
-  const list = isRows ? toBoundedArray(given, size) : undefined
-  if (isRows && list?.length !== size)
-    throw new OptionError('hessian', `${size} rows of ${size} numbers`, `${given.length} rows`)
+  const list = toBoundedArray(given, MAX_VARIABLES * MAX_VARIABLES)
   const hessian = new Float64Array(size * size)
-  if (list === undefined) hessian.set(readNumbers('hessian', given, size * size))
-  else
-    list.forEach((row, i) => {
-      hessian.set(readNumbers(`hessian[${i}]`, row, size), i * size)
-    })
+  if (list === undefined || !isObject(list[0]))
+    hessian.set(readNumbers('hessian', list ?? given, size * size))
+  else if (list.length !== size)
+    throw new OptionError('hessian', `${size} rows of ${size} numbers`, `${list.length} rows`)
+  else {
+    for (const [i, row] of list.entries()) hessian.set(readNumbers(`hessian[${i}]`, row, size), i * size)
+  }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
       const [a, b] = [hessian[i * size + j], hessian[j * size + i]]

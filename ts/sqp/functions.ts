@@ -60,10 +60,7 @@ function readFunction(
   names: readonly string[] | null,
 ): { readonly functions: ObjectiveFunctions; readonly isLinear: boolean } {
   const what = `${argument}: expr`
-  const isFunction =
-    typeof definition === 'function' ||
-    (isObject(definition) && readMember(definition, 'value') !== undefined)
-  if (typeof definition !== 'string' && !isFunction)
+  if (typeof definition !== 'string' && typeof definition !== 'function' && !isObject(definition))
     throw new OptionError(what, 'a string, an expression, a function or { value, gradient }', definition)
   const source = typeof definition === 'string' ? parse(what, definition) : definition
   const functions = readObjective(source, what)
@@ -84,7 +81,8 @@ function parse(what: string, text: string): Expression {
 /** Whether all derivatives of an expression without data are constants. */
 function isAffine(given: object): boolean {
   const isOwn = ['value', 'gradient', 'hessian'].some((name) => Object.hasOwn(given, name))
-  if (isOwn || typeof readMember(given, 'nodes') !== 'function') return false
+  if (isOwn || typeof readMember(given, 'text') !== 'string') return false
+  if (typeof readMember(given, 'nodes') !== 'function') return false
   const { graph, gradient } = (given as Expression).nodes([])
   return gradient.every((node) => graph.constantAt(node) !== undefined)
 }

@@ -16,7 +16,7 @@ export interface NonlinearProblem {
   evaluate(x: Float64Array, constraints: Float64Array): number
   /** Writes the gradient of the objective and the gradients of the constraints, row by row. */
   differentiate(x: Float64Array, gradient: Float64Array, rows: Float64Array): void
-  /** As the two calls above, but only for the linear constraints; the others have zeros. */
+  /** Writes the values and the gradients of the linear constraints only. */
   linear(x: Float64Array, constraints: Float64Array, rows: Float64Array): void
   /** Adds the second derivatives of factor·f − Σ λ·c to a matrix of zeros. */
   curvature(x: Float64Array, factor: number, multipliers: Float64Array, hessian: Float64Array): void

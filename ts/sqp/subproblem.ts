@@ -44,7 +44,7 @@ export class Subproblem {
     return this.#run(point, hessian, gradient)
   }
 
-  /** As {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
+  /** Solves as {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
   solveRelaxed(point: Point, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
     const { size, count, isLinear } = this.#problem
     this.#limit(point, point.constraints)
@@ -58,7 +58,7 @@ export class Subproblem {
     return this.#run(point, hessian, gradient)
   }
 
-  /** As {@link solve}, but small violations need not shrink. */
+  /** Solves as {@link solve}, but small violations need not shrink. */
   solveTolerant(point: Point, hessian: Float64Array): ConvexOutcome {
     const { size, count } = this.#problem
     this.#limit(point, point.constraints)
@@ -69,7 +69,7 @@ export class Subproblem {
     return this.#run(point, hessian, point.gradient)
   }
 
-  /** As {@link solve} with a multiple of the identity matrix as the Hessian. */
+  /** Solves as {@link solve} with a multiple of the identity matrix as the Hessian. */
   solveClosest(point: Point, gradient: Float64Array, values: Float64Array, factor: number): ConvexOutcome {
     return this.solve(
       point,
