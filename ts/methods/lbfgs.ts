@@ -1,5 +1,6 @@
 import { OptionError } from '../core/errors.js'
 import { epsilon, type FloatArray, largest } from '../core/numbers.js'
+import { freeNorm } from '../minimize/convergence.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
@@ -56,6 +57,7 @@ class LbfgsDescent implements Descent {
   readonly params: FloatArray
   grads: FloatArray
   isStuck = false
+  startNorm = NaN
   readonly #problem: MinimizationProblem
   readonly #values: LbfgsValues
   /** Correction pairs of steps and gradient changes, newest first. */
@@ -122,6 +124,7 @@ class LbfgsDescent implements Descent {
       const { value, grads } = this.#ask(0)
       this.#value = value
       this.grads = grads
+      this.startNorm = freeNorm(this.params, grads, this.decay(), this.#box)
     }
     let slope = this.#turn()
     // Correction pairs that do not yield a descent direction are discarded.

@@ -1,5 +1,6 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
+import { freeNorm } from '../minimize/convergence.js'
 import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
 import { project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
@@ -33,6 +34,7 @@ class NewtonDescent implements Descent {
   readonly exempt = 0
   readonly params: FloatArray
   readonly grads: FloatArray
+  startNorm = NaN
   readonly #problem: MinimizationProblem
   readonly #hessian: NonNullable<Objective['gradient']>
   readonly #run: NewtonRun
@@ -65,7 +67,10 @@ class NewtonDescent implements Descent {
 
   update(): number {
     const run = this.#run
-    if (this.#evaluated === 0) run.judge(this.#evaluate(run.trial))
+    if (this.#evaluated === 0) {
+      run.judge(this.#evaluate(run.trial))
+      this.startNorm = freeNorm(this.params, this.grads, this.decay(), this.#problem.box)
+    }
     while (!run.isStuck) {
       run.propose()
       if (!run.isIdle && !run.isStuck && run.judge(this.#evaluate(run.trial))) break

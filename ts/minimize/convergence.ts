@@ -20,6 +20,10 @@ export interface RestConditions {
   readonly tolerance: number
   readonly decay: DecayTerms
   readonly box: BoundsBox | null
+  /**
+   * Largest |gᵢ| at the start of the run, if the gradient must be shown to vanish gradually; undefined for update rules.
+   */
+  readonly startNorm?: number | undefined
 }
 
 /** Maximum distance, in tolerances, within which the gradient must vanish for a run to converge. */
@@ -29,6 +33,21 @@ export const MAX_DISTANCE_IN_TOLERANCES = 100
  * direction. The directions therefore approach the strongest curvature.
  */
 export const PROBE_COUNT = 3
+/**
+ * A gradient is small without further evidence if it is at most these fractions of the gradient at the start, and of the
+ * largest change of the gradient nearby.
+ */
+export const SMALL_OF_START = 1e-8
+export const SMALL_OF_CHANGE = 0.01
+/**
+ * A gradient vanishes gradually if half of a move changes each component by these fractions of the change by the whole
+ * move. A kink changes the component by the whole, or not at all. Near a singularity such as log(0), the fraction is at
+ * most 1/3.
+ */
+export const MIN_HALF_CHANGE = 0.35
+export const MAX_HALF_CHANGE = 0.75
+/** Components below this fraction of the largest change may consist of rounding errors. */
+export const MIN_CHANGE = 1e-6
 /** Number of consecutive short steps without convergence after which a run has stalled. */
 export const PATIENCE = 100
 
@@ -41,6 +60,10 @@ export const PATIENCE = 100
  * With bounds, a gradient component that points out of the bounds counts as 0, and all probed points lie within the
  * bounds.
  *
+ * A gradient can change by as much as its size at a kink or next to a singularity, where no gradient is small. Methods
+ * pass the norm of the gradient at the start of the run. The gradient must then be small compared with that norm and
+ * with the change nearby, or must vanish gradually: half of the move must change the gradient by about half as much.
+ *
  * @param gradient the objective's gradient, computed either at once or in slices
  * @param g the gradient at x, or at a point at most one tolerance away
  */
@@ -48,7 +71,7 @@ export function* hasConverged(
   gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
   x: FloatArray,
   g: FloatArray,
-  { tolerance, decay, box }: RestConditions,
+  { tolerance, decay, box, startNorm }: RestConditions,
 ): Slices<boolean> {
   const { l2, decoupled, sign } = decay
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
@@ -72,10 +95,31 @@ export function* hasConverged(
     const slices = gradient(near, gNear)
     if (slices) yield* slices
     const answer = pulls.map((p, i) => pull(near, gNear, i) - p)
-    if (largest(answer) >= size) return true
+    const change = largest(answer)
+    if (change >= size) {
+      if (startNorm === undefined) return true
+      if (size <= SMALL_OF_START * startNorm && size <= SMALL_OF_CHANGE * change) return true
+      for (let i = 0; i < x.length; i++) near[i] = x[i] + 0.5 * (near[i] - x[i])
+      const slices = gradient(near, gNear)
+      if (slices) yield* slices
+      const half = pulls.map((p, i) => pull(near, gNear, i) - p)
+      return isGradual(pulls, half, answer, MIN_CHANGE * change)
+    }
     direction = answer.map((a) => (a < 0 ? -1 : 1))
   }
   return false
+}
+
+/**
+ * Whether half of a move changes each component of the gradient by about half of the change by the whole move. A
+ * component does not matter if it and its change are below `least`.
+ */
+function isGradual(pulls: Float64Array, half: Float64Array, whole: Float64Array, least: number): boolean {
+  return pulls.every((pull, i) => {
+    if (Math.max(Math.abs(pull), Math.abs(whole[i])) < least) return true
+    const fraction = half[i] / whole[i]
+    return fraction >= MIN_HALF_CHANGE && fraction <= MAX_HALF_CHANGE
+  })
 }
 
 /** Whether a parameter is at a bound, and its gradient with the weight decay points out of the bounds. */

@@ -68,6 +68,11 @@ export interface Descent {
   readonly outcome?: ConstrainedReason | null
   /** Further results of a method with constraints; undefined for other methods. */
   report?(): object
+  /**
+   * Largest |gᵢ| at the start, of the parameters that are not at a bound. With this number, a run converges only if the
+   * gradient vanishes gradually (convergence.ts). Undefined for update rules.
+   */
+  readonly startNorm?: number
   /** Performs one update. Returns the value at `params` if the value is known. */
   update(): number | undefined
   /** Gradient at `params`, or at a point at most one step away. */

@@ -482,6 +482,7 @@ export class Minimization {
       tolerance: this.#tolerance,
       decay,
       box: this.#box,
+      startNorm: descent.startNorm,
     })
     if (runToEnd(rests)) return 'converged'
     if (descent.isStuck) return 'stalled'

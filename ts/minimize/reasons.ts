@@ -10,6 +10,9 @@
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback returned true
  *
+ * A run of `lbfgs()` or `newton()` converges only if the gradient also vanishes gradually, which excludes kinks and
+ * singularities. Otherwise the run ends as 'stalled'.
+ *
  * The method `nelderMead()` evaluates no gradient, and `sqp()` has constraints. Their documentation says what their reasons mean.
  */
 export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'

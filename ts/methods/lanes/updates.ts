@@ -4,7 +4,16 @@
  */
 
 import { EPSILON } from '../../core/numbers.js'
-import { MAX_DISTANCE_IN_TOLERANCES, PATIENCE, PROBE_COUNT } from '../../minimize/convergence.js'
+import {
+  MAX_DISTANCE_IN_TOLERANCES,
+  MAX_HALF_CHANGE,
+  MIN_CHANGE,
+  MIN_HALF_CHANGE,
+  PATIENCE,
+  PROBE_COUNT,
+  SMALL_OF_CHANGE,
+  SMALL_OF_START,
+} from '../../minimize/convergence.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import { defineLines, INFINITY, type LaneBuilder } from './lines.js'
 import { type LaneFields, type LaneProblem, type LaneSolver, vectorNames } from './solver.js'
@@ -59,8 +68,12 @@ const afterUpdate = defineLines(
 
 const afterProbe = defineLines(
   `
-  isNegligible = answer >= pull
-  isOver = probe >= PROBE_COUNT
+  isWhole = halving == 0
+  reaches = isWhole && answer >= pull
+  isSmall = reaches && pull <= SMALL_OF_START*startNorm && pull <= SMALL_OF_CHANGE*answer
+  halves = isProbe && reaches && !isSmall
+  isNegligible = isWhole ? isSmall : isGradual
+  isOver = isWhole ? probe >= PROBE_COUNT && !reaches : 1
   isGettingOn = sinceIterations < 0 || freeNorm < 0.99*sinceNorm || change > 1.01*sinceChange
   isTired = iterations - sinceIterations >= PATIENCE && !isGettingOn
   whenMoving = isLast ? MAX_ITERATIONS : isTired ? STALLED : 0
@@ -69,7 +82,17 @@ const afterProbe = defineLines(
   again = isProbe && !isNegligible && !isOver
   ends = isProbe && isOver && probeReason == 0
 `,
-  { CONVERGED, MAX_ITERATIONS, PATIENCE, PROBE_COUNT, STALLED },
+  { CONVERGED, MAX_ITERATIONS, PATIENCE, PROBE_COUNT, SMALL_OF_CHANGE, SMALL_OF_START, STALLED },
+)
+
+/** Whether half of a move changes a component of the gradient by about half of the change by the whole move. */
+const halfChange = defineLines(
+  `
+  fraction = half/whole
+  isHalf = max(abs(pull), abs(whole)) < least || fraction >= MIN_HALF_CHANGE && fraction <= MAX_HALF_CHANGE
+  isKink = !isHalf
+`,
+  { MAX_HALF_CHANGE, MIN_HALF_CHANGE },
 )
 
 /** The fields and nodes of updates. All solvers in lanes use this class, so that runs end by the same criteria. */
@@ -142,6 +165,15 @@ export class LaneUpdates {
     })
     const freeNorm = v.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
     const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe', 0), isProbe))
+    const halving = fields.scalar('halving', 0)
+    const startBefore = fields.scalar('startNorm', -1)
+    // The first pass evaluates the gradient at the start.
+    const startNorm = b.select(b.operation('less', startBefore, b.zero), freeNorm, startBefore)
+    const isGradual = this.#isGradual(
+      pulls,
+      answers,
+      fields.vector('answer', at.length, () => 0),
+    )
     const since = {
       sinceIterations: fields.scalar('sinceIterations', -1),
       sinceChange: fields.scalar('sinceChange', 0),
@@ -153,6 +185,9 @@ export class LaneUpdates {
       answer: v.largest(answers),
       freeNorm,
       probe,
+      halving,
+      startNorm,
+      isGradual,
       isLast: update.isLast,
     })
     const marks = b.multiply(after.ends, after.isGettingOn)
@@ -166,6 +201,9 @@ export class LaneUpdates {
     fields.setScalar('change', change)
     fields.setScalar('isStuck', isStuck)
     fields.setScalar('probe', probe)
+    fields.setScalar('halving', after.halves)
+    fields.setScalar('startNorm', startNorm)
+    fields.setVector('answer', answers)
     fields.setScalar('iterations', iterations)
     fields.setScalar('value', value)
     fields.setVector('at', at)
@@ -173,7 +211,10 @@ export class LaneUpdates {
     const steps = pulls.map((pull, i) => {
       const first = b.operation('less', b.zero, pull)
       const isDown = b.select(isProbe, b.operation('less', answers[i], b.zero), first)
-      return this.#near(at[i], { isHeld: held[i], isDown, finest: finest[i], i })
+      const near = this.#near(at[i], { isHeld: held[i], isDown, finest: finest[i], i })
+      const trial = b.name(this.#problem.parameters[i])
+      const half = b.add(at[i], b.multiply(b.constant(0.5), b.subtract(trial, at[i])))
+      return b.select(after.halves, half, near)
     })
     return {
       reason: b.select(isUpdate, update.updateReason, b.select(isProbe, after.probeReason, b.zero)),
@@ -181,6 +222,16 @@ export class LaneUpdates {
       near: steps,
       continues: b.operation('max', update.goesOn, after.ends),
     }
+  }
+
+  /** Whether the gradient vanishes gradually, as the function of the same name in convergence.ts decides. */
+  #isGradual(pulls: readonly number[], half: readonly number[], whole: readonly number[]): number {
+    const b = this.#b
+    const least = b.multiply(b.constant(MIN_CHANGE), this.#vectors.largest(whole))
+    const kinks = whole.map(
+      (change, i) => halfChange(b, { pull: pulls[i], half: half[i], whole: change, least }).isKink,
+    )
+    return b.subtract(b.one, this.#vectors.any(kinks))
   }
 
   /** The names of the result's fields, and the field of the gradient's largest element. */
