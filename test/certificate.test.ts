@@ -46,7 +46,7 @@ const kinks: readonly (readonly [
 const cases = kinks.map(([text, bounds]) => ({ text, bounds }))
 
 describe.each(methods)('%s', (_, method) => {
-  test.each(cases)("does not end 'converged' where no gradient is small: $text", ({ text, bounds }) => {
+  test.each(cases)("does not end 'converged' at a kink or a singularity: $text", ({ text, bounds }) => {
     const objective = expression(text)
     const next = random(5)
     for (let k = 0; k < 6; k++) {

@@ -60,9 +60,10 @@ export const PATIENCE = 100
  * With bounds, a gradient component that points out of the bounds counts as 0, and all probed points lie within the
  * bounds.
  *
- * A gradient can change by as much as its size at a kink or next to a singularity, where no gradient is small. Methods
- * pass the norm of the gradient at the start of the run. The gradient must then be small compared with that norm and
- * with the change nearby, or must vanish gradually: half of the move must change the gradient by about half as much.
+ * A gradient also changes by as much as its size at a kink or next to a singularity, although no gradient nearby is
+ * small. Methods therefore pass the norm of the gradient at the start of the run. The gradient must then be small
+ * compared with that norm and with the change nearby, or must vanish gradually. A gradient vanishes gradually if half of
+ * the move changes the gradient by about half as much.
  *
  * @param gradient the objective's gradient, computed either at once or in slices
  * @param g the gradient at x, or at a point at most one tolerance away
