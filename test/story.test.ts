@@ -65,6 +65,24 @@ describe('the numbers of the story equal measurements with minimize:', () => {
     expect(decoupledX).toBeCloseTo(0.82, 3)
     expect(decoupledY).toBeCloseTo(0.82, 3)
   })
+
+  test('RAdam spreads least if the noise is below 0.66, and most at a noise of 3', () => {
+    const { limit, ...spreads } = measured('noise')
+    expect(limit).toBe(0.66)
+    const at = (suffix: string) =>
+      ['adam', 'delayed', 'warm', 'rectified'].map((name) => Number(spreads[name + suffix].toFixed(3)))
+    expect(at('Small')).toEqual([0.117, 0.121, 0.094, 0.036])
+    expect(at('Large')).toEqual([0.498, 0.241, 0.26, 1.017])
+  })
+
+  test('no method reaches the star through ripples', () => {
+    expect(measured('ripples')).toEqual({ arrivals: 0, runs: 144, hollow: 0.5 })
+  })
+
+  test('the challenge can be met, with 20 updates at best', () => {
+    expect(measured('challenge')).toEqual({ best: 20, bestRate: 0.03, bestMomentum: 0.75, target: 51 })
+    expect(runsAt('challenge', { rate: 0.018, momentum: 0.82 })[0].arrival).toBe(51)
+  })
 })
 
 describe.each(steps.map((step) => [step.id, step] as const))('the step "%s"', (_, step) => {
@@ -102,4 +120,11 @@ test('the option --site has an absolute URL', () => {
   expect(siteOf(['--site=https://example.org/'])).toBe('https://example.org/')
   for (const args of [['--site'], ['--site', 'race/'], ['--site', 'file:///race']])
     expect(() => siteOf(args)).toThrow('--site: expected an absolute URL')
+})
+
+test('the link of a challenge carries a score that can be reached', () => {
+  const step = stepOf('challenge')
+  expect(readLink(step, 'score=20', 20)).toMatchObject({ score: 20, problems: [] })
+  for (const part of ['score=19', 'score=20.5', 'score=-30', 'score='])
+    expect(readLink(step, part, 20)).toMatchObject({ score: null, problems: [part] })
 })

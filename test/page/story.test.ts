@@ -74,6 +74,22 @@ test('a slider answers the question, and the copied link restores the answer', a
   await other.close()
 })
 
+test("the link of the challenge carries the sender's score, but not the settings", async () => {
+  const { page } = await visit('challenge/#rate=0.03&momentum=0.75')
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.getByText('The ball arrives after 20 updates. Well done!').waitFor()
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  await page.getByText('have been copied').waitFor()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('story/challenge/#score=20')
+  await page.close()
+  const { page: other } = await visit('challenge/#score=20')
+  await other.getByText('The sender of this link arrived after 20 updates.').waitFor()
+  await other.close()
+  const { page: forged } = await visit('challenge/#score=2')
+  await forged.getByText('Part of the link is invalid (score=2)').waitFor()
+  await forged.close()
+})
+
 test('the start can be moved with arrow keys, and all paths follow', async () => {
   const { page } = await visit('adam/')
   const before = await page.locator('.result').textContent()

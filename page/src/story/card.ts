@@ -2,6 +2,7 @@
 
 import { dashes, light } from '../palette.js'
 import { BANDS, computeBands, mixColors, toPixel } from './axes.js'
+import { arrangePanels, isCloud } from './cloud.js'
 import { computeRuns, pointOf } from './runs.js'
 import { initialSettings, type Run, type Scene, type Step } from './step.js'
 import { steps } from './steps/index.js'
@@ -62,6 +63,20 @@ function drawRun(scene: Scene, run: Run): string {
   return `${line(light.surface, 10, '')}${line(color, 5, dash)}<circle cx="${x}" cy="${y}" r="11" fill="${color}" stroke="${light.surface}" stroke-width="3"/>`
 }
 
+const drawGround = (scene: Scene) => (scene.start.length === 1 ? drawCurve(scene) : drawMap(scene))
+const drawPaths = (scene: Scene, runs: readonly Run[]) => runs.map((run) => drawRun(scene, run)).join('')
+
+const drawClouds = (runs: readonly Run[]) =>
+  arrangePanels(runs, Infinity, SIDE, SIDE)
+    .map(({ run, dots, center: [x, y], radius }) => {
+      const color = light.racers[run.style]
+      const circles = dots
+        .map(([x, y]) => `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3"/>`)
+        .join('')
+      return `<g fill="${color}">${circles}</g><circle cx="${x}" cy="${y}" r="${radius}" fill="none" stroke="${light.text}" stroke-width="3"/>`
+    })
+    .join('')
+
 /** Breaks a text into lines of at most `columns` characters. */
 function wrap(text: string, columns: number): string[] {
   const lines = ['']
@@ -77,8 +92,8 @@ function wrap(text: string, columns: number): string[] {
 export function renderCard(step: Step, font: string): string {
   const settings = { ...initialSettings(step), ...step.card }
   const scene = step.scene(settings)
-  const ground = scene.start.length === 1 ? drawCurve(scene) : drawMap(scene)
-  const paths = computeRuns(scene).map((run) => drawRun(scene, run))
+  const runs = computeRuns(scene)
+  const picture = runs.some(isCloud) ? drawClouds(runs) : drawGround(scene) + drawPaths(scene, runs)
   const lines = (text: string, columns: number, top: number, size: number, color: string, weight = 400) =>
     wrap(text, columns)
       .map(
@@ -88,7 +103,7 @@ export function renderCard(step: Step, font: string): string {
       .join('')
   return `<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="630" font-family="${font}">
 <rect width="1200" height="630" fill="${light.surface}"/>
-<svg width="${SIDE}" height="${SIDE}" overflow="hidden">${ground}${paths.join('')}</svg>
+<svg width="${SIDE}" height="${SIDE}" overflow="hidden">${picture}</svg>
 ${lines(step.title, 18, 110, 52, light.text, 700)}
 ${lines(step.question, Math.floor(WIDTH / 16), 250, 32, light.text)}
 <text x="${LEFT}" y="590" font-size="26" fill="${light.muted}">antigrad</text>

@@ -2,6 +2,7 @@
 
 import { drawMark, getStyle, theme } from '../theme.js'
 import { BANDS, type Corner, computeBands, mixColors, toPixel } from './axes.js'
+import { arrangePanels, isCloud } from './cloud.js'
 import { pointOf } from './runs.js'
 import type { Run, Scene } from './step.js'
 
@@ -42,6 +43,10 @@ export class Figure {
     const context = this.canvas.getContext('2d')
     if (!scene || !context || this.#width === 0) return
     context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0)
+    if (this.#runs.some(isCloud)) {
+      this.#drawClouds(context, update)
+      return
+    }
     context.drawImage(this.#ground, 0, 0, this.#width, this.#height)
     for (const run of this.#runs) this.#drawPath(context, scene, run, Math.min(update, run.updates))
     const labels: Corner[] = []
@@ -62,8 +67,38 @@ export class Figure {
     this.#ground.height = height
     const context = this.#ground.getContext('2d')
     if (!this.#scene || !context || width === 0) return
+    if (this.#runs.some(isCloud)) return
     if (this.#scene.start.length === 1) drawCurve(context, this.#scene, width, height)
     else drawMap(context, this.#scene, width, height)
+  }
+
+  #drawClouds(context: CanvasRenderingContext2D, update: number): void {
+    const { surface, grid, text } = theme()
+    context.fillStyle = surface
+    context.fillRect(0, 0, this.#width, this.#height)
+    for (const panel of arrangePanels(this.#runs, update, this.#width, this.#height)) {
+      const { run, left, top, width, height, dots, center, radius } = panel
+      context.save()
+      context.beginPath()
+      context.rect(left, top, width, height)
+      context.clip()
+      context.strokeStyle = grid
+      context.lineWidth = 1
+      context.strokeRect(left + 0.5, top + 0.5, width, height)
+      context.fillStyle = getStyle(run.style).color
+      for (const [x, y] of dots) context.fillRect(x - 1.5, y - 1.5, 3, 3)
+      context.beginPath()
+      context.arc(...center, radius, 0, 2 * Math.PI)
+      context.strokeStyle = text
+      context.lineWidth = 2
+      context.stroke()
+      context.font = '600 14px system-ui, sans-serif'
+      context.textAlign = 'left'
+      context.textBaseline = 'top'
+      context.fillStyle = text
+      context.fillText(run.name, left + 10, top + 8)
+      context.restore()
+    }
   }
 
   #drawPath(context: CanvasRenderingContext2D, scene: Scene, run: Run, update: number): void {

@@ -16,6 +16,7 @@ export const adagrad: Step = {
     url: 'https://jmlr.org/papers/v12/duchi11a.html',
   },
   controls: [{ name: 'angle', label: 'Angle', min: 0, max: 45, step: 0.5, value: 0, unit: '°' }],
+  card: { angle: 20 },
   scene: ({ angle }) => ({
     objective: ravine(100, angle),
     view: [-3, 3, -2.2, 2.2],

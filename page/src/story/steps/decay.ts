@@ -18,6 +18,7 @@ export const decay: Step = {
     url: 'https://arxiv.org/abs/1711.05101',
   },
   controls: [{ name: 'decay', label: 'Weight decay', min: 0, max: 2, step: 0.1, value: 0 }],
+  card: { decay: 1 },
   scene: ({ decay: weightDecay }) => ({
     objective: ravine(100, 0, [1, 1]),
     view: [-0.2, 1.8, -0.1, 1.5],

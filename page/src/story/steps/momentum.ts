@@ -18,6 +18,7 @@ export const momentum: Step = {
     url: 'https://doi.org/10.1016/0041-5553(64)90137-5',
   },
   controls: [{ name: 'momentum', label: 'Momentum', min: 0, max: 0.98, step: 0.01, value: 0 }],
+  card: { momentum: 0.82 },
   scene: ({ momentum }) => ({
     objective: ravine(100),
     view: [-3, 3, -2.2, 2.2],

@@ -18,6 +18,7 @@ export const nesterov: Step = {
     url: 'https://proceedings.mlr.press/v28/sutskever13.html',
   },
   controls: [{ name: 'momentum', label: 'Momentum', min: 0.5, max: 0.99, step: 0.01, value: 0.85 }],
+  card: { momentum: 0.98 },
   scene: ({ momentum: value }) => ({
     objective: ravine(100),
     view: [-3, 3, -2.2, 2.2],

@@ -27,6 +27,7 @@ export const rate: Step = {
     url: 'https://doi.org/10.1007/978-3-319-91578-4',
   },
   controls: [{ name: 'rate', label: 'Learning rate', min: 0.01, max: 0.25, step: 0.005, value: 0.05 }],
+  card: { rate: 0.185 },
   scene: ({ rate }) => ({
     objective,
     view: [-3, 3, -4, 45],

@@ -20,6 +20,7 @@ export const rmsprop: Step = {
     url: 'https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf',
   },
   controls: [{ name: 'rate', label: 'Learning rate', min: 0.05, max: 1, step: 0.05, value: 0.2 }],
+  card: { rate: 0.5 },
   scene: ({ rate }) => ({
     objective,
     view: [-2, 2, -2, 20],
