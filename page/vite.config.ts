@@ -48,6 +48,16 @@ const inputs: Readonly<Record<string, { readonly file: string; readonly chunks: 
   story: { file: 'story/index.html', chunks: 'story/assets/' },
 }
 
+/** The link to the docs, which exists only if the docs are published with the pages. */
+const docsLink: Plugin = {
+  name: 'link to the docs',
+  transformIndexHtml: (html) => {
+    const docs = process.env.VITE_DOCS
+    const link = docs === undefined ? '' : `<a href="${docs}">Docs</a>`
+    return html.replace('<!-- link to the docs -->', link)
+  },
+}
+
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
@@ -66,7 +76,7 @@ export default defineConfig(({ mode }) => ({
         : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations, withoutLanes, early, storyPages],
+  plugins: [equations, withoutLanes, early, docsLink, storyPages],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,

@@ -27,6 +27,16 @@ export async function copyLink(hash: string, what: string): Promise<string> {
   }
 }
 
+/** Copies a text; @returns whether the browser allows it */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 let remembering: ReturnType<typeof setTimeout> | undefined
 
 /** Writes the state into the address after a delay, because browsers limit the rate of such changes. */

@@ -2,9 +2,9 @@
 
 import type { Point, View } from 'antigrad'
 import { formatCount, getMessage, toFractions } from '../../dist/page.js'
-import { computePlotBox, computePoint, drawAxes } from './contour.js'
 import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'
+import { computePlotBox, computePoint, drawAxes } from './map/plot.js'
 import {
   CONVERGED,
   DIVERGED,
@@ -58,16 +58,20 @@ export class Basins {
   /** The minima that a scouting run has found for a function in a view. */
   #scouted: { readonly place: string; readonly minima: readonly Point[] } = { place: '', minima: [] }
   #isWaiting = false
+  readonly #onPicture: (picture: HTMLCanvasElement | null, text: string) => void
 
   /**
    * @param onMove called with a new starting point for the race
    * @param onEntries called with the entries when the learning rate changes
+   * @param onPicture called with each image, or null if there is none; and with a sentence once the image is complete
    */
   constructor(
     frame: HTMLElement,
     onMove: (start: Point) => void,
     onEntries: (entries: readonly RuleEntry[]) => void,
+    onPicture: (picture: HTMLCanvasElement | null, text: string) => void,
   ) {
+    this.#onPicture = onPicture
     this.#progress.setAttribute('aria-label', 'Basin plot progress')
     const heads = ['End point', 'F', 'Share of starts'].map((text) => h('th', { scope: 'col' }, text))
     const table = h('table', {}, this.#scale, h('thead', {}, h('tr', {}, ...heads)), this.#rows)
@@ -122,6 +126,11 @@ export class Basins {
     new ResizeObserver(() => this.#drawMarks()).observe(this.#map)
   }
 
+  /** Selects the racer whose basins `show` displays next. */
+  select(number: number): void {
+    this.#number = number
+  }
+
   /** Displays the basins of a race; starts over if anything except the starting point has changed. */
   show(race: Race): void {
     this.#race = race
@@ -132,6 +141,7 @@ export class Basins {
       this.#racer.replaceChildren(...names.map((text) => h('option', {}, text)))
     }
     this.#racer.selectedIndex = this.#number
+    if (this.#outcomes) this.#onPicture(this.#picture, '')
     const entry = entries[this.#number]
     this.#rate.disabled = isSchedule(getOption(entry, 'lr'))
     this.#rate.value = String(Math.log10(Number(getOption(entry, 'lr'))))
@@ -244,6 +254,7 @@ export class Basins {
     this.#status.textContent =
       `Done: ${formatCount(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
       `on ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
+    this.#onPicture(this.#picture, this.#status.textContent)
   }
 
   /** A hint if many runs have not converged. */
@@ -264,6 +275,7 @@ export class Basins {
     this.#status.textContent = `No basins: ${why}.`
     this.#picture.setAttribute('aria-label', this.#status.textContent)
     this.#picture.getContext('2d')?.clearRect(0, 0, SIDE, SIDE)
+    this.#onPicture(null, this.#status.textContent)
     this.#scale.textContent = ''
     this.#rows.replaceChildren()
     this.#drawMarks()
@@ -283,6 +295,7 @@ export class Basins {
     const outcomes = this.#outcomes as Outcomes
     paint(outcomes, theme(), new Uint32Array(this.#pixels.data.buffer))
     this.#picture.getContext('2d')?.putImageData(this.#pixels, 0, 0)
+    this.#onPicture(this.#picture, '')
     const { done, fast, slow } = outcomes
     this.#progress.value = done / (SIDE * SIDE)
     this.#coarse.textContent = `${formatCount(done)} starts`

@@ -16,8 +16,17 @@ export interface HeightField {
   /** Heights at GRID × GRID points, row by row from y0 up. */
   readonly heights: Float64Array
   readonly heightOf: (value: number) => number
+  /** The contours in ascending order, at rounded values where there is room for rounding. */
+  readonly levels: readonly ContourHeight[]
   /** Rounded values for axis labels, with their heights. */
   readonly marks: readonly (readonly [value: number, height: number])[]
+}
+
+/** A contour: its value, its height, and whether it has a label. */
+export interface ContourHeight {
+  readonly value: number
+  readonly height: number
+  readonly isLabeled: boolean
 }
 
 export function sampleHeights(landscape: ObjectiveView): HeightField {
@@ -27,7 +36,28 @@ export function sampleHeights(landscape: ObjectiveView): HeightField {
     values,
     minima.map((minimum) => objective.value(minimum)),
   )
-  return { landscape, heights: values.map(heightOf), heightOf, marks: computeMarks(heightOf, valueAt) }
+  const heights = values.map(heightOf)
+  const levels = computeLevels(countLevels({ heights }), heightOf, valueAt)
+  return { landscape, heights, heightOf, levels, marks: computeMarks(heightOf, valueAt) }
+}
+
+/** Approximate number of contours with labels. */
+const LABELED = 6
+
+function computeLevels(
+  count: number,
+  heightOf: HeightField['heightOf'],
+  valueAt: (height: number) => number,
+): ContourHeight[] {
+  const every = Math.max(1, Math.round(count / LABELED))
+  return Array.from({ length: count }, (_, i) => {
+    const height = (i + 0.5) / count
+    const value = valueAt(height)
+    const isNear = (x: number) => Math.abs(heightOf(x) - height) * count <= ASIDE
+    const rounded = [1, 2, 3].map((digits) => Number(value.toPrecision(digits))).find(isNear)
+    const isLabeled = rounded !== undefined && i % every === every >> 1
+    return { value: rounded ?? value, height: rounded === undefined ? height : heightOf(rounded), isLabeled }
+  })
 }
 
 /** Approximate number of axis labels. */
@@ -82,7 +112,7 @@ function measure(
 }
 
 /** The number of distinguishable contours. A function with many hills gets few. */
-export function countLevels({ heights }: HeightField): number {
+export function countLevels({ heights }: Pick<HeightField, 'heights'>): number {
   const slopes = new Float64Array((GRID - 1) * (GRID - 1))
   for (let row = 0; row < GRID - 1; row++) {
     for (let column = 0; column < GRID - 1; column++) {

@@ -70,3 +70,23 @@ export function shortNames(names: readonly string[]): string[] {
   const rules = names.map((name) => name.split(' ')[0])
   return names.map((name, i) => (rules.filter((rule) => rule === rules[i]).length > 1 ? name : rules[i]))
 }
+
+/** Names of rules as in the literature. Other rules are named as in the library. */
+const titles: Readonly<Record<string, string>> = {
+  gradientDescent: 'gradient descent',
+  nesterov: 'Nesterov',
+  adagrad: 'Adagrad',
+  rmsprop: 'RMSProp',
+  adam: 'Adam',
+  adamw: 'AdamW',
+  radam: 'RAdam',
+  nadam: 'NAdam',
+  sgd: 'SGD',
+  lbfgs: 'L-BFGS',
+  newton: 'Newton',
+  lion: 'Lion',
+}
+
+/** Short distinct names of racers for readers. */
+export const readableNames = (names: readonly string[]): string[] =>
+  shortNames(names).map((name) => name.replace(/^\S+/, (rule) => titles[rule] ?? rule))

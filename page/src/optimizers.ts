@@ -19,6 +19,7 @@ import {
   racerNames,
   suggested,
 } from './rules.js'
+import { carries, rates } from './scale.js'
 import { MAX_ENTRIES, parsed } from './state.js'
 import { swatch } from './theme.js'
 
@@ -277,29 +278,6 @@ export class Optimizers {
     const { makeCurvePicture } = await import('./schedules.js')
     frame.replaceChildren(...found.map(([name, schedule]) => makeCurvePicture(name, schedule)))
   }
-}
-
-/** Converts slider positions to values of at most three digits, and back. */
-interface SliderScale {
-  readonly from: number
-  readonly to: number
-  value(place: number): number
-  place(value: number): number
-}
-
-const rates: SliderScale = {
-  from: -5,
-  to: 1,
-  value: (place) => Number((10 ** place).toPrecision(3)),
-  place: (value) => Math.log10(value),
-}
-
-/** Logarithmic scale of 1 − value, the fraction that is lost per update, from 1 to a thousandth. */
-const carries: SliderScale = {
-  from: 0,
-  to: 3,
-  value: (place) => Number((1 - 10 ** -place).toPrecision(3)),
-  place: (value) => -Math.log10(1 - value),
 }
 
 function slide(slider: HTMLInputElement, output: HTMLElement, value: OptionValue): void {

@@ -1,11 +1,12 @@
 /** The colors of the light and the dark theme. */
 
+import { makeRamp } from './map/ramp.js'
+
 export interface Theme {
   readonly isDark: boolean
   readonly racers: readonly string[]
-  /** Colors of the lowest and the highest values on the map. */
-  readonly low: string
-  readonly high: string
+  /** Colors of the map from the lowest to the highest value. */
+  readonly heights: readonly string[]
   readonly contour: string
   readonly text: string
   readonly muted: string
@@ -15,26 +16,35 @@ export interface Theme {
 }
 
 // Colors of Okabe and Ito (2008), which most color-blind people can distinguish. In the light theme they are darkened
-// to a contrast of 3 : 1 against white, in the dark theme they are lightened to 3 : 1 against black.
+// to a contrast of 3 : 1 against white, in the dark theme they are lightened to 3 : 1 against black. On the map, each
+// path has an edge in the color of the surface.
 export const light: Theme = {
   isDark: false,
   racers: ['#0072b2', '#d55e00', '#007a58', '#3b9bd9', '#000000', '#b8478c', '#6b4fbb', '#a87400'],
-  low: '#ffffff',
-  high: '#b9c7d8',
-  contour: '#7d8fa6',
+  heights: makeRamp([
+    [0.985, 0.02, 100],
+    [0.92, 0.07, 135],
+    [0.83, 0.085, 190],
+    [0.7, 0.1, 255],
+  ]),
+  contour: '#3d4b5e',
   text: '#1c2430',
   muted: '#56616f',
   grid: '#dde3ea',
   surface: '#ffffff',
-  star: '#d35400',
+  star: '#c24a00',
 }
 
 export const dark: Theme = {
   isDark: true,
   racers: ['#56b4e9', '#ff8a3d', '#1fc995', '#f0e442', '#ffffff', '#f29ccb', '#b49cff', '#d6a100'],
-  low: '#11161d',
-  high: '#33445a',
-  contour: '#62758d',
+  heights: makeRamp([
+    [0.19, 0.025, 265],
+    [0.28, 0.07, 265],
+    [0.38, 0.08, 225],
+    [0.47, 0.085, 180],
+  ]),
+  contour: '#b8c4d0',
   text: '#e8edf3',
   muted: '#a7b2c0',
   grid: '#2a333f',
@@ -43,4 +53,4 @@ export const dark: Theme = {
 }
 
 /** Line dashes, which are used in turn. Racers with the same dashes have different colors. */
-export const dashes: readonly (readonly number[])[] = [[], [9, 4], [2, 4], [10, 4, 2, 4]]
+export const dashes: readonly (readonly number[])[] = [[], [12, 4], [3, 3], [12, 3, 3, 3]]

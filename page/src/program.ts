@@ -1,6 +1,6 @@
 /** Writes a TypeScript program that reproduces a race. */
 
-import { build, CUSTOM, describeEntry, METHOD, type RuleEntry, readCustomRule } from './rules.js'
+import { build, CUSTOM, describeEntry, isMethod, type RuleEntry, readCustomRule } from './rules.js'
 import type { RaceState } from './state.js'
 import { stateObjectiveText } from './texts.js'
 
@@ -46,7 +46,7 @@ function written(entry: RuleEntry, noise: number): { rule: string; clip: string;
     clipValue = 0,
     ...own
   } = entry.options as Record<string, never>
-  if (name === METHOD) return { rule: `${name}(${literal(own)})`, clip: '{}', uses: [name] }
+  if (isMethod(name)) return { rule: `${name}(${literal(own)})`, clip: '{}', uses: [name] }
   const simple = 'rule' in rule ? (rule.rule as { lr: unknown }) : (rule as { lr: unknown })
   // Schedules are plain data, so the options of the built rule can be written as JSON.
   const options = Object.fromEntries(
@@ -66,3 +66,59 @@ function written(entry: RuleEntry, noise: number): { rule: string; clip: string;
 }
 
 const literal = (value: object) => (Object.keys(value).length === 0 ? '' : JSON.stringify(value))
+
+/** Writes a short program for a race without clipping, noise and custom rules; other races need the full program. */
+export async function writeShortProgram(state: RaceState): Promise<string> {
+  const { objective, condition, start, tolerance, maxIterations, noise, entries } = state
+  const made = entries.map((entry) => written(entry, noise))
+  if (entries.some(({ rule }) => rule === CUSTOM) || made.some(({ clip }) => clip !== '{}')) {
+    return writeProgram(state)
+  }
+  const isOwn = objective === 'own'
+  const names = ['minimize', isOwn ? 'expression' : objective, ...made.flatMap(({ uses }) => uses)]
+  const subject = isOwn
+    ? `expression(${JSON.stringify(await stateObjectiveText(state))})`
+    : `${objective}(${objective === 'bowl' ? `{ condition: ${condition} }` : ''})`
+  const options = [
+    ...(tolerance !== DEFAULTS.tolerance ? [`tolerance: ${tolerance}`] : []),
+    ...(maxIterations !== DEFAULTS.maxIterations ? [`maxIterations: ${maxIterations}`] : []),
+  ].join(', ')
+  const lines = [
+    `import { ${[...new Set(names)].sort().join(', ')} } from 'antigrad'`,
+    '',
+    `const f = ${subject}`,
+    `const start = [${start.join(', ')}]`,
+    ...(options === '' ? [] : [`const options = { ${options} }`]),
+    'for (const rule of [',
+    ...made.map(({ rule }) => `  ${plainLiteral(rule)},`),
+    ']) {',
+    `  const run = minimize(f, start, rule${options === '' ? '' : ', options'})`,
+    '  console.log(run.iterations, run.x)',
+    '}',
+  ]
+  return lines.flatMap((line, i) => breakLine(line, i === 0 ? FIRST_WIDTH : WIDTH)).join('\n')
+}
+
+/** The library's defaults, which a short program omits. */
+const DEFAULTS = { tolerance: 1e-9, maxIterations: 10_000 }
+/** Largest length of a line, which the page can show without scrolling. */
+const WIDTH = 48
+/** The same for the first line, next to which the button “Copy” stands. */
+const FIRST_WIDTH = 41
+
+/** Breaks a line at commas. */
+function breakLine(line: string, width: number): string[] {
+  const at = line.lastIndexOf(', ', width - 1)
+  if (line.length <= width || at < 0) return [line]
+  const indent = line.startsWith('  ') ? '    ' : '  '
+  return [line.slice(0, at + 1), ...breakLine(indent + line.slice(at + 2).trimStart(), WIDTH)]
+}
+
+/** Writes keys of plain objects without quotes, as people do. */
+const plainLiteral = (text: string) =>
+  text.replace(/\{"[^{}]*\}/g, (object) =>
+    object
+      .replace(/"(\w+)":/g, '$1: ')
+      .replace(/,(?=\w)/g, ', ')
+      .replace(/^\{(.*)\}$/, '{ $1 }'),
+  )

@@ -32,12 +32,17 @@ export const allRuleNames = Object.keys(definitions) as RuleName[]
 export const matrixRules = allRuleNames.filter((name) => definitions[name].fallback !== undefined)
 /** Rules for vector parameters, which can take part in the race. */
 export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsShapes)
-/** The method that also takes part in the race. Its timeline counts gradients, because an update may need several. */
-export const METHOD = 'lbfgs'
+/**
+ * The methods that also take part in the race. Their timeline counts gradients, because an update may need several.
+ */
+const methods = { lbfgs } as const
+export type MethodName = keyof typeof methods
+export const methodNames = Object.keys(methods) as MethodName[]
+export const isMethod = (name: string): name is MethodName => Object.hasOwn(methods, name)
 /** The name of custom rules. */
 export const CUSTOM = 'own'
-export type RacerName = RuleName | typeof METHOD | typeof CUSTOM
-export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, CUSTOM]
+export type RacerName = RuleName | MethodName | typeof CUSTOM
+export const racerNames: readonly RacerName[] = [...ruleNames, ...methodNames, CUSTOM]
 
 /** Why a rule is not available; undefined if the rule is available or does not exist. */
 export function whyNot(name: string): string | undefined {
@@ -50,7 +55,7 @@ export const notOffered = Object.keys(definitions)
   .flatMap((name) => whyNot(name) ?? [])
   .join(' ')
 
-/** One of the racers: a rule (or the method) and the options that differ from the library's defaults. */
+/** One of the racers: a rule or a method and the options that differ from the library's defaults. */
 export interface RuleEntry {
   readonly rule: RacerName
   readonly options: Readonly<Record<string, OptionValue>>
@@ -95,10 +100,10 @@ export const extraNames: readonly string[] = Object.keys(extras)
 /** Momentum-like options. The first of these options in a rule gets a slider. */
 const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
 
-/** All options of a rule, the learning rate first. The method has none. */
+/** All options of a rule, the learning rate first. Methods have none. */
 export function fields(entry: Pick<RuleEntry, 'rule' | 'equations'>): OptionField[] {
   const { rule } = entry
-  if (rule === METHOD) return []
+  if (isMethod(rule)) return []
   const { options: own, defaults } = getDefinition(entry)
   // Options whose values are objects, such as rules or equations, have no control.
   const isPlain = ([name]: [string, RuleOption]) => {
@@ -136,7 +141,7 @@ function makeSliders(
 /** The value of an option in an entry, or its default. */
 export function getOption(entry: RuleEntry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
-  if (entry.rule === METHOD) return 0
+  if (isMethod(entry.rule)) return 0
   return (make(entry, entry.options) as unknown as Record<string, OptionValue>)[name]
 }
 
@@ -146,7 +151,7 @@ export function getOption(entry: RuleEntry, name: string): OptionValue {
  * @throws OptionError if an option is unknown or out of range
  */
 export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip: Clip } {
-  if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
+  if (isMethod(entry.rule)) return { rule: methods[entry.rule](entry.options), clip: {} }
   const { name: title } = getDefinition(entry)
   for (const [name, kind] of Object.entries(extras)) {
     readOption(`${title}: ${name}`, optional(kind), entry.options[name])
@@ -226,14 +231,14 @@ export function collectSchedules(entry: RuleEntry): [name: string, schedule: Sch
 
 /** The rule with a learning rate that suits Rosenbrock's function, as in `antigrad race`. */
 export function suggested(rule: RacerName): RuleEntry {
-  if (rule === METHOD) return { rule, options: {} }
+  if (isMethod(rule)) return { rule, options: {} }
   const found = enter().find((entry) => entry.rule.name === rule)
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
 
 /** The name of an entry's rule. */
 export const getTitle = (entry: RuleEntry): string =>
-  entry.rule === METHOD ? METHOD : getDefinition(entry).name
+  isMethod(entry.rule) ? entry.rule : getDefinition(entry).name
 
 /** The name of an entry: its rule and the options that differ from the library's defaults. */
 export function describeEntry(entry: RuleEntry): string {

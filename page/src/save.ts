@@ -1,14 +1,16 @@
 /** Saves the map as a picture and the race as a program. */
 
-import { type ContourPlot, generateCorners, makeStar, mixColors } from './contour.js'
 import { download } from './dom.js'
+import type { RaceMap } from './map/map.js'
+import { generateCorners, makeStar } from './map/plot.js'
+import { colorOf } from './map/ramp.js'
 import { shortNames } from './names.js'
 import { writeProgram } from './program.js'
 import type { RaceState } from './state.js'
 import { getStyle, theme } from './theme.js'
 
 /** Saves the displayed map as SVG. */
-export function saveSvg(drawing: ContourPlot['drawing']): void {
+export function saveSvg(drawing: RaceMap['drawing']): void {
   download('race.svg', 'image/svg+xml', makeSvg(drawing))
 }
 
@@ -33,22 +35,13 @@ export async function saveProgram(state: RaceState): Promise<void> {
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const at = (x: number) => String(Math.round(10 * x) / 10)
 
-function makeSvg({
-  width,
-  height,
-  box,
-  levels,
-  race,
-  terrain,
-  offsets,
-  pixel,
-}: ContourPlot['drawing']): string {
+function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: RaceMap['drawing']): string {
   const colors = theme()
   const path = (corners: Iterable<readonly [number, number, boolean]>) =>
     Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
   const ground = levels.map(
-    ({ value, rings }) =>
-      `<path d="${path(generateCorners(box, rings))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
+    ({ rings }, i) =>
+      `<path d="${path(generateCorners(box, rings))}" fill="${colorOf(colors.heights, (i + 1) / levels.length)}"/>`,
   )
   const stars = terrain.landscape.minima.map(
     (minimum) =>
@@ -68,13 +61,14 @@ function makeSvg({
     const name =
       offset &&
       `<text x="${at(x + offset[0] + 3)}" y="${at(y + offset[1] + 12)}" fill="${color}">${escaped(names[number])}</text>`
-    return `<polyline points="${kept.join(' ')}" fill="none" stroke="${color}" stroke-width="2" stroke-dasharray="${dash.join(' ')}"/><circle cx="${at(x)}" cy="${at(y)}" r="5" fill="${color}"/>${name ?? ''}`
+    const line = `<polyline points="${kept.join(' ')}" fill="none"`
+    return `${line} stroke="${colors.surface}" stroke-width="5"/>${line} stroke="${color}" stroke-width="2" stroke-dasharray="${dash.join(' ')}"/><circle cx="${at(x)}" cy="${at(y)}" r="5" fill="${color}"/>${name ?? ''}`
   })
   const { left, top } = box
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" font-weight="600">
 <clipPath id="box"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}"/></clipPath>
 <rect width="${width}" height="${height}" fill="${colors.surface}"/>
-<g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colors.low}"/>
+<g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colorOf(colors.heights, 0)}"/>
 <g fill-rule="evenodd" stroke="${colors.contour}" stroke-width="0.6">${ground.join('\n')}</g>
 <g fill="${colors.star}" stroke="${colors.surface}">${stars.join('')}</g>
 ${racers.join('\n')}</g>

@@ -47,12 +47,9 @@ export const initial: RaceState = {
   condition: 100,
   view: [-3, 3, -3, 3],
   start: objectives.rosenbrock().start,
-  entries: [
-    ...(['gradientDescent', 'momentum', 'nesterov', 'rmsprop', 'adam'] as const).map(suggested),
-    { rule: 'radam', options: { lr: 2e-3 } },
-  ],
+  entries: (['gradientDescent', 'momentum', 'adam'] as const).map(suggested),
   tolerance: 1e-9,
-  maxIterations: 10_000,
+  maxIterations: 20_000,
   distance: 0.01,
   noise: 0,
   equal: 0,
@@ -115,6 +112,8 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
     const [key, ...rest] = part.split('=')
     const text = decodePart(rest.join('='))
+    // The page reads this part before the race (embed.ts).
+    if (key === 'embed') continue
     if (key === 'f') {
       if (text === 'own' || Object.hasOwn(objectives, text)) state.objective = text as RaceState['objective']
       else refuse(`The function “${text}”`, `own, ${Object.keys(objectives).join(', ')}`)

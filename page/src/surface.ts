@@ -48,6 +48,8 @@ const LATE = 25
 /** Minimum milliseconds between frames if drawing is slow. */
 const SLOW = 80
 const HEIGHT = 0.55
+/** Fraction of the color ramp at which the lowest value begins. */
+const LOWEST_SHADE = 0.2
 /** Height of the point that the camera looks at. */
 const MIDDLE = 0.17
 /** Distance of paths above the surface, so that it does not hide them. */
@@ -374,10 +376,9 @@ function makeTrail(number: number): Trail {
 }
 
 function makeGround({ heights }: HeightField): BufferGeometry {
-  const { low, high, isDark } = theme()
-  const top = new Color(high)
-  // Without this mix, the lowest parts would have the color of the page.
-  const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
+  // The lowest colors are skipped, because they are close to the color of the page.
+  const ramp = theme().heights.map((color) => new Color(color))
+  const shade = (z: number) => ramp[Math.round((LOWEST_SHADE + (1 - LOWEST_SHADE) * z) * (ramp.length - 1))]
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)
   const indices: number[] = []
@@ -387,10 +388,7 @@ function makeGround({ heights }: HeightField): BufferGeometry {
       const z = heights[i * GRID + j]
       const at = row * SIDE + column
       positions.set([j / (GRID - 1) - 0.5, (Number.isNaN(z) ? 0 : z) * HEIGHT, 0.5 - i / (GRID - 1)], 3 * at)
-      bottom
-        .clone()
-        .lerp(top, Number.isNaN(z) ? 0 : z)
-        .toArray(colors, 3 * at)
+      shade(Number.isNaN(z) ? 0 : z).toArray(colors, 3 * at)
       const isHole = [0, 2, 2 * GRID, 2 * GRID + 2].some((k) => Number.isNaN(heights[i * GRID + j + k]))
       if (row + 1 < SIDE && column + 1 < SIDE && !isHole) {
         indices.push(at, at + 1, at + SIDE, at + 1, at + SIDE + 1, at + SIDE)

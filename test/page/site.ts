@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
 import { makeLandscape } from '../../page/src/functions.js'
 import { makeClip } from '../../page/src/race.js'
-import { describeEntry, METHOD, build as ruleOf } from '../../page/src/rules.js'
+import { describeEntry, isMethod, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
@@ -91,7 +91,7 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
       [number + 1, describeEntry(entry), iteration, x[0], x[1], objective.value(x)].join()
     const lines = [line(start, 0)]
     const { x, iterations, reason } = minimize(objective, start, rule as Rule, {
-      ...{ tolerance, maxIterations, ...(entry.rule !== METHOD && { clip: makeClip(entry, noise) }) },
+      ...{ tolerance, maxIterations, ...(!isMethod(entry.rule) && { clip: makeClip(entry, noise) }) },
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
     // A final point that is not finite is not passed to the callback.

@@ -1,0 +1,124 @@
+/** The column next to the map: what is happening, the three lines, the equation and the code. */
+
+import { formatCount } from '../../dist/page.js'
+import { h } from './dom.js'
+import { readableNames } from './names.js'
+import type { Race, Racer } from './race.js'
+import type { RaceState } from './state.js'
+import { swatch } from './theme.js'
+import type { RaceView } from './view.js'
+
+const numerals = [
+  ...['No way', 'One way', 'Two ways', 'Three ways', 'Four ways', 'Five ways', 'Six ways'],
+  ...['Seven ways', 'Eight ways', 'Nine ways', 'Ten ways', 'Eleven ways', 'Twelve ways'],
+]
+
+/** What the optimizers descend, in words. Functions that are not listed are called a landscape. */
+const places: Readonly<Partial<Record<RaceState['objective'], string>>> = {
+  rosenbrock: 'valley',
+  bowl: 'bowl',
+  saddle: 'saddle',
+}
+
+/** The headline of a race, such as “Three ways down the same valley. Drag the ring.” */
+export function headline({ entries, objective }: RaceState): string {
+  const place = `${entries.length > 1 ? 'the same' : 'a'} ${places[objective] ?? 'landscape'}`
+  return `${numerals[entries.length]} down ${place}. Drag the ring.`
+}
+
+/** Whether and when a racer has arrived. */
+export function describeProgress(racer: Racer, isKnown: boolean): string {
+  const { arrivedAt, reason, iterations, time } = racer
+  if (arrivedAt !== null) return `arrived after ${formatCount(arrivedAt)}`
+  if (reason === null) return time === 0 ? 'at the start' : 'on its way'
+  if (reason === 'diverged') return 'diverged'
+  if (!isKnown) return `stopped after ${formatCount(iterations)}`
+  return 'did not arrive'
+}
+
+export class Side implements RaceView {
+  readonly #headline = h('h1', { className: 'headline' })
+  readonly #lines = h('ol', { className: 'lines' })
+  readonly #code = h('code')
+  readonly #copy = h('button', { type: 'button', className: 'copy', textContent: 'Copy' })
+  /** The frame of the selected racer's equation. */
+  readonly equation = h('section', { className: 'equation', 'aria-label': 'Equation of the selected path' })
+  readonly elements: readonly HTMLElement[]
+  readonly #onSelect: (number: number) => void
+  #state: RaceState | null = null
+  #selected = 0
+
+  /**
+   * @param onSelect called with the index of the racer that the user has selected
+   * @param announce shows a sentence on the page
+   */
+  constructor(onSelect: (number: number) => void, announce: (text: string) => void) {
+    this.#onSelect = onSelect
+    const frame = h('pre', { tabIndex: 0, role: 'region', 'aria-label': 'Program' }, this.#code)
+    const code = h('div', { className: 'code' }, this.#copy, frame)
+    this.elements = [this.#headline, this.#lines, this.equation, code]
+    this.#copy.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(this.#code.textContent ?? '')
+        announce('The program has been copied.')
+      } catch {
+        announce('The browser does not allow copying: select the program and copy it.')
+      }
+    })
+  }
+
+  /** Marks the line of the selected racer. */
+  select(number: number): void {
+    this.#selected = number
+    for (const [i, { firstElementChild }] of [...this.#lines.children].entries())
+      firstElementChild?.setAttribute('aria-pressed', String(i === number))
+  }
+
+  show(state: RaceState): void {
+    this.#headline.textContent = headline(state)
+    this.#state = state
+    void this.#write(state)
+  }
+
+  async #write(state: RaceState): Promise<void> {
+    try {
+      const { writeShortProgram } = await import('./program.js')
+      const text = await writeShortProgram(state)
+      if (state === this.#state) this.#code.textContent = text
+    } catch {
+      this.#code.textContent = '// This part of the page could not be loaded.'
+    }
+  }
+
+  begin({ racers }: Race, anew: boolean): void {
+    if (!anew && racers.length === this.#lines.childElementCount) return
+    const names = readableNames(racers.map(({ name }) => name))
+    this.#lines.replaceChildren(
+      ...names.map((name, number) => {
+        const button = h(
+          'button',
+          { type: 'button' },
+          swatch(number),
+          h('strong', {}, name),
+          h('span', { className: 'count' }),
+          h('span', { className: 'outcome' }),
+        )
+        button.addEventListener('click', () => this.#onSelect(number))
+        return h('li', {}, button)
+      }),
+    )
+    this.select(Math.min(this.#selected, racers.length - 1))
+  }
+
+  numbers({ racers, landscape }: Race): void {
+    for (const [number, racer] of racers.entries()) {
+      const [, , count, outcome] = this.#lines.children[number].firstElementChild?.children ?? []
+      const texts = [
+        `${formatCount(racer.iterations)} ${racer.iterations === 1 ? 'update' : 'updates'}`,
+        describeProgress(racer, landscape.minima.length > 0),
+      ]
+      for (const [i, element] of [count, outcome].entries())
+        if (element.textContent !== texts[i]) element.textContent = texts[i]
+    }
+  }
+}
