@@ -1,6 +1,7 @@
 /** The drawer “Optimizers and options”: all controls, tables and charts. It is loaded when the user opens it. */
 
-import { getMessage } from '../../dist/page.js'
+import './drawer.css'
+import { documentation, getMessage } from '../../dist/page.js'
 import type { BasinsView } from './basins-view.js'
 import type { Bench } from './bench.js'
 import { download, h, labeled, select } from './dom.js'
@@ -11,7 +12,7 @@ import type { RaceMap } from './map/map.js'
 import { Optimizers } from './optimizers.js'
 import type { Race } from './race.js'
 import { Ranking } from './ranking.js'
-import type { RuleEntry } from './rules.js'
+import { type RuleEntry, setDocumentation } from './rules.js'
 import type { Session } from './session.js'
 import { Settings } from './settings.js'
 import { type RaceState, toHash } from './state.js'
@@ -38,6 +39,7 @@ const button = (textContent: string) => h('button', { type: 'button', textConten
 /** Builds the drawer: `side` belongs next to the map, `more` below it. */
 export function makeDrawer(parts: DrawerParts) {
   const { session, basins } = parts
+  setDocumentation(documentation)
   const forms = makeForms(session)
   const gallery = new Gallery()
   const ranking = new Ranking()
@@ -57,7 +59,7 @@ export function makeDrawer(parts: DrawerParts) {
     explanation.element,
     chart.element,
     basins.drawer,
-    makeEngines(basins),
+    makeEngines(parts),
     h('div', { className: 'row' }, ...makeDownloads(parts)),
   ]
   return { side: forms.elements, more, views }
@@ -166,12 +168,12 @@ function makeChart() {
 }
 
 /** The measurement of the engines. */
-function makeEngines(basins: BasinsView): HTMLElement {
+function makeEngines({ session, basins }: DrawerParts): HTMLElement {
   const frame = h('div', { id: 'bench' })
   const drawer = h('details', { className: 'drawer', id: 'engines' }, h('summary', {}, 'Engines'), frame)
   let bench: Bench | null = null
   drawer.addEventListener('toggle', async () => {
-    if (!drawer.open) return
+    if (!drawer.open) return basins.begin(session.race)
     // Basins must not disturb the measurements of the engines.
     basins.stop()
     try {

@@ -14,7 +14,6 @@ import {
 import {
   type Definition,
   definitions,
-  documentation,
   enter,
   integerAtLeast,
   nonNegative,
@@ -96,6 +95,13 @@ const extras: Readonly<Record<string, RuleOption>> = {
 }
 
 export const extraNames: readonly string[] = Object.keys(extras)
+
+let documentation: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
+
+/** Sets the documentation of the options, which is loaded with the forms. */
+export function setDocumentation(loaded: typeof documentation): void {
+  documentation = loaded
+}
 
 /** Momentum-like options. The first of these options in a rule gets a slider. */
 const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']

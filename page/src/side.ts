@@ -2,39 +2,12 @@
 
 import { formatCount } from '../../dist/page.js'
 import { h } from './dom.js'
+import { describeProgress, headline } from './headline.js'
 import { readableNames } from './names.js'
-import type { Race, Racer } from './race.js'
+import type { Race } from './race.js'
 import type { RaceState } from './state.js'
 import { swatch } from './theme.js'
 import type { RaceView } from './view.js'
-
-const numerals = [
-  ...['No way', 'One way', 'Two ways', 'Three ways', 'Four ways', 'Five ways', 'Six ways'],
-  ...['Seven ways', 'Eight ways', 'Nine ways', 'Ten ways', 'Eleven ways', 'Twelve ways'],
-]
-
-/** What the optimizers descend, in words. Functions that are not listed are called a landscape. */
-const places: Readonly<Partial<Record<RaceState['objective'], string>>> = {
-  rosenbrock: 'valley',
-  bowl: 'bowl',
-  saddle: 'saddle',
-}
-
-/** The headline of a race, such as “Three ways down the same valley. Drag the ring.” */
-export function headline({ entries, objective }: RaceState): string {
-  const place = `${entries.length > 1 ? 'the same' : 'a'} ${places[objective] ?? 'landscape'}`
-  return `${numerals[entries.length]} down ${place}. Drag the ring.`
-}
-
-/** Whether and when a racer has arrived. */
-export function describeProgress(racer: Racer, isKnown: boolean): string {
-  const { arrivedAt, reason, iterations, time } = racer
-  if (arrivedAt !== null) return `arrived after ${formatCount(arrivedAt)}`
-  if (reason === null) return time === 0 ? 'at the start' : 'on its way'
-  if (reason === 'diverged') return 'diverged'
-  if (!isKnown) return `stopped after ${formatCount(iterations)}`
-  return 'did not arrive'
-}
 
 export class Side implements RaceView {
   readonly #headline = h('h1', { className: 'headline' })

@@ -19,7 +19,7 @@ import { light } from '../../page/src/palette.js'
 import { initial } from '../../page/src/state.js'
 import { stateObjectiveText } from '../../page/src/texts.js'
 import type { SiteInChromium } from '../static-server.js'
-import { serveToChromium, type Visit, visit } from './site.js'
+import { openDrawer, serveToChromium, type Visit, visit } from './site.js'
 
 const ALL = SIDE * SIDE
 
@@ -193,7 +193,7 @@ describe('basins of attraction in Chromium', () => {
     const { page } = opened
     await page.addInitScript(watch)
     await page.reload()
-    await page.locator('tbody tr').first().waitFor()
+    await openDrawer(page)
     await page.locator('#basins > summary').click()
     await page.locator('.basins select').waitFor()
     return page
@@ -316,9 +316,9 @@ describe('basins of attraction in Chromium', () => {
     await expect.poll(last).toBe('stop')
     await page.locator('#basins > summary').click()
     await expect.poll(last).toBe('order')
-    await page.getByRole('tab', { name: 'Engines' }).click()
+    await page.locator('#engines > summary').click()
     await expect.poll(last).toBe('stop')
-    await page.getByRole('tab', { name: 'Race' }).click()
+    await page.locator('#engines > summary').click()
     await expect.poll(last).toBe('order')
   })
 

@@ -284,10 +284,9 @@ test("a rule's docs page runs a race, and the docs page on curve fitting fits ty
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')
-  // A table also shows the numbers of an update.
-  const names = race.locator('.ranking tbody th')
+  const names = race.locator('.lines strong')
   await names.nth(1).waitFor()
-  expect((await names.allTextContents()).join()).toMatch(/lion.*,adam/)
+  expect((await names.allTextContents()).join()).toMatch(/Lion.*,Adam/)
   await page.goto(`${site.address}docs/fits.html`)
   await page.getByRole('button', { name: 'Fit your own data here' }).click()
   await page.frameLocator('iframe.live').getByText('Converged').waitFor()

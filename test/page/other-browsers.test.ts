@@ -44,6 +44,12 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
       select.value = '${value}'
       select.dispatchEvent(new Event('change', { bubbles: true }))
     })()`)
+  /** Opens the race page and its drawer. */
+  const openRace = async (hash: string) => {
+    await tab.open(`${site.address}#${hash}`)
+    await expect.poll(() => texts('#options > summary')).toHaveLength(1)
+    await tab.evaluate(`document.getElementById('options').open = true`)
+  }
   const status = (panel: string) => async () => (await texts(`#${panel} .status`)).join()
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
@@ -51,11 +57,11 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   test.skipIf(!isThere)(
     'a race visits exactly the same points as the function minimize in Node',
     async () => {
-      await tab.open(`${site.address}#${hash}`)
+      await openRace(hash)
       await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
       expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
       await choose('speed', '3000')
-      await click('Play')
+      // The page plays the race by itself.
       await expect.poll(status('race')).toContain('The race is over')
       await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
       await click('Save the points')
@@ -65,9 +71,9 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   )
 
   test.skipIf(!isThere)('the race page reports and measures the engines', async () => {
-    await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
+    await openRace('f=booth&adam=lr:0.1')
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
-    await click('Engines')
+    await tab.evaluate(`document.getElementById('engines').open = true`)
     await expect.poll(() => texts('.report tbody td:nth-child(2)')).toHaveLength(3)
     expect(await texts('.report tbody td:nth-child(2)')).toEqual(['unavailable', 'available', 'available'])
     await choose('Rule', 'gradientDescent')
@@ -83,9 +89,8 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   test.skipIf(!isThere)(
     "basins of attraction are computed in a web worker under the page's content security policy",
     async () => {
-      await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
+      await openRace('f=booth&maxIterations=300&momentum=lr:0.01')
       await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
-      await click('Race')
       await tab.evaluate(`document.getElementById('basins').open = true`)
       const said = () => texts('.basins .status')
       await expect.poll(said, { timeout: 60_000 }).toEqual([expect.stringContaining('Done: 250,000 starts')])

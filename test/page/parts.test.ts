@@ -434,7 +434,7 @@ describe('the height field of a function', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])("the race page's %s colors", (_, { racers, surface, text, muted, low, high }) => {
+])("the race page's %s colors", (_, { racers, heights, surface, contour, star, text, muted }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -451,11 +451,14 @@ describe.each([
 
   test('contrast with the background', () => {
     for (const color of racers) {
+      // On the map, paths have an edge in the color of the surface.
       expect(contrast(color, surface), color).toBeGreaterThan(3)
-      expect(contrast(color, low), color).toBeGreaterThan(3)
-      // Few paths reach high regions, and such paths are dashed or marked.
-      expect(contrast(color, high), color).toBeGreaterThan(1.7)
     }
+    for (const color of heights) {
+      expect(contrast(text, color), color).toBeGreaterThan(4.5)
+      expect(contrast(contour, color), color).toBeGreaterThan(3)
+    }
+    expect(contrast(star, surface)).toBeGreaterThan(3)
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
   })

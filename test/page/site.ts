@@ -52,6 +52,14 @@ export interface Visit {
   readonly errors: readonly string[]
 }
 
+/** Opens the drawer with all controls, unless it is open. */
+export async function openDrawer(page: Page): Promise<void> {
+  const drawer = page.locator('#options')
+  if ((await drawer.getAttribute('open')) === null) await page.getByText('Optimizers and options').click()
+  await page.locator('tbody tr').first().waitFor()
+}
+
+/** Opens the page and its drawer. */
 export async function visit(site: SiteInChromium, hash: string, options: PageOptions = {}): Promise<Visit> {
   // Without a graphics card, a rotating surface occupies a full processor core.
   const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
@@ -63,7 +71,7 @@ export async function visit(site: SiteInChromium, hash: string, options: PageOpt
   page.on('pageerror', ({ message }) => errors.push(message))
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   await page.goto(`${site.address}#${hash}`)
-  await page.locator('tbody tr').first().waitFor()
+  await openDrawer(page)
   return { page, requests, errors }
 }
 

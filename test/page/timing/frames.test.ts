@@ -25,7 +25,7 @@ describe('in Chromium,', () => {
       }
     })
     await page.reload()
-    await page.getByText('Surface (3D view)').click()
+    await page.getByRole('button', { name: 'Surface', exact: true }).click()
     await page.locator('.surface canvas[data-engine]').waitFor()
     await page.waitForTimeout(1000)
     const found = await page.evaluate<{ frames: number; pictures: number }>(frames)
@@ -87,8 +87,8 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
         )
       const sentence = () => texts('.surface .hint')
       const surface = () => texts('.surface canvas[data-engine]')
-      await expect.poll(() => texts('#surface > summary')).toHaveLength(1)
-      await tab.evaluate(`document.getElementById('surface').open = true`)
+      await expect.poll(() => texts('.lines strong')).toHaveLength(1)
+      await tab.evaluate(`[...document.querySelectorAll('.switches button')].at(-1).click()`)
       const either = async () => [...(await sentence()), ...(await surface())]
       await expect.poll(either).toHaveLength(1)
       const [why] = await sentence()
