@@ -63,7 +63,7 @@ export class Basins {
   /**
    * @param onMove called with a new starting point for the race
    * @param onEntries called with the entries when the learning rate changes
-   * @param onPicture called with each image, or null if there is none; and with a sentence once the image is complete
+   * @param onPicture called with each image (null removes the image), and with a sentence once the image is complete
    */
   constructor(
     frame: HTMLElement,

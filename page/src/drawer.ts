@@ -18,7 +18,7 @@ import { Settings } from './settings.js'
 import { type RaceState, toHash } from './state.js'
 import type { RaceView } from './view.js'
 
-/** What the drawer needs from the page. */
+/** The parts of the page that the drawer controls. */
 export interface DrawerParts {
   readonly session: Session
   readonly map: RaceMap

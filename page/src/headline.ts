@@ -9,7 +9,7 @@ const numerals = [
   ...['Seven ways', 'Eight ways', 'Nine ways', 'Ten ways', 'Eleven ways', 'Twelve ways'],
 ]
 
-/** What the optimizers descend, in words. Functions that are not listed are called a landscape. */
+/** The shapes of functions in words. Functions that are not listed are called a landscape. */
 const places: Readonly<Partial<Record<RaceState['objective'], string>>> = {
   rosenbrock: 'valley',
   bowl: 'bowl',

@@ -16,7 +16,7 @@ export interface HeightField {
   /** Heights at GRID × GRID points, row by row from y0 up. */
   readonly heights: Float64Array
   readonly heightOf: (value: number) => number
-  /** The contours in ascending order, at rounded values where there is room for rounding. */
+  /** The contours in ascending order, at rounded values if rounding moves the contours only a little. */
   readonly levels: readonly ContourHeight[]
   /** Rounded values for axis labels, with their heights. */
   readonly marks: readonly (readonly [value: number, height: number])[]

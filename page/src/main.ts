@@ -1,14 +1,14 @@
-/** The race page: the first screen, which plays by itself, and a drawer with everything else. */
+/** The race page: the first screen, which plays automatically, and a drawer with everything else. */
 
 import { getMessage } from '../../dist/page.js'
 import { onOtherAddress, showProblems } from './address.js'
 import { BasinsView } from './basins-view.js'
 import { h } from './dom.js'
-import { isEmbedded, makeShare } from './embed.js'
 import type { Live } from './live.js'
 import { RaceMap } from './map/map.js'
 import { describeOutcome } from './outcome-text.js'
 import { readAddress, Session } from './session.js'
+import { isEmbedded, makeShare } from './share.js'
 import { Side } from './side.js'
 import { Sliders } from './sliders.js'
 import { initial } from './state.js'

@@ -29,7 +29,7 @@ export class Session {
   readonly loop: Loop
   readonly #views: RaceView[] = []
   readonly #aspect: () => number
-  /** What is written into the address in addition to the settings of the race. */
+  /** Text in the address before the settings of the race. */
   readonly #prefix: string
   #landscape: ObjectiveView | null = null
   #terrain: HeightField | null = null

@@ -1,4 +1,4 @@
-/** Two sliders for all optimizers: a factor of the learning rates, and the momentum where there is one. */
+/** Two sliders for all optimizers: a factor of the learning rates, and the momentum of the optimizers with momentum. */
 
 import { formatNumber, h } from './dom.js'
 import { getOption, type RuleEntry } from './rules.js'

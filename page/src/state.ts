@@ -112,7 +112,7 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
     const [key, ...rest] = part.split('=')
     const text = decodePart(rest.join('='))
-    // The page reads this part before the race (embed.ts).
+    // The page reads this part before the race (share.ts).
     if (key === 'embed') continue
     if (key === 'f') {
       if (text === 'own' || Object.hasOwn(objectives, text)) state.objective = text as RaceState['objective']

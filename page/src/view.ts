@@ -1,4 +1,4 @@
-/** What takes part in displaying a race. */
+/** The interface of everything that displays a race. */
 
 import type { HeightField } from './height-field.js'
 import type { Race } from './race.js'

@@ -1,4 +1,4 @@
-/** The first screen of the race page: it plays by itself, its controls, links and embedding. */
+/** The first screen of the race page: automatic playback, its controls, links and embedding. */
 
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -49,7 +49,7 @@ const count = async (page: Page) =>
 const still = { reducedMotion: 'reduce' } as const
 
 describe('the first screen of the race page', () => {
-  test('plays three optimizers by itself, until they have arrived or stopped', async () => {
+  test('plays three optimizers automatically, until they have arrived or stopped', async () => {
     const page = await open('')
     await expect.poll(() => count(page), { timeout: 20_000 }).toBeGreaterThan(3)
     expect(await page.locator('h1').textContent()).toBe('Three ways down the same valley. Drag the ring.')

@@ -61,7 +61,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
       await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
       expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
       await choose('speed', '3000')
-      // The page plays the race by itself.
+      // The page plays the race automatically.
       await expect.poll(status('race')).toContain('The race is over')
       await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
       await click('Save the points')

@@ -10,7 +10,7 @@ const STILL = 4
 /** How the start was moved: by a drag in progress, a finished drag, a key, or a click (which also plays the race). */
 export type StartMove = 'held' | 'done' | 'key' | 'click'
 
-/** What a drag needs to know about the map. */
+/** The properties of the map that a drag needs. */
 export interface Draggable {
   readonly element: HTMLElement
   readonly handle: HTMLElement
