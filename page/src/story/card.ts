@@ -1,7 +1,8 @@
 /** The image of a step for previews of links, 1200 × 630 pixels, as SVG. */
 
+import { colorOf } from '../map/ramp.js'
 import { dashes, light } from '../palette.js'
-import { BANDS, computeBands, mixColors, toPixel } from './axes.js'
+import { BANDS, computeBands, toPixel } from './axes.js'
 import { arrangePanels, isCloud } from './cloud.js'
 import { computeRuns, pointOf } from './runs.js'
 import { initialSettings, type Run, type Scene, type Step } from './step.js'
@@ -14,7 +15,6 @@ const [LEFT, WIDTH] = [690, 460]
 /** Maximum number of corners of a path. */
 const MAX_CORNERS = 1500
 
-const hex = (color: readonly number[]) => `#${color.map((c) => c.toString(16).padStart(2, '0')).join('')}`
 const escapeXml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 /** Cells of equal color in a row become one rectangle. */
@@ -27,7 +27,7 @@ function drawMap(scene: Scene): string {
       const band = bands[row * cells + column]
       const from = column
       while (column < cells && bands[row * cells + column] === band) column++
-      const color = hex(mixColors(light.low, light.high, band / (BANDS - 1)))
+      const color = colorOf(light.heights, band / (BANDS - 1))
       // One pixel more covers the seam between rectangles.
       rectangles.push(
         `<rect x="${from * CELL}" y="${row * CELL}" width="${(column - from) * CELL + 1}" height="${CELL + 1}" fill="${color}"/>`,

@@ -1,5 +1,6 @@
 /** The moving figure of a step: a map or a curve, with the paths of its runs up to a displayed update. */
 
+import { colorOf } from '../map/ramp.js'
 import { drawMark, getStyle, theme } from '../theme.js'
 import { BANDS, type Corner, computeBands, mixColors, toPixel } from './axes.js'
 import { arrangePanels, isCloud } from './cloud.js'
@@ -161,8 +162,11 @@ export class Figure {
 /** Draws the heights of a function of two parameters in bands, with a line at each edge of a band. */
 function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number, height: number): void {
   const bands = computeBands(scene, width, height)
-  const { low, high, contour } = theme()
-  const colors = Array.from({ length: BANDS }, (_, i) => mixColors(low, high, i / (BANDS - 1)))
+  const { heights, contour } = theme()
+  const colors = Array.from({ length: BANDS }, (_, i) => {
+    const color = colorOf(heights, i / (BANDS - 1))
+    return mixColors(color, color, 0)
+  })
   const line = mixColors(contour, contour, 0)
   const image = context.createImageData(width, height)
   for (let i = 0; i < bands.length; i++) {
