@@ -36,6 +36,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits',
     'fits-models',
     'fits-errors',
+    'fits-error-models',
     'fits-functions',
     'fits-shared',
     'fits-compare',

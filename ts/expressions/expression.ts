@@ -59,12 +59,15 @@ export class Expression<Names extends string = string> {
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
   #parsed: ExpressionGraph | undefined
+  /** Builds the graph again, if the graph does not come from the text. */
+  readonly #rebuild: (() => ExpressionGraph) | undefined
   readonly #programs = new Map<string, ExpressionPrograms>()
   #unbound: BoundExpression | undefined
 
   /** @internal */
-  constructor(text: string, parsed?: ExpressionGraph) {
+  constructor(text: string, parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
     this.#parsed = parsed
+    this.#rebuild = rebuild
     this.text = text
     this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
     this.parameters = this.names
@@ -136,7 +139,7 @@ export class Expression<Names extends string = string> {
 
   /** @internal The nodes of the objective in a new graph. */
   nodes(columns: readonly string[]): ExpressionNodes {
-    const parsed = parse(this.text)
+    const parsed = this.#rebuild?.() ?? parse(this.text)
     // The programs without columns come first, as in `programs`, so that both give the same bits.
     if (columns.length > 0 && parsed.graph.linkedRows === undefined) this.#nodes(parsed, [])
     return this.#nodes(parsed, columns)

@@ -59,6 +59,24 @@ export type { Fit, FitManyResult } from './fit/result.js'
 export { type RoutOptions, rout } from './fit/rout.js'
 export { ruleMethod } from './fit/rule-method.js'
 export { covarianceMatrix } from './fit/whitening.js'
+export type { LikelihoodComparison, RankedLikelihood } from './likelihood/comparison.js'
+export {
+  type BinomialOptions,
+  binomial,
+  type GammaOptions,
+  gamma,
+  lognormal,
+  type NegativeBinomialOptions,
+  type NormalOptions,
+  negativeBinomial,
+  normal,
+  poisson,
+  type StudentOptions,
+  student,
+} from './likelihood/distributions.js'
+export type { DistributionName } from './likelihood/families.js'
+export type { ResidualKind, ResidualOptions } from './likelihood/residuals.js'
+export type { LikelihoodFit, LikelihoodResult } from './likelihood/result.js'
 export type { OriginOptions } from './models/define.js'
 export type { ModelName } from './models/index.js'
 export type { InhibitionKind, InhibitionOptions } from './models/inhibition.js'
@@ -106,6 +124,7 @@ export type { GroupLabel } from './shared-solve/groups.js'
 export type { SharedOptions } from './shared-solve/options.js'
 export type { SharedProfile } from './shared-solve/profile.js'
 export type { SharedModel } from './shared-solve/read.js'
+export type { Distribution } from './solve/distribution.js'
 export type { FitMethod } from './solve/fit-method.js'
 export type { IntervalMethod } from './solve/interval-method.js'
 export type { NonFinite } from './solve/message.js'

@@ -9,8 +9,11 @@ import { readOptions } from '../../options/read.js'
 import { fitManySync } from '../fit/fit-many.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import { covarianceMatrix } from '../fit/whitening.js'
+import type { LikelihoodComparison, RankedLikelihood } from '../likelihood/comparison.js'
+import type { LikelihoodFit } from '../likelihood/result.js'
 import { modelColumns } from '../programs/function-curve.js'
 import type { SharedFit } from '../shared/result.js'
+import { type LikelihoodAnalysis, likelihoodOf } from '../solve/distribution.js'
 import { replaceStarts } from '../solve/fit-context.js'
 import { type FitSource, fitManySources, fitSources } from '../solve/result-source.js'
 import {
@@ -61,6 +64,13 @@ const NOT_NESTED = "does not reproduce the other fit's curve"
  * const { pValue, aicc, message } = compare(fit(models.fourPL(), data), fit(models.fivePL(), data))
  */
 export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
+/**
+ * Compares two fits with a distribution by AIC, BIC and AICc. If the option `nested` is true, the result also contains
+ * the likelihood-ratio test.
+ */
+export function compare(a: LikelihoodFit, b: LikelihoodFit, options?: CompareOptions): LikelihoodComparison
+/** Ranks fits with a distribution by AICc. */
+export function compare(fits: readonly LikelihoodFit[], options?: CompareOptions): RankedLikelihood[]
 /** Compares each fit of one batch with the fit at the same index in another batch of equal length. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
@@ -87,10 +97,12 @@ export function compare(fits: readonly FitManyResult[], options?: CompareOptions
 /** Ranks joint fits of all groups, of which some share parameters. */
 export function compare(fits: readonly (SharedFit | FitManyResult)[], options?: CompareOptions): RankedModel[]
 export function compare(
-  a: AnyFit | readonly AnyFit[],
-  b?: AnyFit | CompareOptions,
+  a: AnyFit | LikelihoodFit | readonly AnyFit[] | readonly LikelihoodFit[],
+  b?: AnyFit | LikelihoodFit | CompareOptions,
   options: CompareOptions = {},
-): Comparison | Comparison[] | RankedModel[] | RankedModel[][] {
+): Comparison | Comparison[] | LikelihoodComparison | RankedModel[] | RankedModel[][] | RankedLikelihood[] {
+  const likelihood = likelihoodOf(Array.isArray(a) ? a[0] : a)
+  if (likelihood) return compareByLikelihood(likelihood, a, b, options)
   if (Array.isArray(a)) {
     if (isFit(b) || isFitManyResult(b) || (isObject(b) && jointFits.has(b)))
       throw new ArgumentError('a', 'a result of fit, fitMany or fitShared, as b is one', a)
@@ -98,6 +110,21 @@ export function compare(
   }
   const { nested } = readOptions('options', options, table)
   return compareTwo(a as AnyFit, b as AnyFit, nested)
+}
+
+function compareByLikelihood(
+  likelihood: LikelihoodAnalysis,
+  a: unknown,
+  b: unknown,
+  options: CompareOptions,
+) {
+  if (!Array.isArray(a)) {
+    return likelihood.compare(b, readOptions('options', options, table).nested) as LikelihoodComparison
+  }
+  const { nested } = readOptions('options', isObject(b) ? b : {}, table)
+  const fits = toBoundedArray(a, MAX_MODELS) ?? []
+  if (fits.length < 2) throw new ArgumentError('fits', `an array of 2 to ${MAX_MODELS} fits`, a.length)
+  return likelihood.rank(fits, nested) as RankedLikelihood[]
 }
 
 type AnyFit = Fit | FitManyResult | SharedFit

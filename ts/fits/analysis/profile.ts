@@ -5,6 +5,7 @@ import { createRecord } from '../../core/untrusted-input.js'
 import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
+import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import {
   createProfile,
   createProfiles,
@@ -26,6 +27,7 @@ import { type SharedProfiles, toSharedProfiles } from '../shared/shared-profiles
 import { getIndex } from '../shared-solve/group-batch.js'
 import type { SharedProfile } from '../shared-solve/profile.js'
 import { type ProfileRequest, ProfileRun } from '../shared-solve/profile-slots.js'
+import { likelihoodOf } from '../solve/distribution.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fitManySources, fitSources } from '../solve/result-source.js'
 import { type Computation, checkResult, run, runSync } from './computation.js'
@@ -52,6 +54,18 @@ export function profile<Names extends string, Name extends Names = Names>(
   names?: Name | readonly Name[],
   options?: ProfileOptions,
 ): Profiles<Name>
+/** Profile intervals of a fit with a distribution: −2 log L rises to the threshold, by a χ² quantile. */
+export function profile<Names extends string, Name extends Names = Names>(
+  found: LikelihoodFit<Names>,
+  names?: Name | readonly Name[],
+  options?: ProfileOptions,
+): Profiles<Name>
+/** Profile intervals of each fit with a distribution. The profiles are computed one after the other. */
+export function profile<Names extends string, Name extends Names = Names>(
+  found: LikelihoodResult<Names>,
+  names?: Name | readonly Name[],
+  options?: ProfileManyOptions,
+): ManyProfiles<Name>
 /**
  * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. Each column of the
  * result contains one endpoint per fit. A reason per endpoint explains the endpoint's position. The native engine does
@@ -107,7 +121,12 @@ export function profile(
   found: object,
   names?: string | readonly string[],
   options: ProfileManyOptions = {},
-): Profiles<string> | Promise<ManyProfiles<string> | SharedProfile | SharedProfiles | GroupProfiles> {
+):
+  | Profiles<string>
+  | ManyProfiles<string>
+  | Promise<ManyProfiles<string> | SharedProfile | SharedProfiles | GroupProfiles> {
+  const likelihood = likelihoodOf(found)
+  if (likelihood) return likelihood.profile(names, options) as Profiles<string> | ManyProfiles<string>
   const expected = 'a result of fit, fitMany or fitShared, or one of its groups'
   checkResult(found, expected, fitSources, fitManySources, sharedSources, groupSources)
   const source = fitSources.get(found)

@@ -1,6 +1,9 @@
 import { OptionError } from '../../core/errors.js'
+import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { Expression } from '../../expressions/expression.js'
 import { execute, executeSync } from '../../many/engines/execute.js'
+import { readOptions } from '../../options/read.js'
+import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import type { FitModel } from '../models/model.js'
 import type { FunctionModel, RowArgument } from '../problem/function-model.js'
 import type { FitData } from '../problem/options.js'
@@ -10,10 +13,11 @@ import type {
   OnlyParameters,
   ParametersOf,
 } from '../problem/parameters.js'
+import { Distribution, type DistributionFits } from '../solve/distribution.js'
 import { weightExpression } from '../solve/model-weights.js'
 import type { CallFits } from './call-fits.js'
 import { IterativeReweighting } from './irls.js'
-import type { FitManyOptions, FitOptions } from './options.js'
+import { type FitManyOptions, type FitOptions, fitOptionTable } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 import { wasmModule } from './wasm-module.js'
@@ -46,6 +50,17 @@ export function fitMany<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>>
+/** With a distribution, the fits maximize the likelihood. */
+export function fitMany<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly distribution: Distribution },
+): Promise<LikelihoodResult<ParametersOf<Names, D, Start, Derive>>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitMany<
   D extends FitData,
@@ -61,11 +76,11 @@ export async function fitMany(
   model: AnyModel,
   data: FitData,
   options: object = {},
-): Promise<FitManyResult<string>> {
-  const fits = createFits(model, data, options)
+): Promise<FitManyResult<string> | LikelihoodResult<string>> {
+  const fits = createAnyFits(model, data, options)
   const { choice, options: read, progress } = fits
   await execute(choice, fits.calls(true), read.signal, () => fits.release(), progress.repeat)
-  return fits.result()
+  return fits.result() as FitManyResult<string> | LikelihoodResult<string>
 }
 
 /** Synchronous version of {@link fitMany}. */
@@ -79,6 +94,17 @@ export function fitManySync<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): FitManyResult<ParametersOf<Names, D, Start, Derive>>
+/** With a distribution, the fits maximize the likelihood. */
+export function fitManySync<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly distribution: Distribution },
+): LikelihoodResult<ParametersOf<Names, D, Start, Derive>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitManySync<
   D extends FitData,
@@ -90,8 +116,12 @@ export function fitManySync<
   data: D,
   options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): FitManyResult<keyof (Start & Derive) & string>
-export function fitManySync(model: AnyModel, data: FitData, options: object = {}): FitManyResult<string> {
-  return createRun(model, data, options).result()
+export function fitManySync(
+  model: AnyModel,
+  data: FitData,
+  options: object = {},
+): FitManyResult<string> | LikelihoodResult<string> {
+  return createRun(model, data, options).result() as FitManyResult<string> | LikelihoodResult<string>
 }
 
 /**
@@ -112,6 +142,17 @@ export function fit<
   data: D,
   options?: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Fit<ParametersOf<Names, D, Start, Derive>>
+/** With a distribution, the fit maximizes the likelihood. */
+export function fit<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitOptions<Start, Derive> & { readonly distribution: Distribution },
+): LikelihoodFit<ParametersOf<Names, D, Start, Derive>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fit<
   D extends FitData,
@@ -123,24 +164,39 @@ export function fit<
   data: D,
   options: FitOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): Fit<keyof (Start & Derive) & string>
-export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
+export function fit(
+  model: AnyModel,
+  data: FitData,
+  options: object = {},
+): Fit<string> | LikelihoodFit<string> {
   const found = createRun(model, data, options).result()
   if (found.length !== 1) {
     const expected = 'columns and starts of one fit (use fitMany for several fits)'
     throw new OptionError('data', expected, `${found.length} fits`)
   }
-  return found.at(0)
+  return found.at(0) as Fit<string> | LikelihoodFit<string>
 }
 
 type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
 
-function createRun(model: AnyModel, data: FitData, options: object): CallFits {
-  const fits = createFits(model, data, options)
+function createRun(model: AnyModel, data: FitData, options: object): CallFits | DistributionFits {
+  const fits = createAnyFits(model, data, options)
   executeSync(fits.choice, fits.calls())
   return fits
 }
 
-/** Validates the arguments and creates the run, without starting it. */
+/** Creates the fits of any distribution. */
+function createAnyFits(model: AnyModel, data: FitData, options: object): CallFits | DistributionFits {
+  const distribution = isObject(options) ? readMember(options, 'distribution') : undefined
+  if (!Distribution.has(distribution)) return createFits(model, data, options)
+  return distribution.createFits(
+    model,
+    data,
+    readOptions('options', { ...options, distribution }, fitOptionTable),
+  )
+}
+
+/** Validates the arguments and creates the run of least-squares fits, without starting it. */
 export function createFits(model: AnyModel, data: FitData, options: object): CallFits {
   const fits = new FitRun(wasmModule, model, data, options)
   const { outliers, covariance } = fits.options

@@ -3,6 +3,7 @@
 import type { Option, ValuesOf } from '../../options/kinds.js'
 import { type CommonFitOptions, commonOptionTable } from '../problem/options.js'
 import type { FitDerivedQuantities, FitParameters } from '../problem/parameters.js'
+import { type Distribution, distributionOption } from '../solve/distribution.js'
 import { type FitMethod, fitMethod } from '../solve/fit-method.js'
 import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js'
 import { type OutlierMethod, outlierMethod } from './outlier-method.js'
@@ -30,6 +31,11 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
    * loss 'squared', and σ or weights that are numbers.
    */
   readonly outliers?: OutlierMethod
+  /**
+   * Distribution of the response, as in `poisson()` or `normal({ sigma: 'sqrt(add^2 + (prop*f)^2)' })`. The fit then
+   * maximizes the likelihood, and the result is a `LikelihoodFit`. Default: least squares.
+   */
+  readonly distribution?: Distribution
 }
 
 /** Options of `fit`: all options of `fitMany` except `signal`, `onProgress`, `threads` and `workers`. */
@@ -44,6 +50,7 @@ export const fitOptionTable = {
   covariance: responseCovariance,
   method: fitMethod,
   outliers: outlierMethod,
+  distribution: distributionOption,
 } satisfies Record<keyof FitManyOptions, Option>
 
 /** The validated options of a fit. */

@@ -1,0 +1,176 @@
+/** Fits by likelihood: distributions of the response, σ models and censored rows. */
+
+import { expect, test } from 'vitest'
+import {
+  binomial,
+  compare,
+  fit,
+  fitManySync,
+  gamma,
+  negativeBinomial,
+  normal,
+  poisson,
+  profile,
+  student,
+} from '../../ts/fits/index.js'
+import { expression } from '../../ts/index.js'
+
+const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
+const y = [9.1, 8.4, 6.6, 5.6, 4.2, 3.1, 1.9, 0.9, 0.42, 0.09]
+const decay = expression('a*exp(-b*t)')
+const combined = normal({ sigma: 'sqrt(add^2 + (prop*f)^2)' })
+const start = { a: 8, b: 0.1, add: 0.1, prop: 0.1 }
+
+const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+const counts = [1, 2, 1, 4, 3, 8, 9, 14, 20, 33]
+const growth = expression('exp(a + b*x)')
+
+test('a constant σ is the maximum-likelihood estimate, or with reml the unbiased one', () => {
+  const squares = fit(decay, { t, y }, { start: { a: 8, b: 0.1 } })
+  const options = { start: { a: 8, b: 0.1, sigma: 1 } }
+  const found = fit(decay, { t, y }, { ...options, distribution: normal() })
+  const restricted = fit(decay, { t, y }, { ...options, distribution: normal({ estimate: 'reml' }) })
+  expect(found.reason).toBe('converged')
+  expect(found.values.a).toBeCloseTo(squares.values.a, 7)
+  expect(found.values.sigma ** 2).toBeCloseTo(squares.chiSquared / 10, 9)
+  expect(restricted.values.sigma ** 2).toBeCloseTo(squares.chiSquared / 8, 9)
+  expect(found.minus2LogLikelihood).toBeCloseTo(10 * Math.log(2 * Math.PI * found.values.sigma ** 2) + 10, 9)
+  expect(found.aic).toBeCloseTo(found.minus2LogLikelihood + 6, 12)
+})
+
+test('parameters of σ are estimated and profiled like all others', () => {
+  const found = fit(decay, { t, y }, { start, distribution: combined })
+  expect(found.reason).toBe('converged')
+  expect(found.predictedDecrease).toBeLessThan(1e-12)
+  expect(found.values.add).toBe(0)
+  const { prop, add } = profile(found, ['prop', 'add'])
+  expect([prop.lowReason, prop.highReason, add.lowReason]).toEqual(['found', 'found', 'bound'])
+  // At an endpoint, the conditional minimum lies above the minimum by the quantile of χ².
+  const held = fit(
+    decay,
+    { t, y },
+    { start: { ...start, prop: { start: prop.high, fixed: true } }, distribution: combined },
+  )
+  expect(held.minus2LogLikelihood - found.minus2LogLikelihood).toBeCloseTo(3.841458820694124, 6)
+})
+
+test('several observables have a σ each', () => {
+  const data = {
+    x: [...x, ...x],
+    which: [...x.map(() => 0), ...x.map(() => 1)],
+    y: [...x.map((v) => 2 * v + ((v * 7) % 3) - 1), ...x.map((v) => 20 - v + 0.1 * ((v * 5) % 4))],
+  }
+  const both = fit(expression('which == 0 ? a*x : b - c*x'), data, {
+    y: 'y',
+    distribution: normal({ sigma: 'which == 0 ? s1 : s2' }),
+    start: { a: 1, b: 10, c: 0, s1: 1, s2: 1 },
+  })
+  const rows = (from: number) => ({ x, y: data.y.slice(from, from + 10) })
+  const one = fit(expression('a*x'), rows(0), { distribution: normal(), start: { a: 1, sigma: 1 } })
+  const two = fit(expression('b - c*x'), rows(10), {
+    distribution: normal(),
+    start: { b: 10, c: 0, sigma: 1 },
+  })
+  expect(both.values.s1).toBeCloseTo(one.values.sigma, 8)
+  expect(both.values.s2).toBeCloseTo(two.values.sigma, 8)
+  expect(both.minus2LogLikelihood).toBeCloseTo(one.minus2LogLikelihood + two.minus2LogLikelihood, 8)
+})
+
+test('a Poisson likelihood has the estimates of the loss poisson, and its residuals', () => {
+  const found = fit(growth, { x, counts }, { start: { a: 0, b: 0.1 }, distribution: poisson() })
+  const deviance = fit(growth, { x, counts }, { start: { a: 0, b: 0.1 }, loss: 'poisson' })
+  expect(found.values.b).toBeCloseTo(deviance.values.b, 8)
+  const squares = found.residualsOf('deviance').reduce((sum, r) => sum + r * r, 0)
+  expect(squares).toBeCloseTo(deviance.chiSquared, 8)
+  const quantile = found.residualsOf('quantile', { seed: 3 })
+  expect(quantile).toEqual(found.residualsOf('quantile', { seed: 3 }))
+  expect(quantile.every((r) => Math.abs(r) < 4)).toBe(true)
+  const { low, high } = found.band(undefined, { kind: 'prediction' })
+  expect(counts.every((c, row) => low[row] <= c && c <= high[row])).toBe(true)
+})
+
+test('a likelihood without a maximum does not converge', () => {
+  // The counts scatter less than Poisson counts, so theta grows without limit.
+  const found = fit(
+    growth,
+    { x, counts },
+    { start: { a: 0, b: 0.1, theta: 5 }, distribution: negativeBinomial() },
+  )
+  expect(found.reason).toBe('singular')
+  expect(found.unidentifiable).toEqual(['theta'])
+  expect(found.errors.theta).toBeNaN()
+})
+
+test('censored rows enter by their probability', () => {
+  const limit = 0.5
+  const below = y.map((value) => Number(value < limit))
+  const data = { t, y: y.map((value) => Math.max(value, limit)), below }
+  const distribution = normal({ sigma: 'sqrt(add^2 + (prop*f)^2)', below: 'below' })
+  const found = fit(decay, data, { y: 'y', start, distribution })
+  expect(found.reason).toBe('converged')
+  expect(found.censoredRows).toBe(2)
+  const omitted = fit(decay, { t: t.slice(0, 8), y: y.slice(0, 8) }, { start, distribution: combined })
+  expect(found.values.b).not.toBeCloseTo(omitted.values.b, 6)
+})
+
+test('all engines give the same bits in lanes', () => {
+  const columns = Array.from({ length: 9 }, (_, k) =>
+    y.map((value, row) => value * (1 + 0.03 * ((row * (k + 3)) % 5))),
+  )
+  const run = (engine: 'native' | 'wasm' | 'typescript') => {
+    const found = fitManySync(decay, { t, y: columns }, { start, distribution: combined, engine })
+    return [
+      ...Object.values(found.values),
+      ...Object.values(found.errors),
+      found.minus2LogLikelihood,
+      found.reason,
+    ]
+  }
+  const reference = run('typescript')
+  expect(run('wasm')).toEqual(reference)
+  expect(run('native')).toEqual(reference)
+  const single = fit(decay, { t, y: columns[4] }, { start, distribution: combined })
+  expect(single.values.a).toBe((reference[0] as Float64Array)[4])
+})
+
+test('likelihoods rank and test models', () => {
+  const constant = fit(
+    decay,
+    { t, y },
+    { start: { a: 8, b: 0.1, prop: 0.1 }, distribution: normal({ sigma: 'prop' }) },
+  )
+  const proportional = fit(
+    decay,
+    { t, y },
+    { start: { a: 8, b: 0.1, prop: 0.1 }, distribution: normal({ sigma: 'prop*f' }) },
+  )
+  expect(compare([constant, proportional])[0].index).toBe(1)
+  const both = fit(decay, { t, y }, { start, distribution: combined })
+  const tested = compare(constant, both, { nested: true })
+  expect(tested.degreesOfFreedom).toBe(1)
+  expect(tested.pValue).toBeLessThan(0.01)
+  expect(compare(constant, proportional).pValue).toBeNaN()
+})
+
+test('invalid responses and σ name the row', () => {
+  const wrong = (data: object, options: object) => () =>
+    fit(growth, { x, ...data } as never, options as never)
+  const from = { start: { a: 0, b: 0.1 } }
+  expect(wrong({ y: [1, 2, -1, 4, 3, 8, 9, 14, 20, 33] }, { ...from, distribution: poisson() })).toThrow(
+    'row 2',
+  )
+  expect(wrong({ y: [1, 2, 1.5, 4, 3, 8, 9, 14, 20, 33] }, { ...from, distribution: poisson() })).toThrow(
+    'integers',
+  )
+  const scale = { start: { a: 0, b: 0.1, s: 0 }, distribution: normal({ sigma: 's' }) }
+  expect(wrong({ y: counts }, scale)).toThrow(
+    'sigma: expected a finite value > 0 at the start, got "0 in row 0"',
+  )
+  expect(wrong({ y: counts }, { ...from, distribution: 'poisson' })).toThrow("imported from 'antigrad/fit'")
+  expect(wrong({ y: counts }, { ...from, sigma: counts, distribution: poisson() })).toThrow(
+    'normal({ sigma })',
+  )
+  expect(wrong({ y: counts }, { ...from, distribution: binomial({ trials: 20 }) })).toThrow('row 9')
+  expect(wrong({ y: counts }, { start: { a: 0, b: 0.1 }, distribution: gamma() })).toThrow('start: shape')
+  expect(() => student({ df: -1 })).toThrow('df')
+})

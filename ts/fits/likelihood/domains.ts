@@ -1,0 +1,78 @@
+/** Checks that a distribution can have the responses, and the predictions and σ at the start. */
+
+import { OptionError } from '../../core/errors.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { evaluateRows } from './evaluate.js'
+import { type LikelihoodProblem, rowOutputs } from './problem.js'
+
+const place = (row: number, fit: number, count: number) => `in row ${row}${count > 1 ? ` of fit ${fit}` : ''}`
+
+/** @throws OptionError that names the first row whose response the distribution cannot have */
+export function checkResponse(
+  { family, problem, texts }: LikelihoodProblem,
+  data: ReadonlyMap<string, DataColumn>,
+  count: number,
+  drops: boolean,
+): void {
+  const { accepts, expected } = family.response
+  const rows = (name: string | null | undefined, fit: number) => {
+    const column = data.get(name ?? '')
+    return column && numbersInRun(column, fit)
+  }
+  const isShared = [...data.values()].every(({ offsets }) => offsets === null)
+  for (let fit = 0; fit < (isShared ? 1 : count); fit++) {
+    const y = rows(problem.y, fit) as Float64Array
+    const trials = rows(texts.trials, fit)
+    const weights = rows(problem.weight, fit)
+    for (let row = 0; row < y.length; row++) {
+      const n = trials?.[row] ?? (texts.trials === undefined ? NaN : Number(texts.trials))
+      const isUnused = weights?.[row] === 0 || (Number.isNaN(y[row]) && (drops || !Number.isFinite(n)))
+      if (isUnused || Number.isNaN(y[row]) || accepts(y[row], Number.isNaN(n) ? Infinity : n)) continue
+      throw new OptionError(
+        `data: ${problem.y}`,
+        `${expected} (${family.name})`,
+        `${y[row]} ${place(row, fit, count)}`,
+      )
+    }
+  }
+}
+
+/** The parts of a run that the check of a start reads. */
+interface StartedRun {
+  readonly likelihood: LikelihoodProblem
+  readonly starts: ReadonlyMap<string, Float64Array>
+  readonly count: number
+  rowsOf(fit: number): Float64Array[]
+}
+
+/**
+ * The first row whose likelihood is not finite at the start, because a number or the model is not finite; null if the
+ * fit can start.
+ *
+ * @throws OptionError that names the row if σ or another option is not positive at the start, or if the distribution
+ * cannot have the model's value
+ */
+export function findInvalidStart(run: StartedRun, fit: number): number | null {
+  const { likelihood, starts, count } = run
+  const { problem, family, texts } = likelihood
+  const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[fit] ?? NaN)
+  const outputs = evaluateRows(likelihood, point, run.rowsOf(fit))
+  const options = Object.keys(texts)
+  for (let row = 0; row < outputs[0].length; row++) {
+    if (!Number.isFinite(outputs[0][row])) return row
+    for (const name of family.positive) {
+      const value = outputs[rowOutputs.length + options.indexOf(name)][row]
+      if (value > 0 && value < Infinity) continue
+      throw new OptionError(name, 'a finite value > 0 at the start', `${value} ${place(row, fit, count)}`)
+    }
+    const { accepts, expected } = family.prediction
+    if (!accepts(outputs[0][row]))
+      throw new OptionError(
+        'start',
+        `a model value ${expected} (${family.name})`,
+        `${outputs[0][row]} ${place(row, fit, count)}`,
+      )
+    if (!Number.isFinite(outputs[1][row])) return row
+  }
+  return null
+}

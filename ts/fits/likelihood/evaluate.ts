@@ -1,0 +1,49 @@
+/** −2 log L of one fit with its derivatives, in TypeScript. */
+
+import { isRowParallel, ProgramRunner } from '../../expressions/run.js'
+import { memoizeBy } from '../programs/function-curve.js'
+import type { SecondOrderEvaluation } from './dense-newton.js'
+import type { LikelihoodProblem } from './problem.js'
+
+const machineOf = memoizeBy(
+  ({ objective, columns }: LikelihoodProblem) =>
+    new ProgramRunner(objective.programs(columns).together(true), 'float64'),
+)
+
+/** @param rows columns of the objective */
+export function createEvaluator(
+  likelihood: LikelihoodProblem,
+  rows: readonly Float64Array[],
+): (x: Float64Array) => SecondOrderEvaluation {
+  const machine = machineOf(likelihood)
+  const { slots, program } = machine
+  const count = likelihood.inSteps.free.length
+  const inLanes = isRowParallel(program, rows[0].length)
+  return (x) => {
+    machine.run(x, rows, rows[0].length, inLanes)
+    const out = (from: number, length: number) =>
+      Float64Array.from({ length }, (_, k) => slots[program.outputs[from + k]])
+    return {
+      value: slots[program.outputs[0]],
+      gradient: out(1, count),
+      hessian: out(1 + count, program.outputs.length - 1 - count),
+    }
+  }
+}
+
+const rowMachines = memoizeBy(({ rows }: LikelihoodProblem) => new ProgramRunner(rows, 'float64'))
+
+/**
+ * Outputs of each row: `rowOutputs`, followed by the options of the distribution.
+ *
+ * @param point external values of the free parameters and of the parameters that are fixed per fit
+ */
+export function evaluateRows(
+  likelihood: LikelihoodProblem,
+  point: ArrayLike<number>,
+  rows: readonly Float64Array[],
+): Float64Array[] {
+  const { columns, problem } = likelihood
+  const own = rows.filter((_, k) => !problem.fixed.includes(columns[k]))
+  return rowMachines(likelihood).evaluateRows(point, own, rows[0].length)
+}

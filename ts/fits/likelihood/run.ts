@@ -1,0 +1,278 @@
+/** Runs the fits by likelihood of one call: Newton's method in lanes, and a refinement of each solution. */
+
+import { wasmModule } from '#webassembly/many'
+import { OptionError } from '../../core/errors.js'
+import { pauseAfterNumbers, runToEnd } from '../../core/slices.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import { namesIn } from '../../expressions/parse.js'
+import { checkRows, type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import { selectRunner } from '../../many/engines/engines.js'
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
+import { ManyRuns } from '../../many/run.js'
+import { newton } from '../../methods/newton.js'
+import { type GuessArguments, readModel } from '../models/model.js'
+import { countFits, readData } from '../problem/columns.js'
+import { moveInside } from '../problem/multi-start.js'
+import type { FitData, FitValues } from '../problem/options.js'
+import {
+  type FitParameter,
+  type FitParameters,
+  type Parameter,
+  readParameters,
+} from '../problem/parameters.js'
+import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
+import { type RowSelection, selectRows } from '../problem/row-selection.js'
+import { fromInternal, toInternal } from '../programs/internal-parameters.js'
+import type { DistributionFits } from '../solve/distribution.js'
+import { checkResponse, findInvalidStart } from './domains.js'
+import { createEvaluator } from './evaluate.js'
+import {
+  FACTOR,
+  type Likelihood,
+  type LikelihoodProblem,
+  makeLikelihood,
+  namesOfDistribution,
+} from './problem.js'
+import { LikelihoodResult } from './result.js'
+import { createSolutions, type LikelihoodSolutions, refine } from './solutions.js'
+import type { PendingRun } from './source.js'
+
+/** Default of the predicted decrease of −2 log L below which a fit has converged. */
+const TOLERANCE = 1e-10
+/** Tolerance of the runs in lanes, whose solutions are refined afterwards. */
+const LANE_TOLERANCE = 1e-6
+
+/** Options that have no meaning with a distribution, with the value that they keep. */
+const refused = {
+  sigma: 'none (sigma is an option of the distribution, as in normal({ sigma }))',
+  covariance: 'none if distribution is set',
+  method: 'none if distribution is set',
+  outliers: 'none if distribution is set',
+  intervals: 'none if distribution is set (profile(found) computes profile intervals)',
+  absoluteSigma: 'none if distribution is set',
+  finiteDifferences: 'none if distribution is set',
+} as const
+
+/** The validated options of fits, some of which a distribution refuses. */
+export type LikelihoodValues = FitValues & Readonly<Partial<Record<keyof typeof refused, unknown>>>
+
+export class LikelihoodRun implements DistributionFits, PendingRun {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly options: LikelihoodValues
+  readonly progress: CallProgress
+  readonly likelihood: LikelihoodProblem
+  readonly parameters: readonly Parameter[]
+  readonly data: ReadonlyMap<string, DataColumn>
+  readonly selection: RowSelection
+  readonly starts: ReadonlyMap<string, Float64Array>
+  readonly count: number
+  readonly model: unknown
+  readonly distribution: Likelihood
+  readonly solutions: LikelihoodSolutions
+  readonly #guess: (() => void) | undefined
+
+  constructor(distribution: Likelihood, model: unknown, data: FitData, options: LikelihoodValues) {
+    for (const [name, expected] of Object.entries(refused)) {
+      const value: unknown = options[name as keyof typeof refused]
+      if (value !== undefined) throw new OptionError(name, expected, value)
+    }
+    if (options.loss !== 'squared')
+      throw new OptionError('loss', "'squared' if distribution is set", options.loss)
+    if (typeof options.weights === 'string')
+      throw new OptionError('weights', 'numbers if distribution is set', options.weights)
+    if (options.multiStart.count > 1)
+      throw new OptionError('multiStart', '1 if distribution is set', options.multiStart.count)
+    this.options = options
+    this.model = model
+    this.distribution = distribution
+    this.progress = new CallProgress(options.onProgress)
+    const { text, functionModel, parameters: defaults, guess, x, extraColumns } = readModel(model, true)
+    if (functionModel)
+      throw new OptionError(
+        'model',
+        'an expression if distribution is set (fromFunction makes one of a function)',
+        model,
+      )
+    const ofModel = namesIn(text)
+    const names = [...new Set([...ofModel, ...namesOfDistribution(distribution)])]
+    const read = readData(names, data, options, guess === undefined ? [] : [x, ...extraColumns])
+    const { columns, y, weight } = read
+    for (const [option, name] of [
+      ['below', distribution.below],
+      ['above', distribution.above],
+    ] as const)
+      if (name !== undefined && !columns.has(name))
+        throw new OptionError(option, 'a column of the data', name)
+    const known = names.filter((name) => !columns.has(name))
+    // Parameters of the distribution are scales, shapes and degrees of freedom.
+    const scales = known.filter((name) => !ofModel.includes(name))
+    const atLeast = Object.fromEntries(scales.map((name): [string, FitParameter] => [name, { min: 0 }]))
+    this.parameters = readParameters(options, known, { ...atLeast, ...defaults }, columns.keys())
+    this.count = countFits(columns, this.parameters)
+    checkRows(columns, this.count, true)
+    this.data = columns
+    this.progress.total = this.count
+    const inputs = { text, parameters: this.parameters, columns: [...columns.keys()], y, weight }
+    this.likelihood = makeLikelihood(distribution, inputs)
+    this.choice = selectRunner(options, wasmModule)
+    checkResponse(this.likelihood, columns, this.count, options.missing === 'drop')
+    this.selection = runToEnd(selectRows(columns, weight, this.count, options.missing === 'drop'))
+    const started = this.parameters.filter(({ expr }) => expr === null)
+    this.starts = new Map(started.map((parameter) => [parameter.name, startsOf(parameter, this.count)]))
+    const open = started.filter(({ start }) => start === null)
+    const followers = [x, y, ...extraColumns]
+    const canGuess = guess !== undefined && followers.every((name) => columns.has(name))
+    const lost = open.find(({ name }) => !(canGuess && ofModel.includes(name)))
+    if (lost) throw new OptionError(`start: ${lost.name}`, 'a number, or one per fit', undefined)
+    this.#guess =
+      open.length === 0
+        ? undefined
+        : () => {
+            for (let fit = 0; fit < this.count; fit++) {
+              const rows = followers.map((name) =>
+                numbersInRun(this.selection.columns.get(name) as DataColumn, fit),
+              ) as unknown as GuessArguments
+              const point = runToEnd((guess as NonNullable<typeof guess>)(...rows))
+              for (const parameter of open)
+                (this.starts.get(parameter.name) as Float64Array)[fit] = moveInside(
+                  parameter,
+                  point[parameter.name],
+                )
+            }
+          }
+    this.solutions = createSolutions(this.likelihood.problem, this.count)
+  }
+
+  release(): void {}
+
+  *calls(): Generator<EngineCall> {
+    const { problem } = this.likelihood
+    const { observations, isIncomplete } = this.selection
+    this.#guess?.()
+    const enough = Uint32Array.from({ length: this.count }, (_, fit) => fit).filter(
+      (fit) => observations[fit] >= Math.max(1, problem.free.length) && !isIncomplete[fit],
+    )
+    const { solutions } = this
+    const live = enough.filter((fit) => findInvalidStart(this, fit) === null)
+    if (live.length > 0) yield* this.#solve(live)
+    const isLive = new Uint8Array(this.count)
+    for (const fit of live) isLive[fit] = 1
+    // The results of fits that cannot run contain their starting values.
+    for (let fit = 0; fit < this.count; fit++) {
+      if (isLive[fit] === 1) continue
+      solutions.reason[fit] =
+        observations[fit] < Math.max(1, problem.free.length) ? TOO_FEW_POINTS : NOT_FINITE
+      for (const [i, name] of problem.free.entries())
+        solutions.free[i][fit] = (this.starts.get(name) as Float64Array)[fit]
+    }
+    this.progress.advance(this.count)
+  }
+
+  /** Minimizes in lanes, and refines the minima in TypeScript. */
+  *#solve(fits: Uint32Array): Generator<EngineCall> {
+    const { inSteps, objective, columns } = this.likelihood
+    const { engine } = this.choice
+    const { tolerance = TOLERANCE, maxIterations = 1000, instructionSet, threads, workers } = this.options
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    const inside = free.map((parameter) => {
+      const own = this.starts.get(parameter.name) as Float64Array
+      return toInternal(
+        parameter,
+        Float64Array.from(fits, (fit) => own[fit]),
+      )
+    })
+    const data = columns.map((name) => [name, this.#columnOf(name, fits)] as const)
+    const settings = {
+      data: Object.fromEntries(data),
+      dtype: 'float64',
+      bounds: inSteps.free.map((_, i) => [inSteps.min[i], inSteps.max[i]] as const),
+      tolerance: LANE_TOLERANCE,
+      maxIterations,
+      engine,
+      instructionSet,
+      threads,
+      workers,
+    }
+    const starts = Object.fromEntries(inSteps.free.map((name, i) => [name, inside[i]]))
+    const many = new ManyRuns(objective, starts, newton(), settings, wasmModule)
+    yield* many.calls()
+    const found = many.result()
+    const isPauseDue = pauseAfterNumbers()
+    for (const [k, fit] of fits.entries()) {
+      const evaluate = createEvaluator(this.likelihood, this.rowsOf(fit))
+      const start = Float64Array.from(inSteps.free, (name) => found.x[name][k])
+      const request = { evaluate, tolerance, maxIterations, likelihood: this.likelihood }
+      refine(request, start, {
+        to: this.solutions,
+        fit,
+        iterations: found.iterations[k],
+      })
+      if (isPauseDue(200 * this.selection.observations[fit])) yield
+    }
+    fromInternal(free, this.solutions.free, this.solutions.covariance, this.solutions.errors)
+  }
+
+  /** Internal values of the free parameters at the solution of a fit. */
+  internalPoint(fit: number): Float64Array {
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    return Float64Array.from(
+      free,
+      (parameter, i) => toInternal(parameter, this.solutions.free[i].slice(fit, fit + 1))[0],
+    )
+  }
+
+  /** Column of some fits, for many runs. */
+  #columnOf(name: string, fits: Uint32Array): Float64Array | Float64Array[] {
+    const column = this.selection.columns.get(name)
+    if (column?.offsets === null) return column.numbers
+    return Array.from(fits, (fit) => (column ? numbersInRun(column, fit) : this.#constant(name, fit)))
+  }
+
+  /** The rows of a fit, in the order of the objective's columns. */
+  rowsOf(fit: number): Float64Array[] {
+    return this.likelihood.columns.map((name) => {
+      const column = this.selection.columns.get(name)
+      return column ? numbersInRun(column, fit) : this.#constant(name, fit)
+    })
+  }
+
+  #constant(name: string, fit: number): Float64Array {
+    const rows = this.selection.observations[fit]
+    const value = name === FACTOR ? this.factor(fit) : (this.starts.get(name) as Float64Array)[fit]
+    return new Float64Array(rows).fill(value)
+  }
+
+  /** Factor (n − p)/n of log σ, for p free parameters of the model. */
+  factor(fit: number): number {
+    const n = this.selection.observations[fit]
+    const used = new Set(namesIn(this.likelihood.problem.text))
+    const p = this.likelihood.problem.free.filter((name) => used.has(name)).length
+    return Math.max(n - p, 0) / n
+  }
+
+  /** Fits of other rows with the same settings, which start at the given values. */
+  refit(columns: Readonly<Record<string, readonly Float64Array[]>>, start: FitParameters): LikelihoodRun {
+    const same = {
+      ...this.options,
+      weights: undefined,
+      missing: undefined,
+      signal: undefined,
+      onProgress: undefined,
+    }
+    const { weight, y } = this.likelihood.problem
+    const own = { ...columns }
+    const weighted = weight === null ? {} : { weights: own[weight] }
+    if (weight !== null) delete own[weight]
+    return new LikelihoodRun(this.distribution, this.model, own, { ...same, ...weighted, y, start })
+  }
+
+  result(): LikelihoodResult {
+    return new LikelihoodResult(this)
+  }
+}
+
+function startsOf({ start, min, max }: Parameter, count: number): Float64Array {
+  const column = start instanceof Float64Array ? start.slice() : new Float64Array(count).fill(start ?? NaN)
+  return column.map((x) => Math.min(Math.max(x, min), max))
+}

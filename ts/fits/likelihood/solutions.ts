@@ -1,0 +1,127 @@
+/** Solutions of fits by likelihood, as columns, and the refinement of a solution. */
+
+import type { Problem } from '../problem/problem.js'
+import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import { hasBit } from '../solve/fit-context.js'
+import {
+  freeIndices,
+  invertHessian,
+  minimizeDense,
+  type NewtonProblem,
+  type SecondOrderEvaluation,
+} from './dense-newton.js'
+import type { LikelihoodProblem } from './problem.js'
+
+export interface LikelihoodSolutions {
+  readonly free: readonly Float64Array[]
+  /** The lower triangle of the covariance: the inverse of the observed information. */
+  readonly covariance: readonly Float64Array[]
+  readonly errors: readonly Float64Array[]
+  /** −2 log L at the solution. */
+  readonly cost: Float64Array
+  readonly atBound: readonly Uint32Array[]
+  readonly unidentifiable: readonly Uint32Array[]
+  readonly evaluations: Uint32Array
+  readonly reason: Uint8Array
+  /** Decrease of −2 log L that the quadratic approximation predicts for the next step. */
+  readonly decrement: Float64Array
+}
+
+export function createSolutions({ free }: Problem, count: number): LikelihoodSolutions {
+  const columns = (length: number) => Array.from({ length }, () => new Float64Array(count).fill(NaN))
+  const bits = () => Array.from({ length: Math.ceil(free.length / 32) }, () => new Uint32Array(count))
+  return {
+    free: columns(free.length),
+    covariance: columns(triangleIndex(free.length, 0)),
+    errors: columns(free.length),
+    cost: columns(1)[0],
+    atBound: bits(),
+    unidentifiable: bits(),
+    evaluations: new Uint32Array(count),
+    reason: new Uint8Array(count),
+    decrement: columns(1)[0],
+  }
+}
+
+const reasons = {
+  converged: CONVERGED,
+  stalled: STALLED,
+  'max-iterations': MAX_ITERATIONS,
+  'not-finite': NOT_FINITE,
+  singular: SINGULAR,
+} as const
+
+interface Refinement {
+  readonly evaluate: (x: Float64Array) => SecondOrderEvaluation
+  readonly tolerance: number
+  readonly maxIterations: number
+  readonly likelihood: LikelihoodProblem
+}
+
+interface StoredSolution {
+  readonly to: LikelihoodSolutions
+  readonly fit: number
+  readonly iterations: number
+}
+
+/** Rise of −2 log L one standard error away from the minimum, below which a parameter has no finite estimate. */
+const MIN_RISE = 0.01
+
+/**
+ * Whether −2 log L hardly rises one standard error away, as for theta → ∞ if counts scatter like Poisson counts. Such
+ * a likelihood has no minimum, although the next step would hardly lower it.
+ */
+function isFlat(
+  { x, value }: { readonly x: Float64Array; readonly value: number },
+  i: number,
+  error: number,
+  { evaluate, min, max }: Pick<NewtonProblem, 'evaluate' | 'min' | 'max'>,
+): boolean {
+  return [error, -error].some((step) => {
+    const to = x.slice()
+    to[i] += step
+    return to[i] > min[i] && to[i] < max[i] && evaluate(to).value - value < MIN_RISE
+  })
+}
+
+/**
+ * Refines a solution by Newton steps, and stores it with its covariance in internal units.
+ */
+export function refine(
+  { evaluate, tolerance, maxIterations, likelihood }: Refinement,
+  start: Float64Array,
+  { to, fit, iterations }: StoredSolution,
+): void {
+  const { min, max } = likelihood.inSteps
+  const problem = { evaluate, min, max, fixed: -1, tolerance, maxIterations }
+  const found = minimizeDense(problem, start)
+  const { x, value, hessian, status } = found
+  to.cost[fit] = value
+  to.evaluations[fit] = iterations + found.evaluations
+  to.decrement[fit] = found.decrement
+  to.reason[fit] = reasons[status]
+  for (let i = 0; i < x.length; i++) to.free[i][fit] = x[i]
+  if (status === 'not-finite') return
+  const free = freeIndices(problem, x, found)
+  const inverse = invertHessian(hessian, free)
+  for (let i = 0; i < x.length; i++) if (!free.includes(i)) to.atBound[i >> 5][fit] |= 1 << (i & 31)
+  if (inverse === null) {
+    to.reason[fit] = SINGULAR
+    for (const i of free) to.unidentifiable[i >> 5][fit] |= 1 << (i & 31)
+    return
+  }
+  const errors = free.map((_, a) => Math.sqrt(2 * inverse[a][a]))
+  for (const [a, i] of free.entries()) {
+    if (errors[a] < Math.abs(x[i]) || !isFlat(found, i, errors[a], problem)) continue
+    to.reason[fit] = SINGULAR
+    to.unidentifiable[i >> 5][fit] |= 1 << (i & 31)
+  }
+  for (const [a, i] of free.entries()) {
+    if (hasBit(to.unidentifiable, fit, i)) continue
+    // The Hessian of −2 log L is twice the observed information.
+    to.errors[i][fit] = errors[a]
+    for (const [b, j] of free.entries())
+      if (!hasBit(to.unidentifiable, fit, j)) to.covariance[triangleIndex(i, j)][fit] = 2 * inverse[a][b]
+  }
+}

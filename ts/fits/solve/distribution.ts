@@ -1,0 +1,61 @@
+/** The option `distribution` of fits, and the results of fits by likelihood. */
+
+import { isObject } from '../../core/untrusted-input.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
+import { option } from '../../options/kinds.js'
+import type { FitValues } from '../problem/options.js'
+
+/** Fits by likelihood of one call, not started yet. */
+export interface DistributionFits {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly options: { readonly signal: AbortSignal | undefined }
+  readonly progress: CallProgress
+  calls(): Generator<EngineCall>
+  release(): void
+  result(): { readonly length: number; at(fit: number): unknown }
+}
+
+/**
+ * Distribution of the response: the object that `normal()`, `poisson()` and their neighbors return. The object contains
+ * the code of fits by likelihood, so that other fits do not load the code.
+ */
+export abstract class Distribution {
+  readonly #isOurs = true
+  /** Name of the distribution, as in messages. */
+  abstract readonly name: string
+
+  /** @internal Whether the object is a real instance of the class, not a proxy of an instance. */
+  static has(given: unknown): given is Distribution {
+    return isObject(given) && #isOurs in given
+  }
+
+  /** @internal Validates the other arguments of a call and creates its fits. */
+  abstract createFits(model: unknown, data: unknown, options: FitValues): DistributionFits
+}
+
+/** An option that accepts distributions. */
+export const distributionOption = option<Distribution | undefined, undefined>(
+  "the result of normal(), lognormal(), student(), poisson(), negativeBinomial(), binomial() or gamma(), imported from 'antigrad/fit'",
+  undefined,
+  (given) => given === undefined || Distribution.has(given),
+)
+
+/** Analyses of one result of fits by likelihood, which the functions of `ts/fits/analysis` call. */
+export interface LikelihoodAnalysis {
+  profile(names: unknown, options: object): unknown
+  bootstrap(options: object): unknown
+  compare(other: unknown, isNested: boolean): unknown
+  rank(results: readonly unknown[], isNested: boolean): unknown
+  derive(quantities: unknown, options: object): unknown
+}
+
+/** Returns the analyses of a result of a fit by likelihood, or undefined. The classes of the results replace `get`. */
+export const likelihoodResults: { get: (found: object) => LikelihoodAnalysis | undefined } = {
+  get: () => undefined,
+}
+
+/** The analyses of any value. */
+export const likelihoodOf = (given: unknown): LikelihoodAnalysis | undefined =>
+  isObject(given) ? likelihoodResults.get(given) : undefined
