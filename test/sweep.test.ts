@@ -10,6 +10,7 @@ import {
   expression,
   gridStarts,
   latinHypercubeStarts,
+  lbfgs,
   minimize,
   minimizeManySync,
   minimizeReasons,
@@ -544,6 +545,22 @@ test('the command antigrad sweep --help prints all options', () => {
   }
 })
 
+test('antigrad sweep --method runs every combination of the method’s options', () => {
+  const sets = lines('--method lbfgs --history 1,5 --max-line-search 3,25 --starts 32')
+  const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 32)
+  const objective = expression(objectiveText('rosenbrock', undefined))
+  expect(sets.map(({ options }) => [options.history, options.maxLineSearch])).toEqual([
+    [1, 3],
+    [1, 25],
+    [5, 3],
+    [5, 25],
+  ])
+  for (const { options, best } of sets) {
+    const runs = minimizeManySync(objective, starts, lbfgs(options))
+    expect(best.value).toBe(Math.min(...runs.value))
+  }
+})
+
 test('antigrad sweep --method runs a method instead of a rule, with the results of minimizeMany', () => {
   const [line] = lines('--method newton --starts 64')
   const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 64)
@@ -553,7 +570,11 @@ test('antigrad sweep --method runs a method instead of a rule, with the results 
   expect(line.best.value).toBe(Math.min(...runs.value))
   expect(line.medianIterations).toBe((sorted[31] + sorted[32]) / 2)
   for (const [args, message] of [
-    ['--method lbfgs --lr 0.1', /options: expected no options of a rule with a method, got "lr"/],
+    ['--method lbfgs --lr 0.1', /^antigrad: lbfgs: options: .*"lr"/],
+    ['--method newton --history 3', /^antigrad: newton: options: .*"history"/],
+    ['--rule adam --history 3', /history/],
+    ['--method lbfgs --history 0', /history: expected an integer ≥ 1/],
+    ['--method lbfgs --c1 0.1,0.5 --c2 0.6,0.3', /c1: expected a number in \(0, c2\), where c2 is 0.3/],
     ['--method lbfgs --rule adam', /cannot be used with option '--rule <name>'/],
     ['--method lbfgs --dtype float32', /dtype: expected 'float64'/],
   ] as const) {

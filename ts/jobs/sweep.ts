@@ -19,7 +19,7 @@ export type RuleName = BuiltInRule['name']
 
 export type MethodName = 'lbfgs' | 'newton'
 /** Methods that a sweep can use instead of a rule. */
-const methods: Readonly<Record<MethodName, () => Method>> = { lbfgs, newton }
+const methods: Readonly<Record<MethodName, (options: object) => Method>> = { lbfgs, newton }
 export const methodNames = Object.keys(methods) as readonly MethodName[]
 
 /**
@@ -28,7 +28,7 @@ export const methodNames = Object.keys(methods) as readonly MethodName[]
  */
 export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
-  /** Method that runs instead of the rule. A method has no options in a sweep. */
+  /** Method that runs instead of the rule, with `options` of the method. */
   readonly method?: MethodName | undefined
   /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
@@ -145,10 +145,8 @@ class PreparedSweep {
    * is tested only once.
    */
   check(): void {
-    const { objective, method } = this.#settings
-    if (method === undefined) for (let set = 0; set < this.sets; set++) this.#optionsOf(set)
-    else if (this.#options.length > 0)
-      throw new OptionError('options', 'no options of a rule with a method', this.#options[0][0])
+    const { objective } = this.#settings
+    for (let set = 0; set < this.sets; set++) this.#optionsOf(set)
     const first = this.#part(0, 1)
     const limits = { ...this.#limits, maxIterations: 0 }
     let stride = this.sets
@@ -201,15 +199,15 @@ class PreparedSweep {
 
   /** The method, or the rule with the options of one set. */
   #setOf(number: number): Rule | Method {
-    const { method } = this.#settings
-    if (method !== undefined) return methods[method]()
+    const { method, rule } = this.#settings
     let rest = number
     const values: (readonly [string, unknown])[] = []
     for (const [name, all] of this.#options.toReversed()) {
       values.unshift([name, all[rest % all.length]])
       rest = Math.floor(rest / all.length)
     }
-    return { name: this.#settings.rule, ...Object.fromEntries(values) } as unknown as Rule
+    const options = Object.fromEntries(values)
+    return method === undefined ? ({ name: rule, ...options } as unknown as Rule) : methods[method](options)
   }
 
   /** The starting points of consecutive runs. */

@@ -40,6 +40,15 @@ interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<R
   readonly output?: string
 }
 
+/** Options of methods: the flag, and the description. */
+const methodOptions = {
+  history: ['history', 'count of past steps that lbfgs keeps (default: 10)'],
+  c1: ['c1', 'least decrease of a step of lbfgs, as a fraction of the predicted decrease (default: 1e-4)'],
+  c2: ['c2', 'largest slope after a step of lbfgs, as a fraction of the slope before (default: 0.9)'],
+  maxLineSearch: ['max-line-search', 'maximum number of trial points per line search of lbfgs (default: 25)'],
+  radius: ['radius', "radius of newton's first trust region (default: 3)"],
+} as const
+
 type OptionLists = Readonly<Record<string, readonly unknown[]>>
 
 export function configureSweep(command: Command): void {
@@ -104,6 +113,11 @@ export function configureSweep(command: Command): void {
     const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
   }
+  command.optionsGroup('Options of the method, as lists and ranges:')
+  for (const [flag, description] of Object.values(methodOptions)) {
+    const option = new Option(`--${flag} <values>`, description)
+    command.addOption(option.argParser((text) => parseValues(`--${flag}`, text)))
+  }
   command.addHelpText(
     'after',
     `
@@ -121,7 +135,7 @@ Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, $
 async function run(options: SweepCommandOptions): Promise<void> {
   const { output, json } = options
   const values = Object.fromEntries(
-    Object.entries(options).filter(([name]) => ruleOptions.has(name)),
+    Object.entries(options).filter(([name]) => ruleOptions.has(name) || Object.hasOwn(methodOptions, name)),
   ) as OptionLists
   const rule = toCamelCase(options.rule) as RuleName
   const asked = { ...omitUndefined(readInput(options)), rule, options: values } as unknown as SweepRequest
