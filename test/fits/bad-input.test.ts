@@ -89,7 +89,6 @@ const wrong: readonly Wrong[] = [
   ['a text for data', of('t'), 'data'],
   ['empty data', of({}), 'y'],
   ['no column to meet', of({ t }), 'y'],
-  ['two columns to meet', of({ t, y, z: y }), 'data'],
   ['two columns of which none is y', of({ t, u: y, z: y }), 'y'],
   ['a model without its column', of({ y }), 'start: t'],
   ['a text for a column', of({ t, y: 'abc' }), 'data: y'],

@@ -173,8 +173,8 @@ test('a fit refuses a model with an unknown column name, and the error names the
   expect(() => fitOne(models.line(), { t, y })).toThrow(missing)
   expect(() => fitOne(inhibition, { x: t, t, y })).toThrow(missing)
   expect(fitOne(models.exponential({ x: 't' }), { t, y }).reason).toBe('converged')
-  // Additional columns are unknown, as for every model.
-  expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
+  // Other columns are ignored.
+  expect(fitOne(models.line(), { x: t, y, q: y }).reason).toBe('converged')
 })
 
 test('the option sigma accepts a string with one constant for all rows', () => {

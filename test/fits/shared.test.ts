@@ -658,7 +658,6 @@ describe('an invalid shared fit is refused before any work', () => {
     ['group: expected a column: x, y, g', decay, data, { ...options, group: 'h' }],
     ['data: g[1]: expected a string or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
     ['data: y: expected 4 rows, like g, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
-    ['data: expected columns among', decay, { ...data, z: [1, 2, 3, 4] }, { ...options, y: 'y' }],
     ['sharedBy: expected a column', decay, data, { ...options, shared: [], sharedBy: { k: 'plate' } }],
     [
       'data: plate[1]: expected one label per g',

@@ -97,7 +97,7 @@ export type {
 } from './problem/function-model.js'
 export type { Loss } from './problem/loss.js'
 export type { FitMinimum, MultiStart } from './problem/multi-start.js'
-export type { FitColumn, FitData } from './problem/options.js'
+export type { FitColumn, FitData, FitRow } from './problem/options.js'
 export type { Outlier } from './problem/outlier.js'
 export type { FitDerivedQuantities, FitParameter, FitParameters } from './problem/parameters.js'
 export {

@@ -5,6 +5,7 @@ import { execute, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import type { FitModel } from '../models/model.js'
+import type { ColumnsOf } from '../problem/data-table.js'
 import type { FunctionModel, RowArgument } from '../problem/function-model.js'
 import type { FitData } from '../problem/options.js'
 import type {
@@ -31,7 +32,8 @@ import { wasmModule } from './wasm-module.js'
  * @param model an `expression`, whose names are parameters or columns; one of the built-in `models`; or a
  * function, which runs in JavaScript (see {@link FunctionModel})
  * @param data columns by name: an array of numbers for all fits, or one array per fit. The lengths of the arrays may
- * differ between fits. Null and NaN mark missing numbers (see the option `missing`). The call copies the data.
+ * differ between fits. An array of objects, one object per row, is accepted as well. Columns that the model does not
+ * use are ignored. Null and NaN mark missing numbers (see the option `missing`). The call copies the data.
  * @param options starting values, weights, loss, tolerance, engine and other settings
  * @returns a promise of the results, with one column per quantity, and one number per fit in each column
  * @throws (rejects with) OptionError before the first iteration if an argument is invalid; the reason of the
@@ -68,7 +70,7 @@ export function fitMany<
   const Y extends string = 'y',
   Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<ColumnsOf<D>, Y>, keyof ColumnsOf<D> & string>,
   data: D,
   options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): Promise<FitManyResult<keyof (Start & Derive) & string>>
@@ -112,7 +114,7 @@ export function fitManySync<
   const Y extends string = 'y',
   Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<ColumnsOf<D>, Y>, keyof ColumnsOf<D> & string>,
   data: D,
   options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): FitManyResult<keyof (Start & Derive) & string>
@@ -160,7 +162,7 @@ export function fit<
   const Y extends string = 'y',
   Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<ColumnsOf<D>, Y>, keyof ColumnsOf<D> & string>,
   data: D,
   options: FitOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): Fit<keyof (Start & Derive) & string>

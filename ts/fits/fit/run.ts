@@ -38,6 +38,7 @@ import {
   type ParsedData,
   readData,
 } from '../problem/columns.js'
+import { listColumns, readTable } from '../problem/data-table.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
@@ -172,7 +173,7 @@ export class FitRun {
     const own = guess === undefined ? [] : [x, ...extraColumns]
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
     const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
-    this.#parameters = readParameters(options, known, parameters, columns.keys())
+    this.#parameters = readParameters(options, known, parameters, [...columns.keys()])
     this.#free = this.#parameters.filter(({ isFixed }) => !isFixed)
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
@@ -204,13 +205,19 @@ export class FitRun {
     this.#search = search
     this.#searches = isOneStart && this.#open.length > 0
     if (this.#open.length > 0 && !(guess && areThere))
-      throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
+      throw new OptionError(`start: ${this.#open[0].name}`, this.#expectedStart(data), undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
       ? forceTypeScript(options, module)
       : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()
+  }
+
+  /** A misspelled column becomes a parameter without a start, so the message also names the columns. */
+  #expectedStart(data: FitData): string {
+    const columns = listColumns(readTable('data', data))
+    return `a number, or one per fit (a parameter, because the columns of the data are ${columns})`
   }
 
   #compile(model: string | BoundFunctionModel, y: string, weight: string | null): ModelPrograms {

@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
-import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
+import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import {
   concatenate,
@@ -14,6 +14,7 @@ import {
   rowsPerRun,
   sharedFirst,
 } from '../../many/batch/data.js'
+import { listColumns, listShort, readTable, type TableColumns } from './data-table.js'
 import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
@@ -34,7 +35,7 @@ export interface ParsedData {
 }
 
 /**
- * Reads and validates the data columns: the model's columns, the response and the weights.
+ * Reads and validates the data columns: the model's columns, the response and the weights. Other columns are ignored.
  *
  * @param asked names that the model uses, or a function model, which receives all columns except the response
  * @param localColumns default column names of a built-in model, which the options of the model can rename
@@ -45,8 +46,7 @@ export function readData(
   { y: given, sigma, weights, missing }: FitValues,
   localColumns: readonly string[] = [],
 ): ParsedData {
-  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
-  const columns = new Map(Object.entries(data))
+  const columns = readTable('data', data)
   const functionModel = Array.isArray(asked) ? null : (asked as FunctionModelSpec)
   for (const name of columns.keys()) {
     checkName('data', name)
@@ -103,28 +103,32 @@ function emptySharedColumns(columns: Map<string, DataColumn>): Map<string, DataC
 /** Name of the response column. */
 function readY(
   names: readonly string[],
-  columns: ReadonlyMap<string, unknown>,
+  columns: TableColumns,
   given: unknown,
   own: readonly string[],
 ): string {
-  const others = [...columns.keys()].filter((name) => !names.includes(name))
+  const used = new Set(names)
+  const others = [...columns.keys()].filter((name) => !used.has(name))
   const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y)) {
-    throw new OptionError('y', `one of ${[...columns.keys()].join(', ')}`, given ?? y)
+    const missing = given === undefined ? missingNames(names, columns) : ''
+    throw new OptionError('y', `one of ${listColumns(columns)}${missing}`, given ?? y)
   }
-  if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
+  if (used.has(y)) throw new OptionError('y', 'a column that the model does not use', y)
   // Names that begin with @ are reserved for internal columns and for the state of programs.
   if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
-  const stranger = others.find((name) => name !== y)
-  if (stranger !== undefined) {
-    const lost = own.find((name) => !columns.has(name))
-    const expected =
-      lost === undefined
-        ? `columns among ${[...names, y].join(', ')}`
-        : `${lost}, a column of the model (its options can rename it)`
-    throw new OptionError('data', expected, stranger)
+  const lost = own.find((name) => !columns.has(name))
+  if (lost !== undefined) {
+    const expected = `${lost}, a column of the model (its options can rename it)`
+    throw new OptionError('data', expected, others.find((name) => name !== y) ?? y)
   }
   return y
+}
+
+/** The names that the model uses and that are not columns, for messages. */
+function missingNames(names: readonly string[], columns: TableColumns): string {
+  const missing = names.filter((name) => !columns.has(name))
+  return missing.length === 0 ? '' : ` (the model also uses ${listShort(missing)})`
 }
 
 /** Validated columns of numbers at which a model is evaluated. A null in the input becomes NaN. */

@@ -61,13 +61,13 @@ export interface ResidualModel<Names extends string = string, Columns extends st
  * Second argument of a row function: a number if there is one column besides the response, else an object of
  * numbers.
  */
-export type RowArgument<Data, Y> = string extends keyof Data
+export type RowArgument<Columns, Y> = string extends keyof Columns
   ? number
-  : [Exclude<keyof Data, Y>] extends [never]
+  : [Exclude<keyof Columns, Y>] extends [never]
     ? undefined
-    : IsOne<Exclude<keyof Data, Y>> extends true
+    : IsOne<Exclude<keyof Columns, Y>> extends true
       ? number
-      : Readonly<Record<Exclude<keyof Data, Y>, number>>
+      : Readonly<Record<Exclude<keyof Columns, Y>, number>>
 
 type IsOne<Names, Each = Names> = Names extends Names ? ([Each] extends [Names] ? true : false) : never
 

@@ -20,10 +20,14 @@ import { type MultiStart, multiStart } from './multi-start.js'
 import { derivedOption, type FitDerivedQuantities, type FitParameters } from './parameters.js'
 
 /**
- * Data columns by name: one array for all fits, or an array per fit. All data columns of a fit have the same length.
- * Null and NaN mark missing numbers.
+ * A table of data: columns by name, or an array of objects, one object per row. A column is one array for all fits, or
+ * contains one array per fit. All columns of a fit that the model uses have the same length. Other columns are ignored
+ * and may have any content. Null, NaN and properties that a row lacks mark missing numbers.
  */
-export type FitData = Readonly<Record<string, FitColumn>>
+export type FitData = Readonly<Record<string, FitColumn | readonly unknown[]>> | readonly FitRow[]
+
+/** A row of a table: numbers by column name. Columns that the model does not use may have any content. */
+export type FitRow = Readonly<Record<string, unknown>>
 
 /** A data column: one array of numbers for all fits, or an array that contains one array of numbers per fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]

@@ -9,6 +9,7 @@ import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-
 import { checkName } from '../../expressions/names.js'
 import { customOption, flag, type Option, option, optional, type ValuesOf } from '../../options/kinds.js'
 import { makeDefaults, readOptions } from '../../options/read.js'
+import type { ColumnsOf } from './data-table.js'
 
 /** A parameter of a fit: a starting value, bounds and a transformation, or an expression that defines the parameter. */
 export interface FitParameter {
@@ -48,14 +49,14 @@ export type FitDerivedQuantities = Readonly<Record<string, string>>
  * quantities.
  */
 export type ParametersOf<Names extends string, Data, Start, Derive> =
-  | NamesBeside<Names | KeysOf<Start>, Data>
+  | NamesBeside<Names | KeysOf<Start>, ColumnsOf<Data>>
   | KeysOf<Derive>
 
 type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
 
 /** Rejects names in `start` that neither the model nor another parameter's expression uses. */
 export type OnlyParameters<Names extends string, Data, Start> = OnlyNames<
-  NamesBeside<Names, Data> | NamesInTexts<Start>,
+  NamesBeside<Names, ColumnsOf<Data>> | NamesInTexts<Start>,
   Start
 >
 
@@ -107,7 +108,7 @@ export function readParameters(
   defaults: Readonly<Record<string, FitParameter>>,
   taken: Iterable<string>,
 ): Parameter[] {
-  const parameters = readStarts(start ?? {}, known, defaults)
+  const parameters = readStarts(start ?? {}, known, defaults, taken)
   const names = [...parameters.map(({ name }) => name), ...taken]
   const derived = Object.entries(derive).map(([name, text]) => {
     checkName('derive', name)
@@ -122,6 +123,7 @@ function readStarts(
   given: unknown,
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
+  columns: Iterable<string>,
 ): Parameter[] {
   if (!isRecord(given)) throw new OptionError('start', 'an object', given)
   const entries = new Map(Object.entries(given as FitParameters))
@@ -134,7 +136,7 @@ function readStarts(
     if (!isUsed || entry === undefined)
       throw new OptionError(
         'start',
-        `names among ${known.join(', ')}`,
+        `names among ${known.join(', ')}${[...columns].includes(name) ? ` (the model uses the column ${name} of the data)` : ''}`,
         name,
         hintFor(name, () => known),
       )

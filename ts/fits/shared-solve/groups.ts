@@ -1,8 +1,9 @@
 /** Reads the rows of groups from columns with a column of labels, or from arrays per group. */
 
 import { OptionError } from '../../core/errors.js'
-import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted-input.js'
+import { toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
+import { listColumns, type TableColumns } from '../problem/data-table.js'
 import type { FitColumn } from '../problem/options.js'
 
 /** Label of a group. */
@@ -19,21 +20,27 @@ export interface GroupedData {
 }
 
 /**
+ * @param used names of the columns of numbers that the models use; other columns are ignored
  * @param group the column of labels; undefined if columns are arrays per group
  * @param labelColumns further columns of labels
  */
 export function readGroups(
-  data: unknown,
+  table: TableColumns,
+  used: Iterable<string>,
   group: string | undefined,
   labelColumns: readonly string[],
 ): GroupedData {
-  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
-  const columns = new Map(Object.entries(ownProperties(data)))
-  for (const name of columns.keys()) checkName('data', name)
-  return group === undefined ? groupByLists(columns) : groupByLabels(columns, group, labelColumns)
+  const columns = new Map<string, unknown>()
+  for (const name of new Set([...used, ...labelColumns, ...(group === undefined ? [] : [group])])) {
+    checkName('data', name)
+    if (table.has(name)) columns.set(name, table.get(name))
+  }
+  return group === undefined
+    ? groupByLists(columns, table)
+    : groupByLabels(columns, table, group, labelColumns)
 }
 
-function groupByLists(columns: Map<string, unknown>): GroupedData {
+function groupByLists(columns: Map<string, unknown>, table: TableColumns): GroupedData {
   const lists = [...columns].find(([, column]) => Array.isArray(column) && isList(column[0]))
   const count = (lists?.[1] as unknown[] | undefined)?.length ?? 1
   return {
@@ -41,7 +48,7 @@ function groupByLists(columns: Map<string, unknown>): GroupedData {
     columns,
     lists: (_, given) => given,
     labelsOf: (option, name) => {
-      const labels = readLabels(`data: ${name}`, takeColumn(columns, option, name))
+      const labels = readLabels(`data: ${name}`, takeColumn(columns, table, option, name))
       if (labels.length !== count)
         throw new OptionError(`data: ${name}`, `${count} labels`, `${labels.length}`)
       return labels
@@ -51,10 +58,11 @@ function groupByLists(columns: Map<string, unknown>): GroupedData {
 
 function groupByLabels(
   columns: Map<string, unknown>,
+  table: TableColumns,
   group: string,
   ofLabels: readonly string[],
 ): GroupedData {
-  const given = takeColumn(columns, 'group', group)
+  const given = takeColumn(columns, table, 'group', group)
   // Lengths are checked before any long array is read.
   const { length } = isList(given) ? (given as ArrayLike<unknown>) : []
   const other = [...columns].find(([, column]) => isList(column) && (column as unknown[]).length !== length)
@@ -93,7 +101,7 @@ function groupByLabels(
     columns,
     lists,
     labelsOf: (option, name) => {
-      const own = readLabels(`data: ${name}`, takeColumn(columns, option, name))
+      const own = readLabels(`data: ${name}`, takeColumn(columns, table, option, name))
       if (own.length !== rows.length)
         throw new OptionError(`data: ${name}`, `${rows.length} rows, like ${group}`, `${own.length} rows`)
       const found = labels.map((_, k) => own[order[ends[k]]])
@@ -109,8 +117,13 @@ function groupByLabels(
 
 const isList = (x: unknown) => Array.isArray(x) || ArrayBuffer.isView(x)
 
-function takeColumn(columns: Map<string, unknown>, option: string, name: string): unknown {
-  if (!columns.has(name)) throw new OptionError(option, `a column: ${[...columns.keys()].join(', ')}`, name)
+function takeColumn(
+  columns: Map<string, unknown>,
+  table: TableColumns,
+  option: string,
+  name: string,
+): unknown {
+  if (!columns.has(name)) throw new OptionError(option, `a column: ${listColumns(table)}`, name)
   const column = columns.get(name)
   columns.delete(name)
   return column

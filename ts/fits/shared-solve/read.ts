@@ -11,6 +11,7 @@ import {
   toBoundedArray,
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
+import { checkName } from '../../expressions/names.js'
 import { namesIn, parse } from '../../expressions/parse.js'
 import { checkRows, type DataColumn, rowOffsets, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import {
@@ -23,6 +24,7 @@ import {
   type StartSearch,
 } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
+import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
 import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
@@ -105,7 +107,11 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const models = readModels(model)
   const ofModels =
     models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
-  const grouped = readGroups(data, options.group, [...Object.values(options.sharedBy ?? {}), ...ofModels])
+  const ofLabels = [...Object.values(options.sharedBy ?? {}), ...ofModels]
+  const table = readTable('data', data)
+  for (const name of table.keys()) checkName('data', name)
+  const y = responseColumn(models, table, options.y, [...ofLabels, options.group])
+  const grouped = readGroups(table, usedColumns(models, y), options.group, ofLabels)
   const { columns, labels } = grouped
   const modelOf = selectModel(models, grouped, ofModels[0])
   const subsets = readSubsets(grouped, options)
@@ -115,8 +121,6 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const parameters = readParameters(options, known, defaults, names)
   const roles = readRoles(options, parameters)
   checkStarts(parameters, roles, labels.length)
-  const y = responseColumn(models, columns, options.y)
-  checkUnknownColumns(models, columns, y)
   const uses = models.map((one) => collectModelNames(one, parameters))
   checkExpressions(parameters, uses)
   const placed = placeShared(roles, (name) => {
@@ -376,34 +380,29 @@ function readWeights(options: SharedValues, models: readonly ParsedGroupModel[])
 /** The response column of models with one unnamed output. */
 function responseColumn(
   models: readonly ParsedGroupModel[],
-  columns: ReadonlyMap<string, unknown>,
+  columns: TableColumns,
   given: string | undefined,
+  labels: readonly (string | undefined)[],
 ): string | null {
   const outputs = models.flatMap((one) => one.outputs)
   if (outputs.every(({ y }) => y !== null)) {
     if (given !== undefined) throw new OptionError('y', 'undefined: the model names its columns', given)
     return null
   }
-  const used = outputs.flatMap(({ names, y }) => (y === null ? names : [...names, y]))
-  const extraColumns = [...columns.keys()].filter((name) => !used.includes(name))
-  const y = given ?? (extraColumns.length === 1 ? extraColumns[0] : 'y')
+  const used = new Set(outputs.flatMap(({ names, y }) => (y === null ? names : [...names, y])))
+  const others = [...columns.keys()].filter((name) => !used.has(name) && !labels.includes(name))
+  const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y))
-    throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
+    throw new OptionError('y', `a column: ${listColumns(columns)}`, given ?? y)
   return y
 }
 
-function checkUnknownColumns(
-  models: readonly ParsedGroupModel[],
-  columns: ReadonlyMap<string, unknown>,
-  y: string | null,
-): void {
-  const used = models.flatMap(({ outputs }) => outputs.flatMap(({ names, y: to }) => [...names, to ?? y]))
-  const stranger = [...columns.keys()].find((name) => !used.includes(name))
-  if (stranger !== undefined) {
-    const names = [...new Set(used)].filter((name) => name !== null)
-    throw new OptionError('data', `columns among ${names.join(', ')}`, stranger)
-  }
-}
+/** Names of the columns of numbers that the models can use. */
+const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): string[] => [
+  ...models.flatMap(({ outputs }) =>
+    outputs.flatMap(({ names, y: own }) => [...names, own ?? (y as string)]),
+  ),
+]
 
 function readOutput(
   { text, names, remark, search, x, extraColumns }: ParsedOutput,

@@ -6,6 +6,7 @@ import type { EngineChoice } from '../../engines/select-engine.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
+import { listColumns, readTable } from '../problem/data-table.js'
 import { isRobust } from '../problem/loss.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -64,7 +65,9 @@ export class SharedRun {
         (guess !== undefined && [x, ...extraColumns].every((name) => columns[0].has(name)))
       )
         continue
-      throw new OptionError(`start: ${open.name}`, 'a number, or one per group', undefined)
+      const names = listColumns(readTable('data', data))
+      const expected = `a number, or one per group (a parameter, because the columns of the data are ${names})`
+      throw new OptionError(`start: ${open.name}`, expected, undefined)
     }
     const origin = this.parsed.batches
       .flatMap(({ parameters }) => parameters)

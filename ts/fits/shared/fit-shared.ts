@@ -1,13 +1,12 @@
 import { execute, executeSync } from '../../many/engines/execute.js'
 import type { FitData } from '../problem/options.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
 import type { SharedOptions } from '../shared-solve/options.js'
 import type { SharedModel } from '../shared-solve/read.js'
 import { SharedRun } from '../shared-solve/run.js'
 import { SharedFit } from './result.js'
 
-/** Data of groups: columns of numbers and columns of labels. */
-export type SharedData = Readonly<Record<string, FitData[string] | readonly GroupLabel[]>>
+/** Data of groups: columns of numbers and columns of labels, or an array of rows. Unused columns are ignored. */
+export type SharedData = FitData
 
 /**
  * Fits groups of rows that share parameters, as one least-squares problem. A parameter is shared by all groups, shared

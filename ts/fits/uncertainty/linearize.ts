@@ -2,11 +2,12 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
-import { isRecord, ownProperties } from '../../core/untrusted-input.js'
+import { isRecord } from '../../core/untrusted-input.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/batch/data.js'
 import { readNumbers } from '../problem/columns.js'
+import { readTable } from '../problem/data-table.js'
 import { type BoundFunctionModel, ROWS } from '../problem/function-model.js'
 import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
@@ -91,8 +92,11 @@ const compileRows = memoizeBy((problem: Problem) => {
   return compile(graph, outputs, [...free, ...fixed], [...columns, ...evaluatedExpressions])
 })
 
-/** Columns at which the user requests predictions. */
-export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | undefined
+/** Columns, or an array of rows, at which the user requests predictions. */
+export type RequestedColumns =
+  | Readonly<Record<string, ArrayLike<number> | readonly unknown[]>>
+  | readonly Readonly<Record<string, unknown>>[]
+  | undefined
 
 /** The model at requested rows. The model value is NaN for a row with a missing number. */
 export interface ModelEvaluation {
@@ -119,12 +123,14 @@ export function evaluateModel(
   if (at !== undefined && names.includes(ROWS)) {
     throw new OptionError('at', 'nothing (the model only computes the rows of its data)', at)
   }
-  if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
-  const asked = at && ownProperties(at)
+  if (at !== undefined && !isRecord(at) && !Array.isArray(at))
+    throw new OptionError('at', `columns ${names.join(', ')}`, at)
+  const asked = at && readTable('at', at)
   const data = names.map((name) => {
     if (asked === undefined) return numbersInRun(given.get(name) as DataColumn, fit)
-    if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
-    return Float64Array.from(readNumbers(`at: ${name}`, asked[name]))
+    const column = asked.get(name)
+    if (column === undefined || !asked.has(name)) throw new OptionError('at', `a column ${name}`, undefined)
+    return Float64Array.from(readNumbers(`at: ${name}`, column))
   })
   const rows = data[0]?.length ?? rowsInRun(given.get(problem.y) as DataColumn, fit)
   const other = data.findIndex(({ length }) => length !== rows)
