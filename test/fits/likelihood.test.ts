@@ -166,7 +166,9 @@ test('invalid responses and σ name the row', () => {
   expect(wrong({ y: counts }, scale)).toThrow(
     'sigma: expected a finite value > 0 at the start, got "0 in row 0"',
   )
-  expect(wrong({ y: counts }, { ...from, distribution: 'poisson' })).toThrow("imported from 'antigrad/fit'")
+  expect(wrong({ y: counts }, { ...from, distribution: 'poisson' })).toThrow(
+    "import of 'antigrad/fit', as in poisson()",
+  )
   expect(wrong({ y: counts }, { ...from, sigma: counts, distribution: poisson() })).toThrow(
     'normal({ sigma })',
   )

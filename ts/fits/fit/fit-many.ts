@@ -1,5 +1,4 @@
 import { OptionError } from '../../core/errors.js'
-import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { Expression } from '../../expressions/expression.js'
 import { execute, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
@@ -188,14 +187,19 @@ function createRun(model: AnyModel, data: FitData, options: object): CallFits | 
 }
 
 /** Creates the fits of any distribution. */
-function createAnyFits(model: AnyModel, data: FitData, options: object): CallFits | DistributionFits {
-  const distribution = isObject(options) ? readMember(options, 'distribution') : undefined
-  if (!Distribution.has(distribution)) return createFits(model, data, options)
-  return distribution.createFits(
-    model,
-    data,
-    readOptions('options', { ...options, distribution }, fitOptionTable),
-  )
+function createAnyFits(
+  model: AnyModel,
+  data: FitData,
+  options: { readonly distribution?: unknown },
+): CallFits | DistributionFits {
+  const distribution = options?.distribution
+  return Distribution.has(distribution)
+    ? distribution.createFits(
+        model,
+        data,
+        readOptions('options', { ...options, distribution }, fitOptionTable),
+      )
+    : createFits(model, data, options)
 }
 
 /** Validates the arguments and creates the run of least-squares fits, without starting it. */

@@ -4,8 +4,8 @@ import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
-import { option } from '../../options/kinds.js'
 import type { FitValues } from '../problem/options.js'
+import { objectOption } from './object-option.js'
 
 /** Fits by likelihood of one call, not started yet. */
 export interface DistributionFits {
@@ -36,10 +36,9 @@ export abstract class Distribution {
 }
 
 /** An option that accepts distributions. */
-export const distributionOption = option<Distribution | undefined, undefined>(
-  "the result of normal(), lognormal(), student(), poisson(), negativeBinomial(), binomial() or gamma(), imported from 'antigrad/fit'",
-  undefined,
-  (given) => given === undefined || Distribution.has(given),
+export const distributionOption = objectOption(
+  "normal(), poisson() or another import of 'antigrad/fit', as in poisson",
+  Distribution.has,
 )
 
 /** Analyses of one result of fits by likelihood, which the functions of `ts/fits/analysis` call. */
