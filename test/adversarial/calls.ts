@@ -559,6 +559,16 @@ add('inverse', '', {
 add('rout', '', {
   options: at(record, { q: at(optional(anyNumber), 0.02), refit: at(optional(flag), true) }),
 })
+const ofScale = optional(or(positive, text))
+const marks = { below: at(optional(text), 'low'), above: at(optional(text), 'high') }
+add('normal lognormal', '', {
+  options: at(record, { sigma: at(ofScale, '0.1*f'), ...marks, estimate: at(word(undefined), 'reml') }),
+})
+add('student', '', { options: at(record, { sigma: at(ofScale, 's'), df: at(ofScale, 4) }) })
+add('negativeBinomial', '', { options: at(record, { theta: at(ofScale, 'theta') }) })
+add('gamma', '', { options: at(record, { shape: at(ofScale, 2) }) })
+add('binomial', '', { options: { trials: at(or(positive, text), 'n') } })
+add('poisson', '', {})
 add('studentizedResiduals', '', { found: at(no, subjects.Fit()) })
 add('ruleMethod', '', { rule: at(aRule, ofAdam, 'rule') })
 add('profileIntervals', '', {
