@@ -544,7 +544,7 @@ describe('the function minimize refuses', () => {
   test('an unknown option, and the error lists the valid options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
-      'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
+      'one of tolerance, maxIterations, dtype, callback, bounds, constraints, clip, engine, instructionSet, threads',
     )
   })
 
