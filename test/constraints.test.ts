@@ -213,7 +213,7 @@ describe('errors', () => {
     [[{ expr: 'x', equal: 1, min: 0 }], 'constraints[0]: expected either equal, or min and max'],
     [[{ expr: 'x', equal: NaN }], 'constraints[0]: equal: expected a finite number, got NaN'],
     [[{ expr: 'x', lower: 1 }], 'constraints[0]: expected one of name, expr, equal, min, max'],
-    [[{ equal: 1 }], 'constraints[0]: expected a property expr'],
+    [[{ equal: 1 }], 'constraints[0]: expr: expected the function of the constraint'],
     [[{ expr: 5, equal: 1 }], 'constraints[0]: expr: expected a string, an expression'],
     [[null], 'constraints[0]: expected { expr, equal }'],
     [{ expr: 'x', equal: 1 }, 'constraints: expected an array'],

@@ -295,7 +295,7 @@ add('nelderMead', 'nelderMead', {
 })
 add('newton', 'newton', { options: at(record, { radius: at(optional(positive), 2) }) })
 
-add('sqp', '', { options: at(record, {}) })
+add('sqp', 'sqp', { options: at(record, {}) })
 
 // Minimizations
 
@@ -347,9 +347,23 @@ add('qp', '', {
     no,
     {
       hessian: [at(no, [2, 0], 'hessian'), at(no, [0, 1], 'hessian')],
-      gradient: at(no, [1, 2], 'gradient'),
+      gradient: at(
+        or(
+          numbers,
+          only(
+            'a list of one number',
+            'a list of zeros',
+            'a proxy of a list',
+            'the other dtype',
+            'a Float32Array of another length',
+            'an array that lies',
+          ),
+        ),
+        [1, 2],
+        'gradient',
+      ),
       constraints: [constraint('a', { coefficients: at(no, [1, 1], 'constraints: a: coefficients') })],
-      bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
+      bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max'), 'bounds'),
     },
     'qp',
   ),

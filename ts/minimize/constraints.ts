@@ -6,8 +6,11 @@ import type { TwiceDifferentiable } from '../objectives/objective.js'
 export interface ConstraintLimits {
   /** Name of the constraint in results and messages; its index by default. */
   readonly name?: string
+  /** The value that the function equals. */
   readonly equal?: number
+  /** The smallest value of the function; −∞ by default. */
   readonly min?: number
+  /** The largest value of the function; ∞ by default. */
   readonly max?: number
 }
 

@@ -61,7 +61,7 @@ function readConstraint(given: unknown, property: string, index: number): ReadCo
   const stranger = Object.keys(values).find((key) => values[key] !== undefined && !known.includes(key))
   if (stranger !== undefined) throw new OptionError(argument, `one of ${known.join(', ')}`, stranger)
   if (values[property] === undefined) {
-    throw new OptionError(argument, `a property ${property}`, 'a constraint without it')
+    throw new OptionError(`${argument}: ${property}`, 'the function of the constraint', undefined)
   }
   const [min, max] = readLimits(argument, values)
   return { key: isNamed ? name : index, argument, min, max, definition: values[property] }

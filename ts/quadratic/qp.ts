@@ -95,6 +95,8 @@ export function qp(problem: QuadraticProblem): QpResult {
     bounds: passThrough(),
   }
   const given = readOptions('qp', problem, table)
+  if (given.hessian === undefined && given.gradient === undefined)
+    throw new OptionError('qp', 'an object with hessian and gradient', problem)
   const gradient = readNumbers('gradient', given.gradient)
   const size = gradient.length
   if (size === 0 || size > MAX_VARIABLES)
