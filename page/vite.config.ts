@@ -23,23 +23,36 @@ const withoutLanes = {
 }
 
 /** Preloads the main module and its imports with the page, before the start module runs and requests them. */
-const early: Plugin = {
+const early = (main: string): Plugin => ({
   name: 'early',
   transformIndexHtml: {
     order: 'post',
     handler(_, { bundle = {} }) {
-      const main = Object.values(bundle).find(({ name }) => name === 'main') as
-        | Rolldown.OutputChunk
-        | undefined
-      const files = main ? [main.fileName, ...main.imports] : []
-      return files.map((file) => ({
+      const found = Object.values(bundle).find(
+        (file) => file.name === main && !('isEntry' in file && file.isEntry),
+      ) as Rolldown.OutputChunk | undefined
+      const files = new Set(found ? [found.fileName] : [])
+      // The set grows while it is read, so that imports of imports are included.
+      for (const file of files) {
+        const chunk = bundle[file]
+        if (chunk.type === 'chunk') for (const name of chunk.imports) files.add(name)
+      }
+      return Array.from(files, (file) => ({
         tag: 'link',
         attrs: { rel: 'modulepreload', href: `./${file}` },
         injectTo: 'head' as const,
       }))
     },
   },
-}
+})
+
+/**
+ * Modules of the library that no first fit needs, and that the fit page loads on demand. All other modules of the
+ * library form one chunk, because many small chunks are compressed less well.
+ */
+const onDemand =
+  /\/dist\/fits\/(analysis|profiles|shared|shared-solve|models\/(?!linear-least-squares|model\.)|fit\/(rout|whitening)|programs\/(elimination|group|local|profile-|trace)|solve\/(dense|group|lane)|uncertainty\/(comparison|inverse|joint|model-|outlier|rows))/
+const isCore = (id: string) => id.includes('/dist/') && !onDemand.test(id)
 
 /** The input of each mode, and the folder of its files, which distinguishes the files of the pages. */
 const inputs: Readonly<Record<string, { readonly file: string; readonly chunks: string }>> = {
@@ -76,7 +89,7 @@ export default defineConfig(({ mode }) => ({
         : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations, withoutLanes, early, docsLink, storyPages],
+  plugins: [equations, withoutLanes, early(mode === 'fit' ? 'fit' : 'main'), docsLink, storyPages],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,
@@ -84,7 +97,10 @@ export default defineConfig(({ mode }) => ({
     ...(mode === 'story' && { assetsDir: 'story/assets' }),
     rolldownOptions: {
       input: here((inputs[mode] ?? inputs.race).file),
-      output: { chunkFileNames: `${(inputs[mode] ?? inputs.race).chunks}[name]-[hash].js` },
+      output: {
+        chunkFileNames: `${(inputs[mode] ?? inputs.race).chunks}[name]-[hash].js`,
+        ...(mode === 'fit' && { codeSplitting: { groups: [{ name: 'core', test: isCore }] } }),
+      },
     },
   },
   // ES modules allow workers to load chunks on demand.

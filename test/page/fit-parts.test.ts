@@ -1,12 +1,21 @@
 /** Parts of the fit page that do not need a browser. */
 
-import { profileIntervals } from 'antigrad/fit'
+import { models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
+import { describeComparison } from '../../page/src/fit/comparison-text.js'
 import { example } from '../../page/src/fit/example.js'
 import { groupRows } from '../../page/src/fit/groups.js'
+import { makeModel } from '../../page/src/fit/library.js'
+import { extraColumnsOf, modelNames } from '../../page/src/fit/model-list.js'
+import { readRanges, writeRanges } from '../../page/src/fit/ranges.js'
+import { chiSquaredTail, normalTail, runsTest } from '../../page/src/fit/runs-test.js'
 import { type FitPageState, fromHash, initial, toHash } from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { choose, columnsByName, fitOptions, makeTask, missing, selectRows } from '../../page/src/fit/task.js'
+import { readSamples } from '../../page/src/fit/unknowns.js'
+import { readWell } from '../../page/src/fit/wide.js'
+
+const libraryOf = ({ model = 'own' }: Partial<FitPageState>) => (model === 'own' ? null : { makeModel })
 
 const columnsOf = (text: string) =>
   Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
@@ -64,7 +73,7 @@ describe('rows of a pasted table', () => {
     const table = readTable(text)
     const state = { ...initial, ...changed }
     const chosen = choose(table, state)
-    return selectRows(table, chosen, makeTask(table, chosen, state))
+    return selectRows(table, chosen, makeTask(table, chosen, state, libraryOf(state)))
   }
 
   test('are dropped with a reason if a number is invalid', () => {
@@ -82,7 +91,7 @@ describe('rows of a pasted table', () => {
   test('are grouped by the values of a column, in the order of first appearance', () => {
     const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
     const chosen = choose(table, initial)
-    const rows = selectRows(table, chosen, makeTask(table, chosen, initial))
+    const rows = selectRows(table, chosen, makeTask(table, chosen, initial, null))
     const all = groupRows(rows, table.all.find(({ name }) => name === 'who')?.texts)
     expect(all.map(({ name, rows: { x, y, kept } }) => [name, [...x], [...y], kept])).toEqual([
       ['b', [1, 4], [2, 5], [0, 3]],
@@ -113,7 +122,7 @@ describe('the settings on the fit page', () => {
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
     const chosen = choose(table, state)
-    const task = makeTask(table, chosen, state)
+    const task = makeTask(table, chosen, state, libraryOf(state))
     const rows = selectRows(table, chosen, task)
     const { start, y, ...options } = fitOptions(task, state, rows)
     return { options, leftOut: rows.leftOut }
@@ -126,9 +135,8 @@ describe('the settings on the fit page', () => {
       leftOut: ['Line 3: w is negative.'],
     })
     expect(of({ weights: '1/f^2', loss: 'cauchy' }).options).toEqual({ weights: '1/f^2', loss: 'cauchy' })
-    expect(of({ derive: ' half = log(2)/b ; tau=1/b;', profile: true }).options).toEqual({
+    expect(of({ derive: ' half = log(2)/b ; tau=1/b;' }).options).toEqual({
       derive: { half: 'log(2)/b', tau: '1/b' },
-      intervals: profileIntervals(),
     })
   })
 
@@ -146,7 +154,7 @@ describe('the settings on the fit page', () => {
       parameters: { b: { positive: true }, c: { expr: '2*d' }, a: { start: 3, min: 0 } },
     }
     const chosen = choose(table, state)
-    const task = makeTask(table, chosen, state)
+    const task = makeTask(table, chosen, state, libraryOf(state))
     expect(task.parameters).toEqual(['a', 'b', 'c', 'd'])
     expect(fitOptions(task, state, {}).start).toEqual({
       ...{ a: { start: 3, min: 0 }, b: { positive: true, start: 1 }, c: { expr: '2*d' }, d: { start: 1 } },
@@ -154,10 +162,10 @@ describe('the settings on the fit page', () => {
     const hash = toHash(state)
     expect(hash).toContain('positive.b=true')
     expect(hash).toContain('expr.c=2*d')
-    expect(fromHash(`#${hash}`)).toEqual({ state, problems: [] })
+    expect(fromHash(`#${hash}`)).toEqual({ state, problems: [], packed: '' })
     // In a built-in model, additional parameters start at 1.
     const ours = { ...state, model: 'line', parameters: { intercept: { expr: 'slope + off' } } } as const
-    expect(fitOptions(makeTask(table, choose(table, ours), ours), ours, {}).start).toEqual({
+    expect(fitOptions(makeTask(table, choose(table, ours), ours, { makeModel }), ours, {}).start).toEqual({
       ...{ slope: {}, intercept: { expr: 'slope + off' }, off: { start: 1 } },
     })
     const odd = { ...initial, parameters: { 'a.b': { expr: 'x & y = 1' } } }
@@ -177,7 +185,8 @@ describe('the settings on the fit page', () => {
 describe('a model on the fit page', () => {
   const table = readTable('slope,y\n1,2\n3,4')
   const chosen = choose(table, initial)
-  const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
+  const taskWith = (changed: Partial<FitPageState>) =>
+    makeTask(table, chosen, { ...initial, ...changed }, libraryOf(changed))
 
   test("may have a parameter with a column's name if the model is built in", () => {
     const task = taskWith({ model: 'line' })
@@ -203,6 +212,7 @@ describe('a model on the fit page', () => {
 describe('the address of the fit page', () => {
   test("restores the page's state", () => {
     const state: FitPageState = {
+      ...initial,
       ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
       ...{
         weights: '1/f^2',
@@ -212,12 +222,19 @@ describe('the address of the fit page', () => {
         derive: 'q = 2*a & b; r = a/b',
         logX: true,
         logY: true,
+        lossScale: 0.5,
+        outliers: 'mark',
+        compare: 'line',
+        unknowns: 'S1 0.8 0.9\nS2 1',
+        leftOut: ['3', '5', '6', '7', '9:4'],
+        layout: 'columns',
+        example: 'doses',
       },
       band: 'prediction',
       parameters: { a: { start: -1e-3, min: -2, fixed: true }, 'ä.b': { max: 3 } },
     }
-    expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
-    expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
+    expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [], packed: '' })
+    expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [], packed: '' })
   })
 
   test('causes a message that names the invalid parts of the address', () => {
@@ -231,4 +248,98 @@ describe('the address of the fit page', () => {
 
 test('the example data of the fit page are identical on every platform', () => {
   expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
+})
+
+test('the fit page offers every model of the library', () => {
+  expect([...modelNames].sort()).toEqual(Object.keys(models).sort())
+  for (const model of modelNames) {
+    const { text, extraColumns } = makeModel({ ...initial, model }, {})
+    expect([model, text]).toEqual([model, expect.stringContaining('x')])
+    expect([model, extraColumns?.[0]]).toEqual([model, extraColumnsOf[model]])
+  }
+})
+
+describe('a wide table on the fit page', () => {
+  const longOf = (text: string, layout?: 'columns') => {
+    const { columns, all, keys, shape, curves } = readTable(text, layout)
+    return {
+      shape,
+      curves,
+      keys,
+      rows: all[0].texts.map((_, i) => all.map(({ texts }) => texts[i]).join(' ')),
+      y: columns.length,
+    }
+  }
+
+  test('becomes one row per point if its columns are wells of a plate', () => {
+    expect(longOf('h\tA1\tA2\tB1\n0\t1\t2\t3\n1\t4\t\t6')).toEqual({
+      ...{ shape: 'columns', curves: 'curve', y: 2, keys: ['2:2', '3:2', '2:3', '2:4', '3:4'] },
+      rows: ['0 1 A1', '1 4 A1', '0 2 A2', '0 3 B1', '1 6 B1'],
+    })
+    expect(['A1', 'h12', 'P24', 'AF48', 'A0', 'time', 'A49'].map(readWell)).toEqual([
+      ...[[0, 0], [7, 11], [15, 23], [31, 47], null, null, null],
+    ])
+  })
+
+  test('becomes one row per point if the header has the values of x', () => {
+    expect(longOf('drug,0.1,1,10,100\nfoo,1,2,3,4\nbar,5,6,,8')).toMatchObject({
+      ...{ shape: 'rows', curves: 'drug' },
+      rows: ['0.1 1 foo', '1 2 foo', '10 3 foo', '100 4 foo', '0.1 5 bar', '1 6 bar', '100 8 bar'],
+    })
+  })
+
+  test('has replicates if columns have the same name', () => {
+    expect(longOf('x,a,a\n1,2,3', 'columns').rows).toEqual(['1 2 a', '1 3 a'])
+    // Without the choice of a layout, the table has one row per point.
+    expect(longOf('x,a,b,c\n1,2,3,4').shape).toBe('points')
+  })
+})
+
+describe('the runs test of the fit page', () => {
+  test('has the exact distribution of few signs, and a normal distribution of many', () => {
+    const x = Array.from({ length: 10 }, (_, i) => i)
+    // Five signs of each kind in two runs: 2 of 252 arrangements.
+    expect(runsTest(x, [1, 1, 1, 1, 1, -1, -1, -1, -1, -1])).toEqual({
+      ...{ runs: 2, pValue: expect.closeTo(2 / 252, 12) },
+    })
+    expect(runsTest(x, [1, -1, 1, -1, 1, -1, 1, -1, 1, -1]).pValue).toBeCloseTo(1, 10)
+    expect(runsTest([1, 2], [1, -1]).pValue).toBeNaN()
+    const many = Array.from({ length: 1000 }, (_, i) => i)
+    const waves = many.map((i) => Math.sin(i / 20))
+    expect(runsTest(many, waves).pValue).toBeLessThan(1e-4)
+    // Rows with equal x count once.
+    expect(runsTest([2, 1, 1, 3, 4], [-1, 3, -1, 1, -1]).runs).toBe(4)
+    expect(normalTail(1.959964)).toBeCloseTo(0.025, 6)
+    expect(chiSquaredTail(18.307, 10)).toBeCloseTo(0.05, 2)
+  })
+})
+
+test('lists of rows on the fit page are ranges of lines and cells', () => {
+  expect(writeRanges(['7', '3', '5', '6', '9:4'])).toBe('3,5-7,9:4')
+  expect(readRanges('3, 5-7;9:4 x')).toEqual(['3', '5', '6', '7', '9:4'])
+  expect(readRanges('1-9999999999').length).toBeLessThanOrEqual(100_001)
+})
+
+test('unknowns on the fit page are lines of names and numbers', () => {
+  expect(readSamples('S1 0.8 0,9\n\n1.5\n')).toEqual([
+    ...[
+      { name: 'S1', responses: [0.8, 0.9] },
+      { name: '2', responses: [1.5] },
+    ],
+  ])
+  expect(() => readSamples('S1 1\nS2 x')).toThrow(
+    'Line 2 of the unknowns: expected a name and numbers, got “x”.',
+  )
+})
+
+test('a comparison on the fit page is a sentence', () => {
+  const say = (pValue: number, aicc: [number, number], fullModel: 'a' | 'b' | null) =>
+    describeComparison({ pValue, aicc, fullModel }, ['decay', 'biexponential'])
+  expect(say(0.003, [7.1, 0], 'b')).toBe(
+    'The biexponential describes these data better: p = 0.003, AICc lower by 7.1.',
+  )
+  expect(say(0.4, [0, 2.5], 'b')).toBe(
+    'The biexponential is not needed: p = 0.4, AICc lower by 2.5 for the simpler decay.',
+  )
+  expect(say(NaN, [0, 0.5], null)).toContain('about equally well')
 })

@@ -99,7 +99,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
     },
   )
   test.skipIf(!isThere)('the fit page shows the same results as a fit in Node', async () => {
-    await tab.open(`${site.address}fit.html#start.c=0.5`)
+    await tab.open(`${site.address}fit.html#example=decay&start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
     const { values, errors } = fitInNode(
       expression('a*exp(-b*t) + c'),

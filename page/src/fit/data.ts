@@ -1,10 +1,11 @@
 /** Input of the table by pasting, typing, opening or dropping, with a report of the dropped rows. */
 
 import { decodeUtf8, formatCount, getMessage } from '../../../dist/page.js'
-import { h, labeled, uniqueId } from '../dom.js'
-import { example } from './example.js'
+import { h, labeled, select, uniqueId } from '../dom.js'
+import { type ExampleName, exampleTitles } from './example-list.js'
 import { type DataTable, readTable } from './table.js'
 import type { TaskRows } from './task.js'
+import type { Layout } from './wide.js'
 
 /** Maximum length of a file, which keeps the text field responsive. */
 const MAX_TEXT_LENGTH = 2_000_000
@@ -22,25 +23,37 @@ export class DataInput {
   readonly #count = h('p', { className: 'hint' })
   readonly #leftOut = h('ul')
   readonly #onChange: (isTyped: boolean) => void
+  readonly #example = select({ '': 'choose…', ...exampleTitles }, '')
+  #layout: Layout = 'auto'
 
-  /** @param onChange receives whether the user is typing */
-  constructor(onChange: (isTyped: boolean) => void) {
+  /**
+   * @param onChange receives whether the user is typing
+   * @param onExample receives the name of the example that the user has chosen
+   * @param columns the controls of the columns, which follow the text
+   */
+  constructor(
+    onChange: (isTyped: boolean) => void,
+    onExample: (name: ExampleName) => void,
+    columns: HTMLElement,
+  ) {
     this.#onChange = onChange
     const file = h('input', { type: 'file', accept: '.csv,.tsv,.txt,.dat,text/*' })
-    const usual = h('button', { type: 'button', textContent: 'Load the example' })
     this.#text.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
       'section',
       { className: 'data', 'aria-label': 'Data' },
-      h('label', { for: this.#text.id }, 'Data (type, paste, or drop a file anywhere)'),
+      h('label', { for: this.#text.id }, 'Data (type, paste or drop a file)'),
       this.#text,
       this.#message,
-      h('div', { className: 'row' }, labeled('file', file), usual),
       this.#count,
       this.#leftOut,
+      columns,
+      h('div', { className: 'row' }, labeled('example', this.#example), labeled('file', file)),
     )
     this.#text.addEventListener('input', () => this.#change(true))
-    usual.addEventListener('click', () => this.#take(example()))
+    this.#example.addEventListener('change', () => {
+      if (this.#example.value !== '') onExample(this.#example.value as ExampleName)
+    })
     file.addEventListener('change', () => this.#open(file.files))
     document.addEventListener('dragover', (event) => {
       if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
@@ -59,8 +72,19 @@ export class DataInput {
     this.#isAsking = sentence !== ''
   }
 
-  begin(): void {
-    this.#take(example())
+  /** Replaces the text without a call of `onChange`. */
+  setText(text: string): void {
+    this.#text.value = text
+    this.#isStale = true
+  }
+
+  get text(): string {
+    return this.#text.value
+  }
+
+  /** Selects an example in the list, or none. */
+  showExample(name: ExampleName | ''): void {
+    this.#example.value = name
   }
 
   /** Shows the number of used rows and the dropped lines; null if there is no table. */
@@ -68,7 +92,9 @@ export class DataInput {
     const count = (total: number) => `${formatCount(total)} ${total === 1 ? 'row' : 'rows'}`
     const lines = rows?.leftOut ?? []
     const left = lines.length === 0 ? '' : `, ${count(lines.length)} dropped`
-    this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`
+    const out = rows?.excluded.length ?? 0
+    const chosen = out === 0 ? '' : `, ${count(out)} left out`
+    this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}${chosen}`
     const more = lines.length - MAX_REPORTED_LINES
     this.#leftOut.replaceChildren(
       ...lines.slice(0, MAX_REPORTED_LINES).map((line) => h('li', {}, line)),
@@ -77,8 +103,8 @@ export class DataInput {
   }
 
   /** The table, or null if the text is not a table. A message then gives the reason. */
-  get table(): DataTable | null {
-    if (this.#isStale) this.#read()
+  table(layout: Layout): DataTable | null {
+    if (this.#isStale || layout !== this.#layout) this.#read(layout)
     return this.#table
   }
 
@@ -107,10 +133,14 @@ export class DataInput {
     }
   }
 
-  #read(): void {
+  #read(layout: Layout): void {
     this.#isStale = false
+    this.#layout = layout
+    this.#table = null
+    // An empty field is a request for data, not an error.
+    if (this.#text.value.trim() === '' && this.#isAsking) return
     try {
-      this.#table = readTable(this.#text.value)
+      this.#table = readTable(this.#text.value, layout)
       this.#complain('')
     } catch (thrown) {
       this.#table = null

@@ -1,86 +1,90 @@
 /** The curve-fitting page: a table and a model, which are fitted after every change. */
 
 import { expression } from 'antigrad'
-import { type FitManyOptions, fitMany } from 'antigrad/fit'
 import { getMessage } from '../../../dist/page.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
-import { download, h, labeled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
-import { Controls } from './controls.js'
-import { DataInput } from './data.js'
-import { type ShownFit, wholeFit } from './displayed-fit.js'
-import { GroupTable, groupRows, type RowGroup } from './groups.js'
-import { ParameterTable } from './parameters.js'
-import { FitPlot, type FittedCurve, type FittedData, getScale } from './plot.js'
-import type { SharedGroups } from './shared.js'
-import { type FitPageState, fromHash, toHash } from './state.js'
-import { Correlations, describeEndpoints, describeReason, FitSummary, toJson } from './summary.js'
+import { bandKind, hasOwnErrors } from './curves.js'
+import { Display } from './display.js'
+import type { ExampleName } from './example-list.js'
+import { exampleSettings, exampleTable } from './example-settings.js'
+import type { FitOutcome } from './fit-input.js'
+import { groupRows } from './groups.js'
+import { type PageActions, PageView } from './page-view.js'
+import { readRanges, writeRanges } from './ranges.js'
+import { runFits } from './run.js'
+import type { Shown } from './shown.js'
+import { type FitPageState, fromHash, initial, toHash } from './state.js'
 import type { DataTable } from './table.js'
-import {
-  type ChosenColumns,
-  choose,
-  columnsByName,
-  type FitTask,
-  fitOptions,
-  makeTask,
-  missing,
-  selectRows,
-  sharedParameters,
-  type TaskRows,
-} from './task.js'
+import { type ChosenColumns, choose, type FitTask, makeTask, missing, selectRows } from './task.js'
 
-/** Milliseconds after which the page shows that a fit is running. */
-const PATIENCE = 300
 /** Milliseconds without a keystroke after which typing counts as finished. */
 const TYPING = 200
-/** Number of points of the curve. */
-const SAMPLES = 301
-/** Maximum number of groups that are drawn in addition to the selected group. */
-const MAX_OTHER_GROUPS = 23
+/** Number of rows from which the points are drawn before the fit. */
+const MANY_ROWS = 2000
 
-const data = new DataInput(plan)
-const controls = new Controls(change)
-const parameters = new ParameterTable((name, entry) =>
-  change({ parameters: { ...state.parameters, [name]: entry } }),
-)
-const plot = new FitPlot()
-const summary = new FitSummary()
-const prediction = h('input', { type: 'checkbox' })
-const [logX, logY, profile] = [0, 1, 2].map(() => h('input', { type: 'checkbox' }))
-const correlations = new Correlations()
-const groups = new GroupTable((name) => {
-  shownGroup = name
-  plan(false)
-})
-/** Name of the selected group. If no group has this name, the first group is selected. */
-let shownGroup = ''
-const caption = h('span')
-const status = h('p', { className: 'status', role: 'status' })
-/** Outcome of copying the link. It is separate from the status, which a finished fit overwrites. */
-const copied = h('span', { role: 'status' })
-const share = h('button', { type: 'button', textContent: 'Copy the link' })
-const save = h('button', { type: 'button', textContent: 'Save the result' })
-const picture = h('button', { type: 'button', textContent: 'Save the plot' })
+const actions: PageActions = {
+  change,
+  changeParameter: (name, entry) => change({ parameters: { ...state.parameters, [name]: entry } }),
+  changeTable,
+  chooseExample: (name) => void showExample(name, { ...initial, ...exampleSettings[name], example: name }),
+  chooseGroup,
+  stop: () => {
+    stop.abort()
+    view.progress.end()
+    view.verdict.textContent = 'Stopped. Change a setting to fit again.'
+  },
+  leaveOut: (keys, isOut) => {
+    const others = state.leftOut.filter((key) => !keys.includes(key))
+    change({ leftOut: isOut ? [...others, ...keys] : others })
+  },
+  openDrawer: () => display.showParts(),
+}
+const view = new PageView(actions)
+const { data, controls } = view
+const display = new Display(view, actions)
 
-let { state, problems } = fromHash(location.hash)
+let state: FitPageState = initial
 /** Whether the state comes from a link whose table the user has not provided yet. */
 let isAwaited = true
 /** Name of the previous x column, which a custom model may still contain. */
 let formerX = ''
-let fit: ShownFit | null = null
-let fits: readonly ShownFit[] = []
-/** The description of the fit, which is saved with it. */
-let about: Readonly<Record<string, unknown>> = {}
-let milliseconds = 0
+/** Name of the selected group. If no group has this name, the first group is selected. */
+let shownGroup = ''
+/** The last outcome, and a description of everything that it depends on. */
+let last: { readonly key: string; readonly table: DataTable; readonly outcome: FitOutcome } | null = null
 let stop = new AbortController()
 let typing: ReturnType<typeof setTimeout> | undefined
 let frame = 0
 
 function change(changed: Partial<FitPageState>): void {
   state = { ...state, ...changed }
-  copied.textContent = ''
+  view.copied.textContent = ''
   remember(() => toHash(state))
   plan(document.activeElement instanceof HTMLInputElement && document.activeElement.type === 'text')
+}
+
+function changeTable(isTyped: boolean): void {
+  if (!isAwaited) state = { ...state, example: '', leftOut: [] }
+  remember(() => toHash(state))
+  plan(isTyped)
+}
+
+function chooseGroup(name: string): void {
+  shownGroup = name
+  plan(false)
+}
+
+/** Shows the table of an example with the given settings. */
+async function showExample(name: ExampleName, settings: FitPageState): Promise<void> {
+  const text = await exampleTable(name)
+  state = settings
+  isAwaited = false
+  formerX = ''
+  shownGroup = ''
+  data.setText(text)
+  remember(() => toHash(state))
+  plan(false)
 }
 
 /** Schedules a fit for the next animation frame, or, while the user is typing, for the next pause. */
@@ -95,137 +99,136 @@ function plan(isTyped: boolean): void {
   else next()
 }
 
+/** A table without rows, with the columns that the address names. */
+const emptyTable = (): DataTable => {
+  const usual = state.model === 'own' && /\bt\b/.test(state.expression) ? 't' : 'x'
+  const names = [...new Set([state.x || usual, state.y || 'y', state.sigma].filter(Boolean))]
+  const columns = names.map((name) => ({ name, title: name, numbers: new Float64Array(), texts: [] }))
+  return { columns, all: columns, lines: [], keys: [], shape: 'points', curves: '', isTooLong: [] }
+}
+
 /** Aborts a running fit, fits again and shows the result. */
 async function update(): Promise<void> {
   stop.abort()
   stop = new AbortController()
   const { signal } = stop
   controls.fail('')
-  const { table } = data
-  if (table === null) {
-    nothing()
-    return
-  }
-  const names = missing(table, state)
+  data.showExample(state.example)
+  const library = state.model === 'own' ? null : await import('./library.js')
+  if (signal.aborted) return
+  const found = data.table(state.layout)
+  if (found === null && !isAwaited) return display.clear()
+  const table = found ?? emptyTable()
+  const names = found ? missing(table, state) : []
   if (names.length > 0 && !isAwaited) state = { ...state, ...withoutColumns(names) }
-  isAwaited &&= names.length > 0
-  const chosen = choose(table, state)
+  isAwaited &&= found === null || names.length > 0
+  // The curves of a wide table are groups.
+  const group = state.group || table.curves
+  const chosen = choose(table, { ...state, group })
   if (!isAwaited) follow(table, chosen)
-  controls.show(table, chosen, state, isAwaited ? names : [])
-  // If the rows have individual errors, the error of a new observation is unknown, so there is no prediction band.
-  prediction.disabled = hasOwnErrors(chosen)
-  ;[logX.checked, logY.checked, profile.checked] = [state.logX, state.logY, state.profile]
-  prediction.checked = computeBand(chosen) === 'prediction'
+  const effective = { ...state, group }
+  controls.show(table, chosen, effective, isAwaited ? names : [])
+  showSettings(chosen)
   let task: FitTask | null = null
   try {
-    task = makeTask(table, chosen, state)
+    task = makeTask(table, chosen, state, library)
   } catch (thrown) {
     controls.fail(getMessage(thrown))
   }
-  if (task) {
-    const own = task.parameters.filter((name) => !names.includes(name))
-    parameters.show(isAwaited ? { ...task, parameters: own } : task, state)
-  }
-  data.ask(isAwaited ? `The link contains no data: paste, drop or open a table with ${quoted(names)}.` : '')
+  const own = task?.parameters.filter((name) => !names.includes(name)) ?? []
+  const hasGroups = effective.group !== ''
+  if (task) display.showSettings({ task: { ...task, parameters: own }, state, hasGroups })
+  data.ask(isAwaited ? request(found === null ? namedColumns() : names) : '')
   if (isAwaited) {
-    controls.describe(null)
-    nothing()
-    return
+    controls.describe(found === null ? task : null)
+    display.clear()
+    return view.estimates.show(null, own, null)
   }
-  const rows = selectRows(table, chosen, task)
+  const rows = selectRows(table, chosen, task, state.leftOut)
   data.show(rows)
   controls.describe(task)
-  const texts = table.all.find(({ name }) => name === state.group)?.texts
-  const all = groupRows(rows, texts)
+  const texts = table.all.find(({ name }) => name === effective.group)?.texts
+  const groups = groupRows(rows, texts)
   const at = Math.max(
     0,
-    all.findIndex(({ name }) => name === shownGroup),
+    groups.findIndex(({ name }) => name === shownGroup),
   )
-  const together = texts && { labels: rows.kept.map((row) => texts[row]), at }
-  const found = task && (await fitGroups(task, rows, all, together, signal))
+  const shown: Shown = { table, chosen, task, library, groups, at, outcome: null, state: effective }
+  if (rows.x.length > MANY_ROWS && last?.table !== table) {
+    display.showPoints(shown)
+    await new Promise(requestAnimationFrame)
+    if (signal.aborted) return
+  }
+  const labels = texts ? rows.kept.map((row) => texts[row]) : null
+  const outcome = task && (await fitAll({ ...shown, task }, rows, labels, signal))
   if (signal.aborted) return
-  fits = found ?? []
-  groups.show(all, fits, all[at]?.name ?? '')
-  draw(task ?? chosen, all, at)
-  const group = all.length > 1 ? all[at].name : null
-  if (group !== null) about = { ...about, shown: group }
-  conclude(fits[at] ?? null, group, describeHiddenRows(all[at]?.rows))
+  if (outcome) display.showSettings({ task: outcome.task, state, hasGroups })
+  if (outcome) controls.describe(outcome.task)
+  display.show({ ...shown, outcome, task: outcome?.task ?? task })
 }
 
-function nothing(): void {
-  data.show(null)
-  plot.show(null)
-  groups.show([], [], '')
-  conclude(null, null, '')
+/** Fits all groups; null if that fails, after showing the reason. A fit is not repeated if only its display changes. */
+async function fitAll(
+  input: Shown & { readonly task: FitTask },
+  rows: Parameters<typeof runFits>[0]['rows'],
+  labels: readonly string[] | null,
+  signal: AbortSignal,
+): Promise<FitOutcome | null> {
+  const { table, chosen, task, library, groups, at, state: effective } = input
+  const { logX, logY, band, compare, unknowns, example, ...settings } = effective
+  const key = JSON.stringify([settings, task.text, settings.profile && groups.length > 100 ? at : 0])
+  if (last?.key === key && last.table === table) return last.outcome
+  const taskWith = (count: number) => makeTask(table, chosen, { ...effective, count }, library)
+  const { progress } = view
+  try {
+    const outcome = await runFits({
+      task,
+      taskWith,
+      state: effective,
+      rows,
+      groups,
+      at,
+      labels,
+      signal,
+      progress,
+    })
+    // If the fit was aborted, the shown and saved values already belong to another fit.
+    if (signal.aborted) return null
+    last = { key, table, outcome }
+    return outcome
+  } catch (thrown) {
+    if (!signal.aborted) controls.fail(getMessage(thrown))
+    return null
+  } finally {
+    if (!signal.aborted) progress.end()
+  }
+}
+
+function showSettings(chosen: ChosenColumns): void {
+  // If the rows have individual errors, the error of a new observation is unknown, so there is no prediction band.
+  view.prediction.disabled = hasOwnErrors(chosen)
+  view.logX.checked = state.logX
+  view.logY.checked = state.logY
+  view.profile.checked = state.profile
+  view.prediction.checked = bandKind(chosen, state) === 'prediction'
+  if (view.leftOut !== document.activeElement) view.leftOut.value = writeRanges(state.leftOut)
 }
 
 /** Resets the column choices that the new table does not contain. */
 const withoutColumns = (names: readonly string[]) =>
   Object.fromEntries(
-    (['x', 'y', 'sigma', 'weights', 'group'] as const)
+    (['x', 'y', 'extra', 'sigma', 'weights', 'group'] as const)
       .filter((name) => names.includes(state[name]))
       .map((name) => [name, '']),
   )
 
+const namedColumns = () => [state.x, state.y, state.sigma, state.group].filter(Boolean)
+
+const request = (names: readonly string[]) =>
+  `The link contains no data: paste, drop or open a table${names.length > 0 ? ` with ${quoted(names)}` : ''}.`
+
 const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
-
-/** Fits all groups; null if that fails, after showing the reason. */
-async function fitGroups(
-  task: FitTask,
-  rows: TaskRows,
-  all: readonly RowGroup[],
-  together: Omit<SharedGroups, 'shared'> | undefined,
-  signal: AbortSignal,
-): Promise<ShownFit[] | null> {
-  const wait = setTimeout(() => {
-    status.textContent = 'Fitting…'
-  }, PATIENCE)
-  try {
-    if (all.every(({ rows }) => rows.x.length === 0))
-      throw new Error('No row has numbers in all used columns.')
-    const errors = columnsByName(all, ({ sigma, weights }) => ({
-      ...(sigma && { sigma }),
-      ...(weights && { weights }),
-    }))
-    const options = fitOptions(task, state, errors)
-    const shared = sharedParameters(task, state)
-    const joint = together && shared.length > 0 ? await import('./shared.js') : null
-    const begin = performance.now()
-    const found =
-      joint && together
-        ? await joint.fitTogether(task, rows, { ...together, shared }, options, signal)
-        : await fitSeparately(task, all, { ...options, signal })
-    // If the fit was aborted, the shown and saved values already belong to another fit.
-    if (signal.aborted) return null
-    milliseconds = performance.now() - begin
-    const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
-    const weights = task.weights?.title ?? options.weights
-    const { start, loss, derive } = options
-    about = { model: task.text, x, y, sigma, weights, loss, derive, start }
-    if (joint) about = { ...about, shared }
-    if (state.group !== '') about = { ...about, group: state.group, groups: all.map(({ name }) => name) }
-    return found
-  } catch (thrown) {
-    if (!signal.aborted) controls.fail(getMessage(thrown))
-    return null
-  } finally {
-    clearTimeout(wait)
-  }
-}
-
-async function fitSeparately(
-  task: FitTask,
-  all: readonly RowGroup[],
-  options: FitManyOptions,
-): Promise<ShownFit[]> {
-  const result = await fitMany(
-    task.model,
-    columnsByName(all, ({ data }) => data),
-    options,
-  )
-  return all.map((_, k) => result.at(k))
-}
 
 /** Renames x in a custom model if the x column of a new table has another name. */
 function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
@@ -245,140 +248,52 @@ function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
   remember(() => toHash(state))
 }
 
-function draw(task: FitTask | ChosenColumns, all: readonly RowGroup[], at: number): void {
-  const titles = { x: task.x.title, y: task.y.title }
-  const log = { x: state.logX, y: state.logY }
-  const pictures = all.map(({ rows: { x, y, sigma } }, k) => ({
-    x,
-    y,
-    sigma,
-    fitted: computeFitted(task, x, fits[k]),
-  }))
-  const { x, y, sigma, fitted } = pictures[at] ?? { x: [], y: [], sigma: undefined, fitted: null }
-  const others = pictures.filter((_, k) => k !== at).slice(0, MAX_OTHER_GROUPS)
-  const what = fitted?.curve ? `curve, 95% ${computeBand(task)} band` : 'model values'
-  caption.textContent = fitted === null ? 'Data' : `Data, ${what}, and residuals`
-  plot.show({ titles, log, x, y, sigma, others, fitted })
-}
-
-function computeFitted(
-  task: FitTask | ChosenColumns,
-  x: Float64Array,
-  found: ShownFit | undefined,
-): FittedData | null {
-  // A fit that did not start has no parameter values.
-  if (!found?.free.every((name) => Number.isFinite(found.values[name]))) return null
-  const curve = 'isCurve' in task && task.isCurve ? computeCurve(task, x, found) : null
-  return { curve, residuals: found.residuals, values: found.predict() }
-}
-
-/** Whether a column gives individual errors or weights of the rows. */
-const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || weights !== null
-
-const computeBand = (chosen: ChosenColumns) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
-
-function computeCurve(task: FitTask, values: Float64Array, found: ShownFit): FittedCurve {
-  const { position: place, invert } = getScale(state.logX)
-  const known = values.filter((x) => Number.isFinite(place(x)))
-  const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
-  const at = Float64Array.from({ length: SAMPLES }, (_, i) =>
-    invert(from + ((to - from) * i) / (SAMPLES - 1)),
-  )
-  const columns = { [task.names.x]: at }
-  return { x: at, y: found.predict(columns), ...found.band(columns, { kind: computeBand(task) }) }
-}
-
-/** Counts the points that a logarithmic axis cannot show. */
-function describeHiddenRows(rows: TaskRows | undefined): string {
-  const isOff = (values: Float64Array | undefined, isLog: boolean, row: number) =>
-    isLog && !((values?.[row] ?? NaN) > 0)
-  const count = rows?.x.filter(
-    (_, row) => isOff(rows.x, state.logX, row) || isOff(rows.y, state.logY, row),
-  ).length
-  return count
-    ? `${count} of the points ${count === 1 ? 'is' : 'are'} not positive and cannot be drawn on a logarithmic axis.`
-    : ''
-}
-
-/**
- * @param group name of the fitted group, if there are several
- * @param besides remark on the plot
- */
-function conclude(found: ShownFit | null, group: string | null, besides: string): void {
-  fit = found
-  parameters.result(found, group)
-  summary.show(found && wholeFit(found), milliseconds, state.sigma !== '' || state.weights !== '')
-  correlations.show(found)
-  const said = found
-    ? [describeReason(wholeFit(found)), ...(state.profile ? describeEndpoints(found) : []), besides]
-    : []
-  status.textContent = said.filter((text) => text !== '').join(' ')
-  save.disabled = picture.disabled = found === null
-}
-
-logX.addEventListener('change', () => change({ logX: logX.checked }))
-logY.addEventListener('change', () => change({ logY: logY.checked }))
-profile.addEventListener('change', () => change({ profile: profile.checked }))
-prediction.addEventListener('change', () =>
-  change({ band: prediction.checked ? 'prediction' : 'confidence' }),
+for (const name of ['logX', 'logY', 'profile'] as const)
+  view[name].addEventListener('change', () => change({ [name]: view[name].checked }))
+view.prediction.addEventListener('change', () =>
+  change({ band: view.prediction.checked ? 'prediction' : 'confidence' }),
 )
-share.addEventListener('click', async () => {
-  copied.textContent = await copyLink(toHash(state), 'fit (without the data)')
+view.leftOut.addEventListener('input', () => change({ leftOut: readRanges(view.leftOut.value) }))
+view.useAll.addEventListener('click', () => change({ leftOut: [] }))
+view.share.addEventListener('click', async () => {
+  const isWhole = view.withData.checked
+  try {
+    const packed = isWhole ? `&table=${await (await import('./packed-table.js')).pack(data.text)}` : ''
+    view.copied.textContent = await copyLink(
+      `${toHash(state)}${packed}`,
+      isWhole || state.example !== '' ? 'fit' : 'fit (without the data)',
+    )
+  } catch (thrown) {
+    view.copied.textContent = getMessage(thrown)
+  }
 })
-save.addEventListener('click', () => {
-  if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))
-})
-picture.addEventListener('click', () => download('fit.svg', 'image/svg+xml', plot.toSvg()))
-onOtherAddress((hash) => {
+onOtherAddress((hash) => void show(hash))
+onThemeChange(() => view.plot.redraw())
+
+/** Shows what an address describes: its table, its example, or a request for data. */
+async function show(hash: string): Promise<void> {
   const found = fromHash(hash)
+  const isEmpty = hash.replace(/^#/, '') === ''
+  showProblems(found.problems)
+  if (isEmpty) return showExample('decay', { ...initial, ...exampleSettings.decay, example: 'decay' })
+  if (found.packed !== '') {
+    try {
+      const text = await (await import('./packed-table.js')).unpack(found.packed)
+      state = { ...found.state, example: '' }
+      isAwaited = false
+      data.setText(text)
+      return plan(false)
+    } catch (thrown) {
+      showProblems([...found.problems, getMessage(thrown)])
+    }
+  }
+  const { example } = found.state
+  if (example !== '') return showExample(example, found.state)
   state = found.state
   isAwaited = true
-  showProblems(found.problems)
+  // A table that has the columns of the link is kept.
   plan(false)
-})
-onThemeChange(() => plot.redraw())
-
-const element = document.getElementById('fit') as HTMLElement
-element.className = 'fit'
-element.append(
-  data.element,
-  h(
-    'div',
-    { className: 'results' },
-    controls.element,
-    h(
-      'figure',
-      {},
-      h(
-        'figcaption',
-        {},
-        h(
-          'span',
-          { className: 'spread' },
-          caption,
-          h(
-            'span',
-            { className: 'row' },
-            labeled('log x', logX),
-            labeled('log y', logY),
-            labeled('prediction band', prediction),
-          ),
-        ),
-      ),
-      plot.element,
-    ),
-    groups.element,
-    status,
-    parameters.element,
-    h('div', { className: 'row' }, labeled('profile-likelihood intervals', profile)),
-    correlations.element,
-    h('div', { className: 'row' }, share, save, picture, copied),
-  ),
-  summary.element,
-)
+}
 
 /** Shows the fit that the address describes. */
-export async function start(): Promise<void> {
-  showProblems(problems)
-  data.begin()
-}
+export const start = (): Promise<void> => show(location.hash)

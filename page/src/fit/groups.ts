@@ -3,7 +3,7 @@
 import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
-import { formatEstimate } from './parameters.js'
+import { formatEstimate } from './estimates.js'
 import type { TaskRows } from './task.js'
 
 export interface RowGroup {
@@ -21,6 +21,7 @@ export function groupRows(rows: TaskRows, texts: readonly string[] | undefined):
     if (others === undefined) places.set(name, [i])
     else others.push(i)
   }
+  const outOf = (name: string) => rows.excluded.filter((row) => texts[row] === name)
   return [...places].map(([name, own]) => {
     const compute = (numbers: Float64Array) => Float64Array.from(own, (i) => numbers[i])
     const orNot = (numbers: Float64Array | undefined) =>
@@ -35,6 +36,7 @@ export function groupRows(rows: TaskRows, texts: readonly string[] | undefined):
         x: compute(x),
         y: compute(y),
         kept: own.map((i) => kept[i]),
+        excluded: outOf(name),
         leftOut: [],
       },
     }

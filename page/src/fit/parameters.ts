@@ -1,7 +1,6 @@
-/** The table of parameters: settings such as starting values and bounds, and the fitted values. */
+/** The table of the parameters' settings, such as starting values and bounds. */
 
-import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
-import type { ShownFit } from './displayed-fit.js'
+import { h, uniqueId } from '../dom.js'
 import { checks, type FitPageState, numbers, type ParameterEntry, parseNumber } from './state.js'
 import { type FitTask, START } from './task.js'
 
@@ -20,41 +19,35 @@ interface ParameterRow {
   readonly inputs: Readonly<Record<(typeof numbers)[number], HTMLInputElement>>
   readonly checks: Readonly<Record<(typeof checks)[number], HTMLInputElement>>
   readonly expr: HTMLInputElement
-  readonly value: HTMLTableCellElement
-  readonly interval: HTMLTableCellElement
 }
 
 export class ParameterTable {
   readonly element: HTMLElement
-  readonly #caption = h('caption', {}, 'Parameters')
   readonly #body = h('tbody')
-  /** Rows of derived quantities. */
-  readonly #derived = h('tbody')
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #rows = new Map<string, ParameterRow>()
   readonly #onChange: (name: string, entry: ParameterEntry) => void
 
   constructor(onChange: (name: string, entry: ParameterEntry) => void) {
     this.#onChange = onChange
-    const heads = ['Parameter', 'Value ± standard error', '95% interval', ...Object.values(titles)]
+    const heads = ['Parameter', ...Object.values(titles)]
     const table = h(
       'table',
       {},
-      this.#caption,
+      h('caption', {}, 'Starting values and bounds'),
       h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
       this.#body,
-      this.#derived,
     )
     this.element = h(
       'div',
-      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Parameters' },
+      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Start and bounds' },
       table,
       this.#message,
     )
   }
 
   /** Keeps the rows as long as the names stay the same, because the user may be typing in one. */
-  show({ parameters, defaults, guessed }: FitTask, state: FitPageState): void {
+  show({ parameters, defaults, guessed }: FitTask, state: FitPageState, hasGroups: boolean): void {
     this.#message.textContent = ''
     if (parameters.join() !== [...this.#rows.keys()].join()) {
       this.#rows.clear()
@@ -82,27 +75,8 @@ export class ParameterTable {
       // A parameter defined by an expression has no other settings.
       for (const input of [...Object.values(inputs), ...Object.values(boxes)])
         input.disabled = Boolean(entry.expr)
-      if (state.group === '') boxes.shared.disabled = true
+      if (!hasGroups) boxes.shared.disabled = true
     }
-  }
-
-  /** @param group name of the fitted group, if there are several */
-  result(fit: ShownFit | null, group: string | null): void {
-    this.#caption.textContent =
-      group === null ? 'Parameters' : `Parameters of ${group === '' ? '(empty)' : group}`
-    const intervals = fit?.intervals()
-    for (const [name, { value, interval }] of this.#rows) {
-      value.textContent = fit ? formatEstimate(fit, name) : '–'
-      const varies = fit && (fit.free.includes(name) || fit.errors[name] !== 0)
-      interval.textContent = varies ? formatInterval(fit, intervals?.[name], name) : '–'
-    }
-    const derived = Object.keys(fit?.values ?? {}).filter((name) => !this.#rows.has(name))
-    this.#derived.replaceChildren(
-      ...derived.map((name) => {
-        const texts = fit ? [formatEstimate(fit, name), formatInterval(fit, intervals?.[name], name)] : []
-        return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
-      }),
-    )
   }
 
   #row(name: string): ParameterRow {
@@ -126,18 +100,15 @@ export class ParameterTable {
     expr.placeholder = '2*a'
     expr.setAttribute('aria-label', `${name}: expression`)
     expr.addEventListener('input', () => this.#read(name))
-    const [value, interval] = [h('td'), h('td')]
     const element = h(
       'tr',
       {},
       h('th', { scope: 'row' }, name),
-      value,
-      interval,
       ...numbers.map((field) => h('td', {}, inputs[field])),
       ...checks.map((check) => h('td', {}, boxes[check])),
       h('td', {}, expr),
     )
-    return { element, inputs, checks: boxes, expr, value, interval }
+    return { element, inputs, checks: boxes, expr }
   }
 
   #read(name: string): void {
@@ -157,28 +128,4 @@ export class ParameterTable {
     if (expr.value.trim() !== '') entry.expr = expr.value.trim()
     this.#onChange(name, entry)
   }
-}
-
-function formatInterval(
-  { errors }: ShownFit,
-  ends: readonly [number, number] | undefined,
-  name: string,
-): string {
-  if (ends === undefined || ends.some(Number.isNaN)) return '–'
-  return ends.map((end) => formatWithError(end, errors[name])).join(' to ')
-}
-
-/** The value and its standard error, rounded to the second significant digit of the error. */
-export function formatEstimate(
-  { values, errors, free, atBound, unidentifiable }: ShownFit,
-  name: string,
-): string {
-  const value = formatNumber(values[name], 7)
-  if (!free.includes(name) && errors[name] === 0) return value
-  if (atBound.includes(name)) return `${value}, at bound`
-  if (unidentifiable.includes(name)) return `${value}, not identifiable from the data`
-  const error = errors[name]
-  return Number.isFinite(error)
-    ? `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`
-    : `${value}, no standard error`
 }

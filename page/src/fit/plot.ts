@@ -1,9 +1,10 @@
 /** Points, curve, band and a lower panel of residuals as SVG. The displayed plot is identical to the saved one. */
 
-import { extent, ticks } from 'd3-array'
-import { type AxisScale, makeScales } from '../../../dist/page.js'
-import { formatNumber, uniqueId } from '../dom.js'
+import { uniqueId } from '../dom.js'
 import { theme } from '../theme.js'
+import { axis, frame, getScale, heights, type PlotAxis, padded, sideways, span } from './plot-axes.js'
+import { band, bar, circles, path, points } from './plot-marks.js'
+import { px, s } from './svg.js'
 
 export interface FitPlotData {
   readonly titles: { readonly x: string; readonly y: string }
@@ -12,10 +13,19 @@ export interface FitPlotData {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly sigma: ArrayLike<number> | undefined
+  /** The points that are drawn as open circles: rows that the user left out, and outliers. */
+  readonly open: PointList
   /** Data and fits of the other groups. */
   readonly others: readonly Pick<FitPlotData, 'x' | 'y' | 'fitted'>[]
+  /** Curve of a second model, which is drawn as a dashed line. */
+  readonly second: Pick<FittedCurve, 'x' | 'y'> | null
   /** Null if there is no fit. */
   readonly fitted: FittedData | null
+}
+
+export interface PointList {
+  readonly x: readonly number[]
+  readonly y: readonly number[]
 }
 
 export interface FittedData {
@@ -32,44 +42,63 @@ export interface FittedCurve {
   readonly high: ArrayLike<number>
 }
 
-export const getScale = makeScales(ticks)
-
-interface PlotAxis {
-  /** Ends of the axis: values, or their logarithms on a logarithmic axis. */
-  readonly from: number
-  readonly to: number
-  readonly scale: AxisScale
-  /** Position of a value in pixels; NaN if the axis cannot show the value. */
-  place(value: number): number
-}
+export { getScale }
 
 const LEFT = 64
 const RIGHT = 12
 const TOP = 8
-const MAIN = 300
 const GAP = 22
-const BELOW = 100
 const BOTTOM = 40
-const RESIDUALS_TOP = TOP + MAIN + GAP
-const HEIGHT = TOP + MAIN + GAP + BELOW + BOTTOM
+
+/** Heights of the two panels in pixels. */
+interface PanelHeights {
+  readonly main: number
+  readonly below: number
+}
+
+const full: PanelHeights = { main: 300, below: 100 }
+const compact: PanelHeights = { main: 190, below: 60 }
+
+/** Number of points from which dots are smaller and translucent, so that they do not hide the curve. */
+const MANY = 300
 
 export class FitPlot {
   readonly element = document.createElement('div')
   #picture: FitPlotData | null = null
+  #axes: PlotAxes | null = null
+  #isCompact = false
 
   constructor() {
     this.element.className = 'curve'
     new ResizeObserver(() => this.redraw()).observe(this.element)
   }
 
-  show(picture: FitPlotData | null): void {
+  /** @param isCompact whether the plot is low, so that other plots fit below it */
+  show(picture: FitPlotData | null, isCompact = false): void {
     this.#picture = picture
+    this.#isCompact = isCompact
+    this.element.classList.toggle('compact', isCompact)
     this.redraw()
   }
 
   redraw(): void {
     const width = this.element.clientWidth
-    this.element.replaceChildren(...(this.#picture && width > 0 ? [draw(this.#picture, width)] : []))
+    this.#axes = null
+    this.element.replaceChildren()
+    if (this.#picture === null || width === 0) return
+    const sizes = this.#isCompact ? compact : full
+    this.#axes = computeAxes(this.#picture, width, sizes)
+    this.element.replaceChildren(draw(this.#picture, this.#axes, width, sizes))
+  }
+
+  /** Position of a point in pixels from the plot's top left corner; null without a plot. */
+  locate(x: number, y: number): readonly [left: number, top: number] | null {
+    return this.#axes && [this.#axes.across.place(x), this.#axes.up.place(y)]
+  }
+
+  /** Height of the panel of the data in pixels. */
+  get bottom(): number {
+    return TOP + (this.#isCompact ? compact : full).main
   }
 
   toSvg(): string {
@@ -85,40 +114,46 @@ interface PlotAxes {
   readonly below: PlotAxis
 }
 
-function computeAxes({ log, x, y, sigma, others, fitted }: FitPlotData, width: number): PlotAxes {
+function computeAxes(data: FitPlotData, width: number, { main, below }: PanelHeights): PlotAxes {
+  const { log, x, y, sigma, open, others, fitted } = data
   const [scaleX, scaleY] = [log.x, log.y].map(getScale)
-  const xs = [x, ...others.map((other) => other.x)].flatMap((values) => Array.from(values, scaleX.position))
+  const xs = [x, open.x, ...others.map((other) => other.x)].flatMap((values) =>
+    Array.from(values, scaleX.position),
+  )
   const all = [heights(y, sigma, fitted?.curve ?? null, scaleY)]
+  if (open.y.length > 0) all.push(heights(open.y, undefined, null, scaleY))
   for (const other of others) all.push(heights(other.y, undefined, other.fitted?.curve ?? null, scaleY))
   const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
+  const top = TOP + main + GAP
   return {
     across: axis(padded(span(xs), 0.03), LEFT, width - RIGHT, scaleX),
-    up: axis(padded(span(all.flat()), 0.06), TOP + MAIN, TOP, scaleY),
-    below: axis(padded([-largest, largest], 0.08), RESIDUALS_TOP + BELOW, RESIDUALS_TOP, getScale(false)),
+    up: axis(padded(span(all.flat()), 0.06), TOP + main, TOP, scaleY),
+    below: axis(padded([-largest, largest], 0.08), top + below, top, getScale(false)),
   }
 }
 
-function draw(data: FitPlotData, width: number): SVGElement {
+function draw(data: FitPlotData, axes: PlotAxes, width: number, sizes: PanelHeights): SVGElement {
   const { titles, x, fitted } = data
   const { text, muted, grid, surface, racers } = theme()
-  const axes = computeAxes(data, width)
   const { across, up, below } = axes
   const clip = uniqueId('clip')
   const upTo = width - RIGHT - LEFT
+  const residualsTop = TOP + sizes.main + GAP
+  const height = residualsTop + sizes.below + BOTTOM
   return s(
     'svg',
     {
       role: 'img',
       width,
-      height: HEIGHT,
-      viewBox: `0 0 ${width} ${HEIGHT}`,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
       fill: text,
       'font-family': 'system-ui, sans-serif',
       'font-size': 12,
-      'aria-label': label(titles, x, fitted),
+      'aria-label': label(data),
     },
-    s('rect', { width, height: HEIGHT, fill: surface }),
-    s('clipPath', { id: clip }, s('rect', { x: LEFT, y: TOP, width: upTo, height: MAIN })),
+    s('rect', { width, height, fill: surface }),
+    s('clipPath', { id: clip }, s('rect', { x: LEFT, y: TOP, width: upTo, height: sizes.main })),
     frame(across, up, { grid, muted, hasLabels: false }),
     frame(across, below, { grid, muted, hasLabels: true }),
     s('path', { d: `M${LEFT} ${px(below.place(0))}h${px(upTo)}`, stroke: muted }),
@@ -129,9 +164,9 @@ function draw(data: FitPlotData, width: number): SVGElement {
       ...drawFit(data, axes),
     ),
     ...(fitted ? [dots(x, fitted.residuals, [across, below], { color: racers[0], size: 5 })] : []),
-    s('text', { x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 6, 'text-anchor': 'middle' }, titles.x),
-    sideways(titles.y, TOP + MAIN / 2),
-    sideways('residuals', RESIDUALS_TOP + BELOW / 2),
+    s('text', { x: (LEFT + width - RIGHT) / 2, y: height - 6, 'text-anchor': 'middle' }, titles.x),
+    sideways(titles.y, TOP + sizes.main / 2),
+    sideways('residuals', residualsTop + sizes.below / 2),
   )
 }
 
@@ -154,22 +189,27 @@ function drawOther({ x, y, fitted }: FitPlotData['others'][number], { across, up
 }
 
 /** Points with error bars, and the curve with its band, or the model's values if there is no curve. */
-function drawFit({ x, y, sigma, fitted }: FitPlotData, { across, up }: PlotAxes): SVGElement[] {
-  const [ofData, ofModel] = theme().racers
+function drawFit({ x, y, sigma, open, second, fitted }: FitPlotData, { across, up }: PlotAxes): SVGElement[] {
+  const { racers, surface } = theme()
+  const [ofData, ofModel, ofSecond] = racers
   const curve = fitted?.curve ?? null
   const bars = sigma && bar(x, y, sigma, across, up)
-  const line = (fittedCurve: FittedCurve) =>
-    s('path', {
-      d: path(fittedCurve.x, fittedCurve.y, across, up),
-      fill: 'none',
-      stroke: ofModel,
-      'stroke-width': 2,
-    })
+  const line = ({ x, y }: Pick<FittedCurve, 'x' | 'y'>, look: Readonly<Record<string, string | number>>) =>
+    s('path', { d: path(x, y, across, up), fill: 'none', ...look })
+  const isCrowded = x.length > MANY
   return [
     ...(curve ? [s('path', { d: band(curve, across, up), fill: ofModel, 'fill-opacity': 0.22 })] : []),
     ...(bars ? [s('path', { d: bars, stroke: ofData, fill: 'none' })] : []),
     dots(x, y, [across, up], { color: ofData, size: 6 }),
-    ...(curve ? [line(curve)] : []),
+    ...(open.x.length > 0
+      ? [s('path', { d: circles(open.x, open.y, across, up), class: 'open', stroke: ofData, fill: 'none' })]
+      : []),
+    // A border in the color of the ground separates the curve from crowded points.
+    ...(curve && isCrowded ? [line(curve, { class: 'border', stroke: surface, 'stroke-width': 6 })] : []),
+    ...(curve ? [line(curve, { stroke: ofModel, 'stroke-width': isCrowded ? 3 : 2, class: 'fitted' })] : []),
+    ...(second
+      ? [line(second, { stroke: ofSecond, 'stroke-width': 2.5, 'stroke-dasharray': '7 5', class: 'second' })]
+      : []),
     ...(fitted && !curve ? [dots(x, fitted.values, [across, up], { color: ofModel, size: 4 })] : []),
   ]
 }
@@ -179,168 +219,21 @@ const dots = (
   values: ArrayLike<number>,
   [across, up]: readonly [PlotAxis, PlotAxis],
   { color, size }: { readonly color: string; readonly size: number },
-) =>
-  s('path', {
+) => {
+  const isCrowded = x.length > MANY
+  return s('path', {
     d: points(x, values, across, up),
     stroke: color,
     fill: 'none',
-    'stroke-width': size,
+    'stroke-width': isCrowded ? 3 : size,
+    ...(isCrowded && { 'stroke-opacity': 0.45 }),
     'stroke-linecap': 'round',
   })
+}
 
-function label(
-  { x: nameOfX, y }: FitPlotData['titles'],
-  { length }: ArrayLike<number>,
-  fitted: FittedData | null,
-): string {
-  const what = `${length} points of ${y} against ${nameOfX}`
+function label({ titles, x, open, fitted }: FitPlotData): string {
+  const out = open.x.length > 0 ? `, ${open.x.length} open circles` : ''
+  const what = `${x.length} points of ${titles.y} against ${titles.x}${out}`
   if (!fitted) return `${what}, without a fit`
   return `${what}, with ${fitted.curve ? 'the fitted curve and its band' : 'the values of the model'}, and residuals below`
-}
-
-const NS = 'http://www.w3.org/2000/svg'
-
-function s(
-  tag: string,
-  attributes: Record<string, string | number>,
-  ...children: (Node | string)[]
-): SVGElement {
-  const element = document.createElementNS(NS, tag)
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
-  element.append(...children)
-  return element
-}
-
-/** A pixel coordinate for an attribute, limited to the range that SVG can draw. */
-const px = (x: number) => Math.round(10 * Math.min(1e5, Math.max(-1e5, x))) / 10
-
-function axis([from, to]: readonly [number, number], start: number, end: number, scale: AxisScale): PlotAxis {
-  return {
-    from,
-    to,
-    scale,
-    place: (value) => start + ((scale.position(value) - from) / (to - from)) * (end - start),
-  }
-}
-
-const span = (values: ArrayLike<number>): [number, number] => {
-  const [from, to] = extent(Array.from(values).filter(Number.isFinite))
-  return [from ?? 0, to ?? 1]
-}
-
-function padded([from, to]: readonly [number, number], part: number): [number, number] {
-  const room = part * (to - from) || Math.abs(from) / 10 || 1
-  return [from - room, to + room]
-}
-
-/** The vertical range of the data and of the curve. The curve extends the range by at most half of it on each side. */
-function heights(
-  y: ArrayLike<number>,
-  sigma: ArrayLike<number> | undefined,
-  curve: FittedCurve | null,
-  scale: AxisScale,
-): [number, number] {
-  const ends = Array.from(y).flatMap((value, row) => [
-    value - (sigma?.[row] ?? 0),
-    value + (sigma?.[row] ?? 0),
-  ])
-  const [from, to] = span([...ends, ...Array.from(y)].map(scale.position))
-  if (!curve) return [from, to]
-  const [low, high] = span(
-    [...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)].map(scale.position),
-  )
-  const most = (to - from) / 2
-  return [Math.min(from, Math.max(low, from - most)), Math.max(to, Math.min(high, to + most))]
-}
-
-function frame(
-  across: PlotAxis,
-  up: PlotAxis,
-  { grid, muted, hasLabels }: { grid: string; muted: string; hasLabels: boolean },
-) {
-  const [left, right, bottom, top] = [across.from, across.to, up.from, up.to].map((end, i) => {
-    const { scale, place } = i < 2 ? across : up
-    return place(scale.invert(end))
-  })
-  const xs = across.scale.ticks(across.from, across.to, Math.max(3, Math.round((right - left) / 80)))
-  const ys = up.scale.ticks(up.from, up.to, Math.max(3, Math.round((bottom - top) / 45)))
-  const lines = [
-    ...xs.map((x) => `M${px(across.place(x))} ${px(top)}V${px(bottom)}`),
-    ...ys.map((y) => `M${px(left)} ${px(up.place(y))}H${px(right)}`),
-  ]
-  const texts = ys.map((y) =>
-    s('text', { x: left - 6, y: px(up.place(y) + 4), 'text-anchor': 'end' }, formatNumber(y, 6)),
-  )
-  const beneath = hasLabels
-    ? xs.map((x) =>
-        s('text', { x: px(across.place(x)), y: bottom + 16, 'text-anchor': 'middle' }, formatNumber(x, 6)),
-      )
-    : []
-  const size = { width: px(right - left), height: px(bottom - top) }
-  return s(
-    'g',
-    { fill: muted },
-    s('path', { d: lines.join(''), stroke: grid }),
-    s('rect', { x: left, y: top, ...size, fill: 'none', stroke: muted }),
-    ...texts,
-    ...beneath,
-  )
-}
-
-const sideways = (text: string, y: number) =>
-  s('text', { transform: `translate(14 ${y}) rotate(-90)`, 'text-anchor': 'middle' }, text)
-
-/** Dots as an SVG path. Each pixel position is drawn once. */
-function points(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
-  const places = new Set<string>()
-  for (let i = 0; i < x.length; i++) {
-    const [left, top] = [across.place(x[i]), up.place(y[i])]
-    if (Number.isFinite(left + top)) places.add(`M${px(left)} ${px(top)}h0`)
-  }
-  return [...places].join('')
-}
-
-/** Position of the end of an error bar or band. Values without a logarithm are placed far below the plot. */
-function endOn(up: PlotAxis, value: number): number {
-  const top = up.place(value)
-  return px(Number.isNaN(top) ? 1e5 : top)
-}
-
-function bar(
-  x: ArrayLike<number>,
-  y: ArrayLike<number>,
-  sigma: ArrayLike<number>,
-  across: PlotAxis,
-  up: PlotAxis,
-): string {
-  const end = (value: number) => endOn(up, value)
-  return Array.from(x, (at, i) => {
-    if (!Number.isFinite(across.place(at) + up.place(y[i]))) return ''
-    return `M${px(across.place(at))} ${end(y[i] - sigma[i])}V${end(y[i] + sigma[i])}`
-  }).join('')
-}
-
-/** A line as an SVG path, with gaps at values that are not finite. */
-function path(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
-  let isOpen = false
-  return Array.from(x, (at, i) => {
-    const [left, top] = [across.place(at), up.place(y[i])]
-    if (!Number.isFinite(left + top)) {
-      isOpen = false
-      return ''
-    }
-    const place = `${isOpen ? 'L' : 'M'}${px(left)} ${px(top)}`
-    isOpen = true
-    return place
-  }).join('')
-}
-
-function band({ x, low, high }: FittedCurve, across: PlotAxis, up: PlotAxis): string {
-  const known = Array.from(x, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]))
-  if (known.length === 0) return ''
-  const end = (value: number) => endOn(up, value)
-  const place = (i: number, values: ArrayLike<number>) => `${px(across.place(x[i]))} ${end(values[i])}`
-  const there = known.map((i) => place(i, low))
-  const back = known.reverse().map((i) => place(i, high))
-  return `M${[...there, ...back].join('L')}Z`
 }

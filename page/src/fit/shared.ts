@@ -10,7 +10,7 @@ import {
   type SharedProfile,
   type SharedProfiles,
 } from 'antigrad/fit'
-import type { GroupFit } from './displayed-fit.js'
+import { type WrappedFit, wrap } from './displayed-fit.js'
 import type { FitTask, TaskRows } from './task.js'
 
 /** The group label of each row, the shared parameters, and the index of the selected group. */
@@ -18,6 +18,14 @@ export interface SharedGroups {
   readonly labels: readonly string[]
   readonly shared: readonly string[]
   readonly at: number
+}
+
+/** How the fits run. */
+export interface SharedRun {
+  /** Whether intervals are profile-likelihood intervals. */
+  readonly hasProfiles: boolean
+  readonly signal: AbortSignal
+  readonly onProgress: (done: number, total: number) => void
 }
 
 /** Maximum number of groups for which all profile intervals are computed. */
@@ -28,62 +36,39 @@ export async function fitTogether(
   { model, columns, names }: FitTask,
   { data, sigma, weights }: TaskRows,
   { labels, shared, at }: SharedGroups,
-  { intervals, weights: byModel, ...options }: FitOptions,
-  signal: AbortSignal,
-): Promise<GroupFit[]> {
+  { weights: byModel, ...options }: FitOptions,
+  { hasProfiles, signal, onProgress }: SharedRun,
+): Promise<WrappedFit[]> {
   // The column of labels gets a name that no column or parameter has.
   let group = 'group'
   while ([...columns, ...Object.values(names), ...Object.keys(options.start ?? {})].includes(group))
     group += '_'
   const errors = sigma ? { sigma } : { weights: weights ?? byModel }
-  const { absoluteSigma, start, y, loss, derive } = options
+  const { absoluteSigma, start, y, loss, lossScale, derive } = options
   const all = await fitShared(
     model,
     { ...data, [group]: labels },
     {
       ...Object.fromEntries(
-        Object.entries({ absoluteSigma, start, y, loss, derive, ...errors }).filter(
+        Object.entries({ absoluteSigma, start, y, loss, lossScale, derive, ...errors }).filter(
           ([, value]) => value !== undefined,
         ),
       ),
       group,
       shared,
       signal,
+      onProgress,
     },
   )
-  const found = all.groups.map((_, k) => selectGroup(all, k))
-  if (intervals === undefined) return found
+  const found = all.groups.map((_, k) => wrap(all.at(k), all))
+  if (!hasProfiles) return found
   // If there are too many groups, only the selected group gets profile intervals.
   if (found.length > MAX_PROFILED_GROUPS) {
     found[at] = addProfiles(found[at], await profile(all.at(at), undefined, { signal }))
     return found
   }
-  const profiles = await profile(all, undefined, { signal })
+  const profiles = await profile(all, undefined, { signal, onProgress })
   return found.map((group, k) => addProfiles(group, selectProfiles(all, profiles, k, group.free)))
-}
-
-function selectGroup(all: SharedFit, k: number): GroupFit {
-  const group = all.at(k)
-  const { values, errors, free, atBound, unidentifiable, covariance, correlation } = group
-  const { chiSquared, observations, residuals, reason } = group
-  return {
-    all,
-    values,
-    errors,
-    free,
-    atBound,
-    unidentifiable,
-    covariance,
-    correlation,
-    chiSquared,
-    observations,
-    residuals,
-    reason,
-    intervals: (level) => group.intervals(level),
-    predict: (at) => group.predict(at),
-    band: (at, options) => group.band(at, options),
-    ends: [],
-  }
 }
 
 /** The profiles of the free parameters of one group. */
@@ -109,7 +94,7 @@ function selectProfiles(
 type GroupProfiles = Readonly<Record<string, SharedProfile>>
 
 /** Adds profile intervals of the group's free parameters. All other parameters are refitted along each profile. */
-function addProfiles(found: GroupFit, profiles: GroupProfiles): GroupFit {
+function addProfiles(found: WrappedFit, profiles: GroupProfiles): WrappedFit {
   const ends = new Map<string, readonly [number, number]>()
   const said: string[] = []
   for (const name of found.free) {

@@ -1,6 +1,6 @@
 /** The statistics of a fit, its end reason, and its JSON file. */
 
-import { type FitReason, profile } from 'antigrad/fit'
+import type { FitReason } from 'antigrad/fit'
 import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
 import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'
@@ -89,13 +89,6 @@ export class Correlations {
 }
 
 const formatOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : formatNumber(x, digits))
-
-/** Sentences that explain missing endpoints of profile intervals. */
-export const describeEndpoints = (found: ShownFit): string[] => {
-  if ('all' in found) return [...found.ends]
-  const said = Object.values(profile(found)).map(({ message }) => message)
-  return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
-}
 
 /** A fit as JSON. Its numbers can be read back bit for bit. */
 export function toJson(

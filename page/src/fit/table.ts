@@ -2,6 +2,7 @@
 
 import { expression } from 'antigrad'
 import { findFormat, numberReader, Splitter } from '../../../dist/page.js'
+import { type Layout, type LongTable, type TableRow, toLong } from './wide.js'
 
 export interface TableColumn {
   /** Name of the column in expressions. */
@@ -20,18 +21,21 @@ export interface DataTable {
   readonly all: readonly TableColumn[]
   /** The line number of each row, counted from 1. */
   readonly lines: readonly number[]
+  /** Identifies each row in the list of points left out. */
+  readonly keys: readonly string[]
+  /** How the pasted table is arranged. Rows of wide tables are points of the original table. */
+  readonly shape: LongTable['shape']
+  /** Name of the column that contains the names of the curves of a wide table, or ''. */
+  readonly curves: string
   /** Whether a row has more cells than the first row, which makes all its cells unreliable. */
   readonly isTooLong: readonly boolean[]
 }
 
-interface TableRow {
-  readonly line: number
-  readonly cells: readonly string[]
-}
-
 /** @throws Error with a sentence if the text has fewer than two numeric columns */
-export function readTable(text: string): DataTable {
-  const { rows, toNumber } = split(text)
+export function readTable(text: string, layout: Layout = 'auto'): DataTable {
+  const { rows: original, toNumber } = split(text)
+  const { rows: given, shape } = toLong(original, (cell) => !Number.isNaN(toNumber(cell)), layout)
+  const rows = [...given]
   const isHeader = rows.length > 0 && rows[0].cells.every((cell) => Number.isNaN(toNumber(cell)))
   const [header] = isHeader ? rows.splice(0, 1) : []
   const width = Math.max(header?.cells.length ?? 0, ...rows.slice(0, 1).map(({ cells }) => cells.length))
@@ -45,10 +49,20 @@ export function readTable(text: string): DataTable {
   const columns = all.filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
   if (columns.length < 2) {
     const found = columns.length === 0 ? 'none' : `only “${columns[0].title}”`
-    throw new Error(`Expected a table with at least two numeric columns, got ${found}.`)
+    const [{ line, cells } = { line: 1, cells: [] }] = rows
+    const where = cells.length > 0 ? ` Line ${line} is “${cells.join(' | ').slice(0, 60)}”.` : ''
+    throw new Error(`Expected a table with at least two numeric columns, got ${found}.${where}`)
   }
   const isTooLong = rows.map(({ cells }) => cells.slice(width).some((cell) => cell !== ''))
-  return { columns, all, lines: rows.map(({ line }) => line), isTooLong }
+  return {
+    columns,
+    all,
+    lines: rows.map(({ line }) => line),
+    keys: rows.map(({ line, key }) => key ?? `${line}`),
+    shape,
+    curves: shape === 'points' ? '' : all[2].name,
+    isTooLong,
+  }
 }
 
 /** Splits text into rows like `antigrad fit`, without blank lines and comments, and returns its parser of numbers. */

@@ -1,14 +1,8 @@
 /** Converts a table and the page's state to the arguments of the library's fits. */
 
 import { type Expression, expression } from 'antigrad'
-import {
-  type FitColumn,
-  type FitModel,
-  type FitOptions,
-  type ModelOptions,
-  models,
-  profileIntervals,
-} from 'antigrad/fit'
+import type { FitColumn, FitModel, FitOptions } from 'antigrad/fit'
+import { extraColumnsOf } from './model-list.js'
 import type { FitPageState, ParameterEntry } from './state.js'
 import type { DataTable, TableColumn } from './table.js'
 
@@ -21,6 +15,8 @@ export interface ChosenColumns {
   readonly sigma: TableColumn | null
   /** Null if σ is chosen. */
   readonly weights: TableColumn | null
+  /** The column that the model needs in addition to x, or null. */
+  readonly extra: TableColumn | null
 }
 
 /** The model-based weights that the page offers. */
@@ -42,14 +38,17 @@ export interface FitTask extends ChosenColumns {
   readonly isCurve: boolean
 }
 
+/** The part of the page that is loaded if a built-in model is chosen. */
+export type Library = Pick<typeof import('./library.js'), 'makeModel'>
+
 /** Names of the chosen columns that the table lacks. */
 export function missing(
   { columns, all }: DataTable,
-  { x, y, sigma, weights, group }: FitPageState,
+  { x, y, extra, sigma, weights, group }: FitPageState,
 ): string[] {
   const isNone = (values: readonly TableColumn[]) => (name: string) =>
     name !== '' && !values.some((column) => column.name === name)
-  const numbers = [x, y, sigma, modelWeights.includes(weights) ? '' : weights].filter(isNone(columns))
+  const numbers = [x, y, extra, sigma, modelWeights.includes(weights) ? '' : weights].filter(isNone(columns))
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
@@ -60,34 +59,30 @@ export function choose({ columns }: DataTable, state: FitPageState): ChosenColum
   const some = others.length < 2 ? columns : others
   const [first, second] = some
   const x = named(state.x, some) ?? (first.name === state.y ? second : first)
-  const y = named(state.y, some) ?? (second === x ? first : second)
+  const needsExtra = state.model !== 'own' && extraColumnsOf[state.model] !== undefined
+  const unused = some.filter((column) => column !== x && column.name !== state.y)
+  const extra = needsExtra
+    ? (named(state.extra) ?? (state.y === '' && unused.length > 1 ? unused[0] : unused.at(-1)))
+    : undefined
+  const isFree = (column: TableColumn) => column !== x && column !== extra
+  const y = named(state.y, some) ?? (isFree(second) ? second : (some.find(isFree) ?? first))
   const sigma = named(state.sigma) ?? null
-  return { x, y, sigma, weights: (sigma === null ? named(state.weights) : null) ?? null }
+  const weights = (sigma === null ? named(state.weights) : null) ?? null
+  return { x, y, sigma, weights, extra: extra ?? null }
 }
 
-/** @throws Error with a sentence if the model is invalid or contains y */
-export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPageState): FitTask {
+/**
+ * @param library null if the model is a custom expression
+ * @throws Error with a sentence if the model is invalid or contains y
+ */
+export function makeTask(
+  table: DataTable,
+  chosen: ChosenColumns,
+  state: FitPageState,
+  library: Library | null,
+): FitTask {
+  if (library !== null) return makeLibraryTask(chosen, state, library)
   const { x, y } = chosen
-  if (state.model !== 'own') {
-    const make = (options: ModelOptions) => models[state.model as keyof typeof models](options)
-    // A column may have the same name as a parameter of the model.
-    const parameters = expression(make({}).text).names.filter((name) => name !== 'x')
-    const free = (name: string, other: string) => (parameters.includes(name) ? other : name)
-    const names = { x: free(x.name, 'x'), y: free(y.name, 'y') }
-    const model = make({ x: names.x })
-    const { text, parameters: defaults } = model
-    return {
-      ...chosen,
-      model,
-      text,
-      parameters: addDependents(parameters, state),
-      guessed: parameters,
-      defaults: defaults as FitTask['defaults'],
-      names,
-      columns: [names.x],
-      isCurve: true,
-    }
-  }
   if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
   const model = expression(state.expression)
   const isColumn = (name: string) => table.columns.some((column) => column.name === name)
@@ -106,6 +101,32 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
       state,
     ),
     isCurve: columns.length === 1 && columns[0] === x.name,
+  }
+}
+
+function makeLibraryTask(chosen: ChosenColumns, state: FitPageState, library: Library): FitTask {
+  const { x, y, extra } = chosen
+  if (extra === null && state.model !== 'own' && extraColumnsOf[state.model] !== undefined)
+    throw new Error('This model needs a third numeric column: the concentrations of the inhibitor.')
+  const plain = library.makeModel(state, {})
+  const parameters = expression(plain.text).names.filter(
+    (name) => name !== 'x' && !plain.extraColumns?.includes(name),
+  )
+  // A column may have the same name as a parameter of the model.
+  const free = (name: string, other: string) => (parameters.includes(name) ? other : name)
+  const names = { x: free(x.name, 'x'), y: free(y.name, 'y') }
+  const extraName = extra && free(extra.name, 'i')
+  const model = library.makeModel(state, { x: names.x, ...(extraName !== null && { extra: extraName }) })
+  return {
+    ...chosen,
+    model,
+    text: model.text,
+    parameters: addDependents(parameters, state),
+    guessed: parameters,
+    defaults: model.parameters as FitTask['defaults'],
+    names,
+    columns: [names.x, ...(extraName === null ? [] : [extraName])],
+    isCurve: extra === null,
   }
 }
 
@@ -128,21 +149,29 @@ export interface TaskRows {
   readonly y: Float64Array
   /** Indices of the used rows in the table. */
   readonly kept: readonly number[]
+  /** Indices of the rows that the user left out. */
+  readonly excluded: readonly number[]
   /** Sentences that explain why lines were dropped. */
   readonly leftOut: readonly string[]
 }
 
-/** Selects the rows with numbers in all used columns. */
+/** Selects the rows with numbers in all used columns, except the rows that the user left out. */
 export function selectRows(
-  { columns, lines, isTooLong }: DataTable,
+  { columns, lines, keys, isTooLong }: DataTable,
   chosen: ChosenColumns,
   task: FitTask | null,
+  out: readonly string[] = [],
 ): TaskRows {
-  const { x, y, sigma, weights } = chosen
-  const inModel = columns.filter(({ name }) => name !== x.name && task?.columns.includes(name))
-  const used = [x, y, ...(sigma ? [sigma] : []), ...(weights ? [weights] : []), ...inModel]
+  const { x, y, sigma, weights, extra } = chosen
+  const inModel = columns.filter(
+    (column) => column.name !== x.name && column !== extra && task?.columns.includes(column.name),
+  )
+  const further = [sigma, weights, extra].filter((column) => column !== null)
+  const used = [x, y, ...further, ...inModel]
+  const isOut = new Set(out)
   const leftOut: string[] = []
   const kept: number[] = []
+  const excluded: number[] = []
   for (const [row, line] of lines.entries()) {
     const missing = used.find(({ numbers }) => !Number.isFinite(numbers[row]))
     if (isTooLong[row]) leftOut.push(`Line ${line} has more cells than the first row.`)
@@ -151,16 +180,17 @@ export function selectRows(
     else if (sigma && !(sigma.numbers[row] > 0)) leftOut.push(`Line ${line}: ${sigma.title} is not positive.`)
     else if (weights && !(weights.numbers[row] >= 0))
       leftOut.push(`Line ${line}: ${weights.title} is negative.`)
+    else if (isOut.size > 0 && isOut.has(keys[row])) excluded.push(row)
     else kept.push(row)
   }
   const compute = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
-  const named = inModel.map((column) => [column.name, compute(column)] as const)
   const names = task?.names ?? { x: x.name, y: y.name }
-  const isInModel = task?.columns.includes(names.x)
+  const [ofX, ofExtra] = task?.columns ?? []
   return {
     data: Object.fromEntries([
-      ...(isInModel ? [[names.x, compute(x)] as const] : []),
-      ...named,
+      ...(task?.columns.includes(names.x) ? [[names.x, compute(x)] as const] : []),
+      ...(extra && ofX !== undefined && ofExtra !== undefined ? [[ofExtra, compute(extra)] as const] : []),
+      ...inModel.map((column) => [column.name, compute(column)] as const),
       [names.y, compute(y)],
     ]),
     sigma: sigma ? compute(sigma) : undefined,
@@ -168,6 +198,7 @@ export function selectRows(
     x: compute(x),
     y: compute(y),
     kept,
+    excluded,
     leftOut,
   }
 }
@@ -208,10 +239,13 @@ export function fitOptions(
     y: task.names.y,
     ...errors,
     ...(state.loss !== 'squared' && { loss: state.loss }),
-    ...(state.profile && { intervals: profileIntervals() }),
+    ...(isRobust(state.loss) && state.lossScale !== 1 && { lossScale: state.lossScale }),
     ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),
   }
 }
+
+/** Whether a loss has a scale. */
+export const isRobust = (loss: FitPageState['loss']): boolean => loss !== 'squared' && loss !== 'poisson'
 
 /** @throws Error with a sentence if a part is not of the form `half = log(2)/b` */
 function parseDerived(text: string): Record<string, string> {

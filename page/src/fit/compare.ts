@@ -1,0 +1,186 @@
+/** Compares the model with a second one. This module is loaded on demand. */
+
+import { compare, type Fit, type FitManyResult, fitMany } from 'antigrad/fit'
+import { getMessage } from '../../../dist/page.js'
+import { formatNumber, formatWithError, h, labeled } from '../dom.js'
+import { describeComparison } from './comparison-text.js'
+import { computeLine } from './curves.js'
+import { sourceOf } from './displayed-fit.js'
+import { isModelName, modelGroups, modelTitles } from './model-list.js'
+import type { FittedCurve } from './plot.js'
+import type { Shown } from './shown.js'
+import type { FitPageState } from './state.js'
+import { columnsByName, type FitTask, fitOptions, makeTask } from './task.js'
+
+/** Number of points of the second curve. */
+const SAMPLES = 301
+
+type OnChange = (changed: Partial<FitPageState>) => void
+
+interface Elements {
+  readonly model: HTMLSelectElement
+  readonly expression: HTMLInputElement
+  readonly answer: HTMLElement
+  readonly table: HTMLElement
+}
+
+const built = new WeakMap<HTMLElement, Elements>()
+
+/**
+ * Shows the comparison of the displayed fit with the model of the setting `compare`.
+ *
+ * @returns the curve of the second model, or null
+ */
+export async function showCompare(
+  place: HTMLElement,
+  shown: Shown | null,
+  onChange: OnChange,
+): Promise<Pick<FittedCurve, 'x' | 'y'> | null> {
+  const elements = built.get(place) ?? build(place, onChange)
+  const { answer, table } = elements
+  const second = shown?.state.compare ?? ''
+  showChoice(elements, second)
+  table.replaceChildren()
+  answer.textContent = ''
+  const many = shown?.outcome?.many
+  if (second === '' || shown === null) return null
+  if (!many) {
+    answer.textContent = 'Models with shared parameters cannot be compared here.'
+    return null
+  }
+  try {
+    const task = await secondTask(shown, second)
+    const other = await fitSecond(shown, task)
+    const [a, b] = [many.at(shown.at), other.at(shown.at)]
+    const comparison = compare(a, b)
+    answer.textContent = describeComparison(comparison, [
+      title(shown.state),
+      title(secondState(shown, second)),
+    ])
+    table.replaceChildren(tableOf([a, b], ['Model', 'Second model'], [sourceOf(a), b]))
+    return computeLine(task, shown.groups[shown.at].rows, b, shown.state, SAMPLES)
+  } catch (thrown) {
+    answer.textContent = getMessage(thrown)
+    return null
+  }
+}
+
+function build(place: HTMLElement, onChange: OnChange): Elements {
+  const model = h(
+    'select',
+    {},
+    h('option', { value: '', textContent: 'none' }),
+    ...Object.entries(modelGroups).map(([subject, models]) =>
+      h(
+        'optgroup',
+        { label: subject },
+        ...Object.entries(models).map(([value, textContent]) => h('option', { value, textContent })),
+      ),
+    ),
+    h('option', { value: 'own', textContent: 'custom' }),
+  )
+  const expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
+  expression.placeholder = 'a*exp(-b*t)'
+  const elements = {
+    model,
+    expression,
+    answer: h('p', { className: 'answer', role: 'status' }),
+    table: h('div'),
+  }
+  model.addEventListener('change', () => {
+    if (model.value === 'own') {
+      expression.disabled = false
+      expression.focus()
+    } else onChange({ compare: model.value })
+  })
+  expression.addEventListener('input', () => onChange({ compare: expression.value }))
+  place.append(
+    h('div', { className: 'row' }, labeled('second model', model), labeled('second f =', expression)),
+    elements.answer,
+    h('div', { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Comparison' }, elements.table),
+  )
+  built.set(place, elements)
+  return elements
+}
+
+function showChoice({ model, expression }: Elements, second: string): void {
+  const isOwn = second !== '' && !isModelName(second)
+  if (second !== '' || document.activeElement !== expression) {
+    model.value = isOwn ? 'own' : second
+    expression.disabled = !isOwn
+  }
+  if (document.activeElement !== expression) expression.value = isOwn ? second : ''
+}
+
+/** The settings of the second model, which starts without settings of parameters. */
+const secondState = ({ state }: Shown, second: string): FitPageState =>
+  isModelName(second)
+    ? { ...state, model: second, parameters: {} }
+    : { ...state, model: 'own', expression: second, parameters: {} }
+
+const title = (state: FitPageState) =>
+  state.model === 'own' ? state.expression : `model “${modelTitles[state.model]}”`
+
+async function secondTask(shown: Shown, second: string): Promise<FitTask> {
+  const state = secondState(shown, second)
+  const library = state.model === 'own' ? null : await import('./library.js')
+  return makeTask(shown.table, shown.chosen, state, library)
+}
+
+function fitSecond({ groups, task: first, state }: Shown, task: FitTask): Promise<FitManyResult> {
+  const errors = columnsByName(groups, ({ sigma, weights }) => ({
+    ...(sigma && { sigma }),
+    ...(weights && { weights }),
+  }))
+  const columns = columnsByName(groups, ({ data, x, y }) => ({
+    ...Object.fromEntries(
+      Object.entries(data).filter(([name]) => name !== first?.names.x && name !== first?.names.y),
+    ),
+    ...(task.columns.includes(task.names.x) && { [task.names.x]: x }),
+    [task.names.y]: y,
+  }))
+  return fitMany(task.model, columns, fitOptions(task, { ...state, parameters: {}, derive: '' }, errors))
+}
+
+function tableOf(
+  fits: readonly Fit[],
+  heads: readonly string[],
+  shown: readonly Pick<Fit, 'values' | 'errors'>[],
+): HTMLElement {
+  const row = (name: string, texts: readonly string[]) =>
+    h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
+  const parameters = shown.map(({ values, errors }) =>
+    Object.keys(values)
+      .map(
+        (name) =>
+          `${name} = ${formatWithError(values[name], errors[name])} ± ${formatWithError(errors[name], errors[name])}`,
+      )
+      .join(', '),
+  )
+  return h(
+    'table',
+    {},
+    h('thead', {}, h('tr', {}, h('td'), ...heads.map((text) => h('th', { scope: 'col' }, text)))),
+    h(
+      'tbody',
+      {},
+      row('Parameters', parameters),
+      row(
+        'χ² or sum of squares',
+        fits.map(({ chiSquared }) => formatNumber(chiSquared, 5)),
+      ),
+      row(
+        'AIC',
+        fits.map(({ aic }) => formatNumber(aic, 5)),
+      ),
+      row(
+        'BIC',
+        fits.map(({ bic }) => formatNumber(bic, 5)),
+      ),
+      row(
+        'Free parameters',
+        fits.map(({ free }) => `${free.length}`),
+      ),
+    ),
+  )
+}

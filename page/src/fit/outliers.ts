@@ -1,0 +1,3 @@
+/** Outliers by ROUT. This module is loaded on demand. */
+
+export { rout } from 'antigrad/fit'

@@ -1,0 +1,73 @@
+/** The fit of the page as a TypeScript program. */
+
+import { optionsOf } from './model-list.js'
+import type { Shown } from './shown.js'
+import type { FitPageState } from './state.js'
+import { columnsByName, type FitTask, fitOptions, sharedParameters } from './task.js'
+
+/** Writes a value as a literal. Typed arrays become arrays. */
+function literal(value: unknown): string {
+  if (value instanceof Float64Array) return `[${Array.from(value).join(', ')}]`
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const parts = Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${literal(one)}`)
+  return parts.length === 0 ? '{}' : `{ ${parts.join(', ')} }`
+}
+
+function modelCall({ task }: { readonly task: FitTask }, state: FitPageState): string {
+  if (state.model === 'own') return `expression(${JSON.stringify(task.text)})`
+  const { model } = state
+  const peaks = task.parameters.filter((name) => /^center\d+$/.test(name)).length
+  const values = { ...state, count: peaks, logEC50: state.logEC50 === 'yes' }
+  const options = Object.fromEntries((optionsOf[model] ?? []).map((name) => [name, values[name]]))
+  const extra = task.columns[1] === undefined ? {} : { inhibitor: task.columns[1] }
+  return `models.${model}(${literal({ x: task.names.x, ...extra, ...options })})`
+}
+
+/** A program that repeats the fit of the page and prints the estimates. */
+export function writeProgram(
+  { groups, task, table }: Pick<Shown, 'groups' | 'table'> & { readonly task: FitTask },
+  state: FitPageState,
+): string {
+  const errors = columnsByName(groups, ({ sigma, weights }) => ({
+    ...(sigma && { sigma }),
+    ...(weights && { weights }),
+  }))
+  const columns = columnsByName(groups, ({ data }) => data)
+  const names = groups.map(({ name }) => name)
+  const isSeveral = groups.length > 1
+  const group = state.group || table.curves
+  const shared = isSeveral ? sharedParameters(task, { ...state, group }) : []
+  const fields = Object.entries(fitOptions(task, state, errors)).map(
+    ([name, value]) => `${name}: ${literal(value)}`,
+  )
+  if (state.outliers !== 'keep' && shared.length === 0)
+    fields.push(`outliers: rout({ refit: ${state.outliers === 'drop'} })`)
+  if (state.profile && shared.length === 0) fields.push('intervals: profileIntervals()')
+  if (shared.length > 0) fields.push(`shared: ${literal(shared)}`)
+  const call = shared.length > 0 ? 'fitSharedSync' : isSeveral ? 'fitManySync' : 'fit'
+  const imports = [call, ...(state.model === 'own' ? [] : ['models'])]
+  if (fields.some((field) => field.startsWith('outliers'))) imports.push('rout')
+  if (fields.some((field) => field.startsWith('intervals'))) imports.push('profileIntervals')
+  const data = Object.entries(columns).map(
+    ([name, values]) => `  ${JSON.stringify(name)}: ${literal(values)},`,
+  )
+  const one = isSeveral ? 'found.at(k)' : 'found'
+  const print = `${isSeveral ? '  ' : ''}console.log(${isSeveral ? 'name, ' : ''}${one}.reason, ${one}.values, ${one}.errors, ${one}.intervals())`
+  return [
+    ...(state.model === 'own' ? ["import { expression } from 'antigrad'"] : []),
+    `import { ${imports.sort().join(', ')} } from 'antigrad/fit'`,
+    '',
+    'const data = {',
+    ...data,
+    '}',
+    `const found = ${call}(${modelCall({ task }, state)}, data, {`,
+    ...fields.map((field) => `  ${field},`),
+    '})',
+    ...(isSeveral
+      ? [`const names = ${literal(names)}`, 'for (const [k, name] of names.entries()) {', print, '}']
+      : [print]),
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,115 @@
+/** Unknown samples on a standard curve. This module is loaded on demand. */
+
+import { type InverseEstimate, inverse } from 'antigrad/fit'
+import { getMessage } from '../../../dist/page.js'
+import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
+import { sourceOf } from './displayed-fit.js'
+import type { Shown } from './shown.js'
+import type { FitPageState } from './state.js'
+
+interface Elements {
+  readonly text: HTMLTextAreaElement
+  readonly message: HTMLElement
+  readonly table: HTMLElement
+}
+
+interface Sample {
+  readonly name: string
+  readonly responses: readonly number[]
+}
+
+const built = new WeakMap<HTMLElement, Elements>()
+
+/** Shows x for the responses of the setting `unknowns`, on the curve of the selected group. */
+export function showUnknowns(
+  place: HTMLElement,
+  shown: Shown | null,
+  onChange: (changed: Partial<FitPageState>) => void,
+): void {
+  const { text, message, table } = built.get(place) ?? build(place, onChange)
+  if (shown !== null && text !== document.activeElement) text.value = shown.state.unknowns
+  const fit = shown?.outcome?.fits[shown.at]
+  message.textContent = ''
+  table.replaceChildren()
+  if (shown === null || fit === undefined || shown.state.unknowns.trim() === '') return
+  try {
+    const samples = readSamples(shown.state.unknowns)
+    const estimates = inverse(
+      sourceOf(fit),
+      samples.map(({ responses }) => responses),
+    )
+    table.replaceChildren(tableOf(samples, estimates, shown.chosen.x.title))
+  } catch (thrown) {
+    message.textContent = getMessage(thrown)
+  }
+}
+
+function build(place: HTMLElement, onChange: (changed: Partial<FitPageState>) => void): Elements {
+  const text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('unknowns'), rows: 4 })
+  const message = h('p', { className: 'error', role: 'alert', id: uniqueId('message') })
+  text.placeholder = 'S1 0.83 0.87'
+  text.setAttribute('aria-describedby', message.id)
+  text.addEventListener('input', () => onChange({ unknowns: text.value }))
+  const table = h('div')
+  place.append(
+    h(
+      'label',
+      { for: text.id },
+      'Responses of unknown samples: one sample per line, with a name and its replicates',
+    ),
+    text,
+    message,
+    h('div', { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Unknowns' }, table),
+  )
+  const elements = { text, message, table }
+  built.set(place, elements)
+  return elements
+}
+
+/**
+ * Reads samples, one per line: a name, if the first cell is not a number, and responses.
+ *
+ * @throws Error with a sentence that names the line
+ */
+export function readSamples(text: string): Sample[] {
+  const samples: Sample[] = []
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    const cells = line.split(/[\t;]+|,\s+|\s+/).filter((cell) => cell !== '')
+    if (cells.length === 0) continue
+    const toNumber = (cell: string) => Number(cell.replace(',', '.'))
+    const isNamed = Number.isNaN(toNumber(cells[0]))
+    const responses = cells.slice(isNamed ? 1 : 0).map(toNumber)
+    const wrong = responses.findIndex((x) => !Number.isFinite(x))
+    if (wrong >= 0 || responses.length === 0) {
+      const got = wrong >= 0 ? `“${cells[wrong + (isNamed ? 1 : 0)]}”` : 'no number'
+      throw new Error(`Line ${i + 1} of the unknowns: expected a name and numbers, got ${got}.`)
+    }
+    samples.push({ name: isNamed ? cells[0] : `${samples.length + 1}`, responses })
+  }
+  return samples
+}
+
+function tableOf(samples: readonly Sample[], estimates: readonly InverseEstimate[], x: string): HTMLElement {
+  const heads = ['Sample', 'Mean response', 'Replicates', `${x} ± standard error`, '95% interval']
+  const format = (end: number, error: number) => (Number.isNaN(end) ? '–' : formatWithError(end, error))
+  return h(
+    'table',
+    {},
+    h('caption', {}, 'Unknowns'),
+    h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
+    h(
+      'tbody',
+      {},
+      ...samples.map(({ name }, k) => {
+        const { y, replicates, value, error, low, high, message } = estimates[k]
+        const texts = [
+          formatNumber(y, 5),
+          `${replicates}`,
+          Number.isNaN(value) ? message : `${format(value, error)} ± ${format(error, error)}`,
+          Number.isNaN(low) && Number.isNaN(high) ? '–' : `${format(low, error)} to ${format(high, error)}`,
+        ]
+        return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
+      }),
+    ),
+  )
+}
