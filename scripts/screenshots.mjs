@@ -47,7 +47,7 @@ script(async () => {
         `fit-${width}-${colorScheme}`,
         `${address}fit.html`,
         { width, colorScheme },
-        (page) => page.getByText('Converged').waitFor(),
+        (page) => page.locator('.curve svg .fitted').waitFor(),
       )
     }
   } finally {

@@ -1,6 +1,6 @@
 /** The fit of the page as a command line of `antigrad fit`. */
 
-import type { Shown } from './shown.js'
+import type { DisplayedState } from './displayed-state.js'
 import type { FitPageState } from './state.js'
 import { type FitTask, isRobust, modelWeights, sharedParameters } from './task.js'
 
@@ -15,7 +15,7 @@ const plainModel = ({ model, logEC50 }: FitPageState) =>
 
 /** A command for the table of the page, saved as `data.csv`. */
 export function writeCommand(
-  { chosen, task, table }: Pick<Shown, 'chosen' | 'table'> & { readonly task: FitTask },
+  { chosen, task, table }: Pick<DisplayedState, 'chosen' | 'table'> & { readonly task: FitTask },
   state: FitPageState,
 ): string {
   const parts = ['antigrad', 'fit', table.shape === 'points' ? 'data.csv' : 'points.csv']

@@ -6,9 +6,9 @@ import { formatNumber, formatWithError, h, labeled } from '../dom.js'
 import { describeComparison } from './comparison-text.js'
 import { computeLine } from './curves.js'
 import { sourceOf } from './displayed-fit.js'
+import type { DisplayedState } from './displayed-state.js'
 import { isModelName, modelGroups, modelTitles } from './model-list.js'
 import type { FittedCurve } from './plot.js'
-import type { Shown } from './shown.js'
 import type { FitPageState } from './state.js'
 import { columnsByName, type FitTask, fitOptions, makeTask } from './task.js'
 
@@ -33,7 +33,7 @@ const built = new WeakMap<HTMLElement, Elements>()
  */
 export async function showCompare(
   place: HTMLElement,
-  shown: Shown | null,
+  shown: DisplayedState | null,
   onChange: OnChange,
 ): Promise<Pick<FittedCurve, 'x' | 'y'> | null> {
   const elements = built.get(place) ?? build(place, onChange)
@@ -113,7 +113,7 @@ function showChoice({ model, expression }: Elements, second: string): void {
 }
 
 /** The settings of the second model, which starts without settings of parameters. */
-const secondState = ({ state }: Shown, second: string): FitPageState =>
+const secondState = ({ state }: DisplayedState, second: string): FitPageState =>
   isModelName(second)
     ? { ...state, model: second, parameters: {} }
     : { ...state, model: 'own', expression: second, parameters: {} }
@@ -121,13 +121,13 @@ const secondState = ({ state }: Shown, second: string): FitPageState =>
 const title = (state: FitPageState) =>
   state.model === 'own' ? state.expression : `model “${modelTitles[state.model]}”`
 
-async function secondTask(shown: Shown, second: string): Promise<FitTask> {
+async function secondTask(shown: DisplayedState, second: string): Promise<FitTask> {
   const state = secondState(shown, second)
   const library = state.model === 'own' ? null : await import('./library.js')
   return makeTask(shown.table, shown.chosen, state, library)
 }
 
-function fitSecond({ groups, task: first, state }: Shown, task: FitTask): Promise<FitManyResult> {
+function fitSecond({ groups, task: first, state }: DisplayedState, task: FitTask): Promise<FitManyResult> {
   const errors = columnsByName(groups, ({ sigma, weights }) => ({
     ...(sigma && { sigma }),
     ...(weights && { weights }),

@@ -1,4 +1,4 @@
-/** What is drawn of a fit: points, curve and band. */
+/** Shapes of a fit that the page draws: points, curve and band. */
 
 import type { ShownFit } from './displayed-fit.js'
 import { type FittedCurve, type FittedData, getScale } from './plot.js'

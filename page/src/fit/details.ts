@@ -1,12 +1,12 @@
 /** The parts of the page that no first curve needs: settings of parameters, statistics, saving, and selection. */
 
 import { type ShownFit, wholeFit } from './displayed-fit.js'
+import type { DisplayedState } from './displayed-state.js'
 import { GroupTable } from './groups.js'
 import type { PageActions, PageView } from './page-view.js'
 import { ParameterTable } from './parameters.js'
 import { type SelectablePoint, selectInPlot } from './plot-selection.js'
 import { addSaveButtons } from './save-buttons.js'
-import type { Shown } from './shown.js'
 import type { FitPageState } from './state.js'
 import { Correlations, describeReason, FitSummary } from './summary.js'
 import type { FitTask } from './task.js'
@@ -18,9 +18,9 @@ export interface SettingsContext {
   readonly hasGroups: boolean
 }
 
-/** What is displayed now. */
+/** Functions that return the displayed fit and its points. */
 export interface DetailsSource {
-  readonly getShown: () => Shown | null
+  readonly getShown: () => DisplayedState | null
   /** The points that can be selected in the plot. */
   readonly getPoints: () => readonly SelectablePoint[]
 }
@@ -47,7 +47,7 @@ export class Details {
     this.#parameters.show(task, state, hasGroups)
   }
 
-  show(shown: Shown | null, fit: ShownFit | null): void {
+  show(shown: DisplayedState | null, fit: ShownFit | null): void {
     const outcome = shown?.outcome ?? null
     const sigma = shown !== null && (shown.state.sigma !== '' || shown.state.weights !== '')
     this.#summary.show(fit && wholeFit(fit), outcome?.milliseconds ?? 0, sigma)

@@ -4,10 +4,10 @@ import { labeled } from '../dom.js'
 import { bandKind, computeFitted, computeLine, describeHiddenRows, openPoints } from './curves.js'
 import type { Details, SettingsContext } from './details.js'
 import { endsOf, type ShownFit, wholeFit } from './displayed-fit.js'
+import type { DisplayedState, Verdicts } from './displayed-state.js'
 import { drawerTitles, type PageActions, type PageView } from './page-view.js'
 import type { FitPlotData } from './plot.js'
 import type { SelectablePoint } from './plot-selection.js'
-import type { Shown, Verdicts } from './shown.js'
 import { describeGroups, describeVerdict } from './verdict.js'
 
 /** Maximum number of groups that are drawn in addition to the selected group. */
@@ -18,7 +18,7 @@ const SMALL_SAMPLES = 49
 export class Display {
   readonly #view: PageView
   readonly #actions: PageActions
-  #shown: Shown | null = null
+  #shown: DisplayedState | null = null
   #verdicts: Verdicts = []
   #second: FitPlotData['second'] = null
   #details: Details | null = null
@@ -41,17 +41,17 @@ export class Display {
   }
 
   /** Draws the points alone, before the fit. */
-  showPoints(shown: Shown): void {
+  showPoints(shown: DisplayedState): void {
     this.#shown = shown
     this.#draw()
   }
 
-  show(shown: Shown): void {
+  show(shown: DisplayedState): void {
     this.#show(shown)
     this.#draw()
   }
 
-  #show(shown: Shown | null): void {
+  #show(shown: DisplayedState | null): void {
     this.#version++
     this.#shown = shown
     this.#second = null
@@ -92,7 +92,7 @@ export class Display {
   }
 
   /** The sentence on the result, and remarks. */
-  #conclude(shown: Shown | null, isSeveral: boolean): void {
+  #conclude(shown: DisplayedState | null, isSeveral: boolean): void {
     const { verdict, remarks } = this.#view
     const fit = shown?.outcome?.fits[shown.at]
     if (shown === null || fit === undefined) {
@@ -153,7 +153,7 @@ export class Display {
   }
 
   /** Checkboxes for the parameters that have one value for all curves. */
-  #showShared(shown: Shown | null, isSeveral: boolean): void {
+  #showShared(shown: DisplayedState | null, isSeveral: boolean): void {
     const { shared } = this.#view
     const names = (isSeveral && shown?.task?.parameters) || []
     shared.hidden = names.length === 0
@@ -179,7 +179,7 @@ export class Display {
     )
   }
 
-  async #showMultiples(shown: Shown | null, isSeveral: boolean): Promise<void> {
+  async #showMultiples(shown: DisplayedState | null, isSeveral: boolean): Promise<void> {
     const place = this.#view.multiples
     place.hidden = !isSeveral
     if (shown === null || !isSeveral) return
@@ -198,7 +198,7 @@ export class Display {
     this.#multiples.show(all, groups[at].name, { x: state.logX, y: state.logY })
   }
 
-  async #showCounts(shown: Shown | null): Promise<void> {
+  async #showCounts(shown: DisplayedState | null): Promise<void> {
     const { counts: place } = this.#view
     const counts = shown?.outcome?.counts ?? []
     place.hidden = counts.length === 0
@@ -237,7 +237,7 @@ export class Display {
   }
 }
 
-function judgeAll({ outcome, groups, state, task }: Shown): Verdicts {
+function judgeAll({ outcome, groups, state, task }: DisplayedState): Verdicts {
   return (outcome?.fits ?? []).map((fit, k) =>
     describeVerdict(fit, {
       state,

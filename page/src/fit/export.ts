@@ -3,15 +3,15 @@
 import { download, h } from '../dom.js'
 import { theme } from '../theme.js'
 import { writeCommand } from './command.js'
+import type { DisplayedState } from './displayed-state.js'
 import type { FitOutcome } from './fit-input.js'
 import type { PageView } from './page-view.js'
 import { writeProgram } from './program.js'
-import type { Shown } from './shown.js'
 import type { FitPageState } from './state.js'
 import { toJson } from './summary.js'
 
 export interface SavedFit {
-  readonly shown: Shown
+  readonly shown: DisplayedState
   readonly outcome: FitOutcome
   readonly view: PageView
   readonly state: FitPageState
@@ -33,7 +33,7 @@ export function saveCsv({ shown, outcome }: SavedFit): void {
 const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
 export function writeCsv(
-  { groups, chosen, table }: Pick<Shown, 'groups' | 'chosen' | 'table'>,
+  { groups, chosen, table }: Pick<DisplayedState, 'groups' | 'chosen' | 'table'>,
   { fits }: Pick<FitOutcome, 'fits'>,
 ): string {
   const isGrouped = groups.length > 1

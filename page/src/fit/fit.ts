@@ -6,6 +6,7 @@ import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { onThemeChange } from '../theme.js'
 import { bandKind, hasOwnErrors } from './curves.js'
 import { Display } from './display.js'
+import type { DisplayedState } from './displayed-state.js'
 import type { ExampleName } from './example-list.js'
 import { exampleSettings, exampleTable } from './example-settings.js'
 import type { FitOutcome } from './fit-input.js'
@@ -13,7 +14,6 @@ import { groupRows } from './groups.js'
 import { type PageActions, PageView } from './page-view.js'
 import { readRanges, writeRanges } from './ranges.js'
 import { runFits } from './run.js'
-import type { Shown } from './shown.js'
 import { type FitPageState, fromHash, initial, toHash } from './state.js'
 import type { DataTable } from './table.js'
 import { type ChosenColumns, choose, type FitTask, makeTask, missing, selectRows } from './task.js'
@@ -153,7 +153,7 @@ async function update(): Promise<void> {
     0,
     groups.findIndex(({ name }) => name === shownGroup),
   )
-  const shown: Shown = { table, chosen, task, library, groups, at, outcome: null, state: effective }
+  const shown: DisplayedState = { table, chosen, task, library, groups, at, outcome: null, state: effective }
   if (rows.x.length > MANY_ROWS && last?.table !== table) {
     display.showPoints(shown)
     await new Promise(requestAnimationFrame)
@@ -169,7 +169,7 @@ async function update(): Promise<void> {
 
 /** Fits all groups; null if that fails, after showing the reason. A fit is not repeated if only its display changes. */
 async function fitAll(
-  input: Shown & { readonly task: FitTask },
+  input: DisplayedState & { readonly task: FitTask },
   rows: Parameters<typeof runFits>[0]['rows'],
   labels: readonly string[] | null,
   signal: AbortSignal,

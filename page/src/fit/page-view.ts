@@ -10,7 +10,7 @@ import { FitPlot } from './plot.js'
 import { Progress } from './progress.js'
 import type { FitPageState, ParameterEntry } from './state.js'
 
-/** What the page does when the user acts. */
+/** Functions that the page calls when the user acts. */
 export interface PageActions {
   readonly change: (changed: Partial<FitPageState>) => void
   readonly changeParameter: (name: string, entry: ParameterEntry) => void

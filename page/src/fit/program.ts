@@ -1,7 +1,7 @@
 /** The fit of the page as a TypeScript program. */
 
+import type { DisplayedState } from './displayed-state.js'
 import { optionsOf } from './model-list.js'
-import type { Shown } from './shown.js'
 import type { FitPageState } from './state.js'
 import { columnsByName, type FitTask, fitOptions, sharedParameters } from './task.js'
 
@@ -27,7 +27,7 @@ function modelCall({ task }: { readonly task: FitTask }, state: FitPageState): s
 
 /** A program that repeats the fit of the page and prints the estimates. */
 export function writeProgram(
-  { groups, task, table }: Pick<Shown, 'groups' | 'table'> & { readonly task: FitTask },
+  { groups, task, table }: Pick<DisplayedState, 'groups' | 'table'> & { readonly task: FitTask },
   state: FitPageState,
 ): string {
   const errors = columnsByName(groups, ({ sigma, weights }) => ({

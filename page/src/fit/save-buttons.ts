@@ -1,14 +1,14 @@
-/** The buttons that save the fit. What they write is loaded on demand. */
+/** The buttons that save the fit. The code that writes files is loaded on demand. */
 
 import { h } from '../dom.js'
+import type { DisplayedState } from './displayed-state.js'
 import type { PageView } from './page-view.js'
-import type { Shown } from './shown.js'
 
 type Exporter = typeof import('./export.js')
-type Saved = Parameters<Exporter['saveCsv']>[0]
+type ExportInput = Parameters<Exporter['saveCsv']>[0]
 
-export function addSaveButtons(view: PageView, getShown: () => Shown | null): void {
-  const add = (title: string, save: (exporter: Exporter, saved: Saved) => void | Promise<void>) => {
+export function addSaveButtons(view: PageView, getShown: () => DisplayedState | null): void {
+  const add = (title: string, save: (exporter: Exporter, saved: ExportInput) => void | Promise<void>) => {
     const button = h('button', { type: 'button', textContent: title, disabled: true })
     button.addEventListener('click', async () => {
       const shown = getShown()

@@ -4,7 +4,7 @@ import { type InverseEstimate, inverse } from 'antigrad/fit'
 import { getMessage } from '../../../dist/page.js'
 import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
 import { sourceOf } from './displayed-fit.js'
-import type { Shown } from './shown.js'
+import type { DisplayedState } from './displayed-state.js'
 import type { FitPageState } from './state.js'
 
 interface Elements {
@@ -23,7 +23,7 @@ const built = new WeakMap<HTMLElement, Elements>()
 /** Shows x for the responses of the setting `unknowns`, on the curve of the selected group. */
 export function showUnknowns(
   place: HTMLElement,
-  shown: Shown | null,
+  shown: DisplayedState | null,
   onChange: (changed: Partial<FitPageState>) => void,
 ): void {
   const { text, message, table } = built.get(place) ?? build(place, onChange)

@@ -1,4 +1,4 @@
-/** What the page shows: the input of a fit, and its outcome. */
+/** The displayed state of the page: the input of a fit, and its outcome. */
 
 import type { FitOutcome } from './fit-input.js'
 import type { RowGroup } from './groups.js'
@@ -7,7 +7,7 @@ import type { DataTable } from './table.js'
 import type { ChosenColumns, FitTask, Library } from './task.js'
 import type { Verdict } from './verdict.js'
 
-export interface Shown {
+export interface DisplayedState {
   readonly table: DataTable
   readonly chosen: ChosenColumns
   /** Null if the model is invalid. */
