@@ -52,7 +52,11 @@ const early = (main: string): Plugin => ({
  */
 const onDemand =
   /\/dist\/fits\/(analysis|profiles|shared|shared-solve|models\/(?!linear-least-squares|model\.)|fit\/(rout|whitening)|programs\/(elimination|group|local|profile-|trace)|solve\/(dense|group|lane)|uncertainty\/(comparison|inverse|joint|model-|outlier|rows))/
-const isCore = (id: string) => id.includes('/dist/') && !onDemand.test(id)
+/** Modules that the first curve shares with parts that are loaded on demand. */
+const inFirstCurve =
+  /\/page\/src\/(dom|theme|palette|fit\/(svg|plot-axes|plot-marks|displayed-fit|wide))\.ts$|\/d3-array\//
+const isCore = (id: string) =>
+  (id.includes('/dist/') && !onDemand.test(id) && !id.endsWith('/tables/utf8.js')) || inFirstCurve.test(id)
 
 /** The input of each mode, and the folder of its files, which distinguishes the files of the pages. */
 const inputs: Readonly<Record<string, { readonly file: string; readonly chunks: string }>> = {

@@ -54,7 +54,9 @@ export interface Visit {
 
 /** Opens the drawer with all controls, unless it is open. */
 export async function openDrawer(page: Page): Promise<void> {
-  const drawer = page.locator('#options')
+  const drawer = page.locator('#options, #fit').first()
+  // The fit page has other drawers.
+  if ((await drawer.getAttribute('id')) === 'fit') return page.locator('tbody tr').first().waitFor()
   if ((await drawer.getAttribute('open')) === null) await page.getByText('Optimizers and options').click()
   await page.locator('tbody tr').first().waitFor()
 }

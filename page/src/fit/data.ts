@@ -1,6 +1,6 @@
 /** Input of the table by pasting, typing, opening or dropping, with a report of the dropped rows. */
 
-import { decodeUtf8, formatCount, getMessage } from '../../../dist/page.js'
+import { formatCount, getMessage } from '../../../dist/page.js'
 import { h, labeled, select, uniqueId } from '../dom.js'
 import { type ExampleName, exampleTitles } from './example-list.js'
 import { type DataTable, readTable } from './table.js'
@@ -127,6 +127,7 @@ export class DataInput {
     }
     const bytes = new Uint8Array(await file.arrayBuffer())
     try {
+      const { decodeUtf8 } = await import('./text-file.js')
       this.#take(decodeUtf8(bytes))
     } catch (thrown) {
       this.#complain(`${file.name}: ${getMessage(thrown)}.`)

@@ -1,9 +1,22 @@
 /** The axes of the plot: their ranges, ticks and grid. */
 
-import { extent, ticks } from 'd3-array'
 import { type AxisScale, makeScales } from '../../../dist/page.js'
 import { formatNumber } from '../dom.js'
 import { px, s } from './svg.js'
+
+/** About `count` multiples of 1, 2 or 5 times a power of ten, whichever step is nearest on a logarithmic scale. */
+function ticks(low: number, high: number, count: number): number[] {
+  const size = (high - low) / count
+  if (!(size > 0 && size < Infinity)) return [low]
+  const power = 10 ** Math.floor(Math.log10(size))
+  const ratio = size / power
+  const step =
+    power * (ratio >= Math.sqrt(50) ? 10 : ratio >= Math.sqrt(10) ? 5 : ratio >= Math.sqrt(2) ? 2 : 1)
+  const [first, last] = [Math.ceil(low / step), Math.floor(high / step)]
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) =>
+    Number(((first + k) * step).toPrecision(12)),
+  )
+}
 
 export const getScale = makeScales(ticks)
 
@@ -38,8 +51,13 @@ export function axis(
 }
 
 export const span = (values: ArrayLike<number>): [number, number] => {
-  const [from, to] = extent(Array.from(values).filter(Number.isFinite))
-  return [from ?? 0, to ?? 1]
+  let [from, to] = [Infinity, -Infinity]
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue
+    from = Math.min(from, values[i])
+    to = Math.max(to, values[i])
+  }
+  return from <= to ? [from, to] : [0, 1]
 }
 
 export function padded([from, to]: readonly [number, number], part: number): [number, number] {
