@@ -3,7 +3,7 @@
 import { ActiveFactors } from '../quadratic/factors.js'
 import { restrict } from './convexify.js'
 import { diagonalize } from './eigen.js'
-import type { NonlinearProblem, Point } from './problem.js'
+import type { Iterate, NonlinearProblem } from './problem.js'
 
 /** Curvature that counts as negative, relative to the largest second derivative. */
 const MIN_CURVATURE = 1e-7
@@ -50,7 +50,7 @@ export function findDescending(
 /** An orthonormal basis of the directions along active constraints. */
 export function tangents(
   { size }: NonlinearProblem,
-  point: Point,
+  point: Iterate,
   active: readonly number[],
 ): Float64Array[] {
   const factors = new ActiveFactors(size)
@@ -67,7 +67,7 @@ export function tangents(
 }
 
 /** Normals of length 1 of active variables and constraints. */
-export function normals(size: number, point: Point, active: readonly number[]): Float64Array[] {
+export function normals(size: number, point: Iterate, active: readonly number[]): Float64Array[] {
   return active.flatMap((index) => {
     const normal = new Float64Array(size)
     if (index < size) {

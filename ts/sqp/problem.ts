@@ -25,7 +25,7 @@ export interface NonlinearProblem {
 }
 
 /** A point with the values and the derivatives there. */
-export class Point {
+export class Iterate {
   readonly x: Float64Array
   readonly constraints: Float64Array
   readonly gradient: Float64Array
@@ -92,7 +92,7 @@ export class Point {
     return tolerance * Math.max(1, limit) + 8 * EPSILON * (limit + terms)
   }
 
-  copy(from: Point): void {
+  copy(from: Iterate): void {
     this.x.set(from.x)
     this.constraints.set(from.constraints)
     this.gradient.set(from.gradient)
@@ -116,7 +116,7 @@ export function lagrangianHessian(
 /** The gradient of the Lagrangian f − Σ λ·c, with the multipliers of the bounds. */
 export function lagrangianGradient(
   { size, count }: NonlinearProblem,
-  { gradient, rows }: Point,
+  { gradient, rows }: Iterate,
   multipliers: Float64Array,
   out: Float64Array,
 ): void {

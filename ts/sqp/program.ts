@@ -77,12 +77,12 @@ export function createProgram(
   return program
 }
 
-type Functions = ReturnType<typeof complete>
+type CompiledFunctions = ReturnType<typeof complete>
 
 /** Evaluates all gradients. The first call checks that each function writes its whole gradient. */
 function checkFirst(
   { gradient, start }: MinimizationProblem,
-  functions: readonly Functions[],
+  functions: readonly CompiledFunctions[],
 ): NonlinearProblem['differentiate'] {
   const size = start.length
   let isFirst = true

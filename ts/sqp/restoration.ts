@@ -1,7 +1,7 @@
 /** Restoration: a search for a point with a smaller violation, without regard to the objective. */
 
 import { findDescending, tangents } from './curvature.js'
-import type { NonlinearProblem, Point } from './problem.js'
+import type { Iterate, NonlinearProblem } from './problem.js'
 import type { Subproblem } from './subproblem.js'
 
 const MAX_STEPS = 200
@@ -14,10 +14,10 @@ const MIN_RATIO = 1e-4
 
 export type RestorationOutcome = 'restored' | 'infeasible' | 'not-finite' | 'stalled'
 
-interface Search {
+interface RestorationSearch {
   /** The start; moved. */
-  readonly point: Point
-  readonly trial: Point
+  readonly point: Iterate
+  readonly trial: Iterate
   readonly subproblem: Subproblem
   readonly weights: Float64Array
 }
@@ -31,8 +31,8 @@ interface Search {
  */
 export function restore(
   problem: NonlinearProblem,
-  { point, trial, subproblem, weights }: Search,
-  accepts: (point: Point) => boolean,
+  { point, trial, subproblem, weights }: RestorationSearch,
+  accepts: (point: Iterate) => boolean,
 ): RestorationOutcome {
   const { size } = problem
   const hessian = new Float64Array(size * size)
@@ -85,7 +85,7 @@ export function restore(
 /** Leaves a saddle point of the violation along a direction of negative curvature. Returns whether a point is better. */
 function leave(
   problem: NonlinearProblem,
-  { point, trial, subproblem, weights }: Search,
+  { point, trial, subproblem, weights }: RestorationSearch,
   hessian: Float64Array,
 ): boolean {
   const { size, count, min } = problem
@@ -115,9 +115,9 @@ function leave(
 /** Moves along a step, to the closest point within the bounds. */
 export function move(
   { size, min, max }: NonlinearProblem,
-  from: Point,
+  from: Iterate,
   step: Float64Array,
-  to: Point,
+  to: Iterate,
   factor = 1,
 ): void {
   for (let i = 0; i < size; i++) {
@@ -127,7 +127,7 @@ export function move(
 }
 
 /** Half the sum of the squared weighted violations. */
-function squares({ count }: NonlinearProblem, point: Point, weights: Float64Array): number {
+function squares({ count }: NonlinearProblem, point: Iterate, weights: Float64Array): number {
   let sum = 0
   for (let k = 0; k < count; k++) {
     const excess = weights[k] * point.excess(k)
@@ -139,7 +139,7 @@ function squares({ count }: NonlinearProblem, point: Point, weights: Float64Arra
 /** Writes the Gauss-Newton matrix and the gradient of {@link squares}, and returns the largest diagonal element. */
 function quadratic(
   { size, count, min }: NonlinearProblem,
-  point: Point,
+  point: Iterate,
   weights: Float64Array,
   hessian: Float64Array,
   gradient: Float64Array,

@@ -4,7 +4,7 @@ import { EPSILON } from '../core/numbers.js'
 import { convexify } from './convexify.js'
 import { type Descending, findDescending, normals, tangents } from './curvature.js'
 import { Filter, improves } from './filter.js'
-import { lagrangianGradient, lagrangianHessian, type NonlinearProblem, Point } from './problem.js'
+import { Iterate, lagrangianGradient, lagrangianHessian, type NonlinearProblem } from './problem.js'
 import { updateDamped } from './quasi-newton.js'
 import { move, restore } from './restoration.js'
 import { Subproblem } from './subproblem.js'
@@ -33,14 +33,14 @@ const MAX_IDLE = 4
 const MAX_ESCAPES = 20
 
 export class SqpRun {
-  readonly point: Point
+  readonly point: Iterate
   /** Multipliers of the variables and of the constraints. */
   readonly multipliers: Float64Array
   outcome: SqpOutcome | null = null
   readonly subproblem: Subproblem
   readonly #problem: NonlinearProblem
   readonly #tolerance: number
-  readonly #trial: Point
+  readonly #trial: Iterate
   readonly #weights: Float64Array
   readonly #filter = new Filter()
   readonly #hessian: Float64Array
@@ -61,9 +61,9 @@ export class SqpRun {
     const { size, count } = problem
     this.#problem = problem
     this.#tolerance = tolerance
-    this.point = new Point(problem)
+    this.point = new Iterate(problem)
     this.point.x.set(start)
-    this.#trial = new Point(problem)
+    this.#trial = new Iterate(problem)
     this.multipliers = new Float64Array(size + count)
     this.#weights = new Float64Array(count).fill(1)
     this.#hessian = new Float64Array(size * size)
@@ -390,9 +390,9 @@ export class SqpRun {
 /** The constraints' values in a linearization that is exact after a step. */
 function correctedValues(
   { size, count }: NonlinearProblem,
-  point: Point,
+  point: Iterate,
   step: Float64Array,
-  trial: Point,
+  trial: Iterate,
 ): Float64Array {
   const values = new Float64Array(count)
   for (let k = 0; k < count; k++) {

@@ -1,7 +1,7 @@
 /** The quadratic program of a step: a quadratic model of the Lagrangian, and linearized constraints. */
 
 import { type ConvexOutcome, ConvexSolver } from '../quadratic/convex.js'
-import type { NonlinearProblem, Point } from './problem.js'
+import type { Iterate, NonlinearProblem } from './problem.js'
 
 export class Subproblem {
   readonly solver: ConvexSolver
@@ -35,7 +35,7 @@ export class Subproblem {
    * @param values values of the constraints in place of those at the point, for a second-order correction
    */
   solve(
-    point: Point,
+    point: Iterate,
     hessian: Float64Array,
     values: Float64Array = point.constraints,
     gradient: Float64Array = point.gradient,
@@ -45,7 +45,7 @@ export class Subproblem {
   }
 
   /** Solves as {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
-  solveRelaxed(point: Point, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
+  solveRelaxed(point: Iterate, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
     const { size, count, isLinear } = this.#problem
     this.#limit(point, point.constraints)
     for (let k = 0; k < count; k++) {
@@ -59,7 +59,7 @@ export class Subproblem {
   }
 
   /** Solves as {@link solve}, but small violations need not shrink. */
-  solveTolerant(point: Point, hessian: Float64Array): ConvexOutcome {
+  solveTolerant(point: Iterate, hessian: Float64Array): ConvexOutcome {
     const { size, count } = this.#problem
     this.#limit(point, point.constraints)
     for (let k = 0; k < count; k++) {
@@ -70,7 +70,7 @@ export class Subproblem {
   }
 
   /** Solves as {@link solve} with a multiple of the identity matrix as the Hessian. */
-  solveClosest(point: Point, gradient: Float64Array, values: Float64Array, factor: number): ConvexOutcome {
+  solveClosest(point: Iterate, gradient: Float64Array, values: Float64Array, factor: number): ConvexOutcome {
     return this.solve(
       point,
       this.#ones.map((one) => factor * one),
@@ -79,7 +79,7 @@ export class Subproblem {
     )
   }
 
-  #limit(point: Point, values: Float64Array): void {
+  #limit(point: Iterate, values: Float64Array): void {
     const { size, count, min, max } = this.#problem
     for (let i = 0; i < size; i++) {
       this.#min[i] = min[i] - point.x[i]
@@ -91,7 +91,7 @@ export class Subproblem {
     }
   }
 
-  #run(point: Point, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
+  #run(point: Iterate, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
     const { size, count } = this.#problem
     const { rows } = point
     return this.solver.solve(
