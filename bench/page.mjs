@@ -1,6 +1,6 @@
 // node bench/page.mjs: measures the time until the race page is usable in Chromium. It measures on this machine, and on
 // an emulated slow phone with a six times slower processor and a network of 1.6 Mb/s. The page is rebuilt and served
-// gzipped, with empty caches. It is usable when the table has its first row, because the race is then drawn and can be
+// gzipped, with empty caches. It is usable when the list has its first optimizer, because the race is then drawn and can be
 // played. On a busy machine only the CPU times are meaningful.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -51,7 +51,7 @@ async function usableAfter({ processor, network }) {
   }
   await page.addInitScript(() => {
     new MutationObserver((_, observer) => {
-      if (!document.querySelector('tbody tr')) return
+      if (!document.querySelector('.lines li')) return
       observer.disconnect()
       requestAnimationFrame(() => setTimeout(() => (globalThis.usable = performance.now())))
     }).observe(document, { childList: true, subtree: true })

@@ -7,11 +7,10 @@ import { buildPage } from './lib/build-page.mjs'
 import { root, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
-/** Eight optimizers at clearly different positions at the displayed update. */
-const race =
-  'f=rosenbrock&from=-1.5,2&gradientDescent=lr:0.001&momentum=lr:0.001&nesterov=lr:0.001&adagrad=lr:0.5' +
-  '&rmsprop=lr:0.003&adam=lr:0.1&adamw=lr:0.03,weightDecay:0&radam=lr:0.002'
-const UPDATES = 900
+/** The displayed update of the initial race: the optimizers are at clearly different positions. */
+const UPDATES = 330
+/** Height of the first screen by its width. */
+const heights = { 1280: 800, 390: 844 }
 
 script(async () => {
   await setup({ browser: true })
@@ -32,8 +31,8 @@ script(async () => {
         await take(
           browser,
           `page-${width}-${colorScheme}`,
-          `${address}#${race}`,
-          { width, colorScheme },
+          address,
+          { width, colorScheme, height: heights[width] },
           begun,
         )
       }
@@ -57,12 +56,12 @@ script(async () => {
   }
 })
 
-/** Takes a screenshot of the whole page once it is ready. */
-async function take(browser, name, address, { width, colorScheme }, ready) {
+/** Takes a screenshot of the whole page, or of its first screen, once the page is ready. */
+async function take(browser, name, address, { width, colorScheme, height: screen }, ready) {
   const wanted = process.argv.slice(2)
   if (wanted.length > 0 && !wanted.some((part) => name.startsWith(part))) return
   const page = await browser.newPage({
-    viewport: { width, height: width === 390 ? 3400 : 1900 },
+    viewport: { width, height: screen ?? (width === 390 ? 3400 : 1900) },
     colorScheme,
     reducedMotion: 'reduce',
   })
@@ -70,7 +69,7 @@ async function take(browser, name, address, { width, colorScheme }, ready) {
   await ready(page)
   await page.mouse.move(0, 0)
   await page.waitForTimeout(300)
-  const height = await page.evaluate(() => document.body.getBoundingClientRect().height)
+  const height = screen ?? (await page.evaluate(() => document.body.getBoundingClientRect().height))
   const taken = await page.screenshot({ clip: { x: 0, y: 0, width, height } })
   const file = `docs/${name}.png`
   writeFileSync(join(root, file), await smaller(taken))
@@ -80,10 +79,13 @@ async function take(browser, name, address, { width, colorScheme }, ready) {
 
 /** Displays an update at which the optimizers are at different positions, and waits for its explanation. */
 async function begun(page) {
-  await page.waitForFunction((updates) => Number(document.querySelector('.timeline').max) >= updates, UPDATES)
+  await page.waitForFunction(
+    (updates) => Number(document.querySelector('.timeline')?.max) >= updates,
+    UPDATES,
+  )
   await page.locator('.timeline').fill(String(UPDATES))
   await page.evaluate(() => document.activeElement.blur())
-  await page.getByText('with its values').waitFor()
+  await page.locator('.equation h2').filter({ hasText: 'update 331' }).waitFor()
 }
 
 /** Reduces a PNG to its best 128 colors: a third of the size without a visible difference. */

@@ -24,10 +24,10 @@ export function headline({ entries, objective }: RaceState): string {
 
 /** Whether and when a racer has arrived. */
 export function describeProgress(racer: Racer, isKnown: boolean): string {
-  const { arrivedAt, reason, iterations, time } = racer
+  const { arrivedAt, reason, iterations } = racer
   if (arrivedAt !== null) return `arrived after ${formatCount(arrivedAt)}`
-  if (reason === null) return time === 0 ? 'at the start' : 'on its way'
+  if (reason === null) return `${formatCount(iterations)} ${iterations === 1 ? 'update' : 'updates'}`
   if (reason === 'diverged') return 'diverged'
   if (!isKnown) return `stopped after ${formatCount(iterations)}`
-  return 'did not arrive'
+  return `did not arrive in ${formatCount(iterations)}`
 }

@@ -96,7 +96,14 @@ session.join(
   side,
   sliders,
   transport,
-  { begin: () => announce(''), over: (race) => announce(describeOutcome(race)) },
+  {
+    begin: () => announce(''),
+    over: (race) => announce(describeOutcome(race)),
+    // The outcome is not shown at earlier moments of the race.
+    numbers: (race) => {
+      if (!race.isOver && status.textContent?.startsWith('The race is over')) announce('')
+    },
+  },
   { recolor: () => map.redraw() },
 )
 onOtherAddress(async (hash) => {

@@ -1,6 +1,5 @@
 /** The column next to the map: what is happening, the three lines, the equation and the code. */
 
-import { formatCount } from '../../dist/page.js'
 import { h } from './dom.js'
 import { describeProgress, headline } from './headline.js'
 import { readableNames } from './names.js'
@@ -73,7 +72,6 @@ export class Side implements RaceView {
           { type: 'button' },
           swatch(number),
           h('strong', {}, name),
-          h('span', { className: 'count' }),
           h('span', { className: 'outcome' }),
         )
         button.addEventListener('click', () => this.#onSelect(number))
@@ -85,13 +83,9 @@ export class Side implements RaceView {
 
   numbers({ racers, landscape }: Race): void {
     for (const [number, racer] of racers.entries()) {
-      const [, , count, outcome] = this.#lines.children[number].firstElementChild?.children ?? []
-      const texts = [
-        `${formatCount(racer.iterations)} ${racer.iterations === 1 ? 'update' : 'updates'}`,
-        describeProgress(racer, landscape.minima.length > 0),
-      ]
-      for (const [i, element] of [count, outcome].entries())
-        if (element.textContent !== texts[i]) element.textContent = texts[i]
+      const [, , outcome] = this.#lines.children[number].firstElementChild?.children ?? []
+      const text = describeProgress(racer, landscape.minima.length > 0)
+      if (outcome.textContent !== text) outcome.textContent = text
     }
   }
 }

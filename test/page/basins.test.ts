@@ -333,7 +333,7 @@ describe('basins of attraction in Chromium', () => {
     const position = { x: 0.75 * box.width, y: 0.25 * box.height }
     await page.locator('.picture').click({ position })
     await expect.poll(() => new URL(page.url()).hash).toMatch(/from=(5|4\.9|5\.0)\d*,(5|4\.9|5\.0)/)
-    const slider = page.getByLabel('learning rate')
+    const slider = page.locator('.basins').getByLabel('learning rate')
     await slider.press('ArrowRight')
     await done(page, 'momentum 0.0105')
     await expect.poll(() => new URL(page.url()).hash).toContain('momentum=lr:0.0105')
@@ -344,7 +344,7 @@ describe('basins of attraction in Chromium', () => {
   test('support a schedule of the learning rate, which disables the slider', async () => {
     const page = await open('f=booth&maxIterations=200&momentum=lr:linear(0.01,{endValue:0.001,steps:50})')
     await done(page, 'momentum linear(…)')
-    expect(await page.getByLabel('learning rate').isDisabled()).toBe(true)
+    expect(await page.locator('.basins').getByLabel('learning rate').isDisabled()).toBe(true)
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 

@@ -91,7 +91,12 @@ describe('the first screen of the race page', () => {
 
   test('fits into a window of 1280 × 800, and on a phone shows the controls before the text', async () => {
     const page = await open('', still)
+    await page.getByText('The race is over').waitFor()
     await page.locator('.code code').filter({ hasText: 'minimize' }).waitFor()
+    // Adam has three equations with long numbers.
+    await page.locator('.timeline').fill('330')
+    await page.locator('.equation h2', { hasText: 'Adam, update 331' }).waitFor()
+    expect(await page.locator('.status').textContent()).toBe('')
     const bottom = async (selector: string) => {
       const box = await page.locator(selector).boundingBox()
       return (box?.y ?? Infinity) + (box?.height ?? 0)
