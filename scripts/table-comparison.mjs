@@ -1,4 +1,4 @@
-// npm run table:comparison: writes the figures in the README and the tables in docs/rivals.md from the results of the
+// npm run table:comparison: writes the figures in the README and on the docs' home page, and the tables in docs/rivals.md from the results of the
 // bench.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ script(async () => {
   const all = results()
   const blocks = [
     ['README.md', 'figures', figures(all)],
+    ['docs/index.md', 'figures', figures(all, '')],
     ['docs/rivals.md', 'comparison', comparison(all)],
   ]
   for (const [page, name, block] of blocks) {

@@ -8,9 +8,11 @@ import { home } from './children.js'
 
 const read = (file: string) => readFileSync(join(home, file), 'utf8')
 
-test('the figures in the README equal the results of the benchmark', () => {
+test("the figures in the README and on the docs' home page equal the results of the benchmark", () => {
   const readme = read('README.md')
   expect(withBlock(readme, 'figures', figures(results()))).toBe(readme)
+  const index = read('docs/index.md')
+  expect(withBlock(index, 'figures', figures(results(), ''))).toBe(index)
 })
 
 test('the tables in docs/rivals.md equal the results of the benchmark', () => {

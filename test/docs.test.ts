@@ -28,7 +28,7 @@ const SLOW = 600_000
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
 
 /** Pages whose samples print what their comments say. */
-const PRINTED = ['README.md', 'docs/start.md', 'docs/coming-from.md']
+const PRINTED = ['README.md', 'docs/index.md', 'docs/start.md', 'docs/coming-from.md']
 
 /** The output of a failed program; undefined if it succeeded. */
 function complaint(

@@ -164,6 +164,10 @@ export default defineConfig({
       { text: 'Start', link: link('start') },
       { text: 'Rules', link: link('rules') },
       { text: 'Fits', link: link('fits') },
+      // The pages are built separately, so the browser loads them as files.
+      { text: 'Race', link: '/race/index.html', target: '_self' },
+      { text: 'Story', link: '/race/story/index.html', target: '_self' },
+      { text: 'Fit your data', link: '/race/fit.html', target: '_self' },
       { text: 'API', link: '/docs/api/' },
       { text: 'Changes', link: '/CHANGELOG' },
     ],

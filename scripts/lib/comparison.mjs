@@ -51,8 +51,12 @@ const stepOf = ({ rows }, id, size = '1000') => {
 export const machineOf = ({ machine: { processor, instructionSet, system, node } }) =>
   `${processor} (${instructionSet}), ${system}, Node ${node.replace(/^v/, '')}`
 
-/** The README's figures. */
-export function figures({ peers, fits }) {
+/**
+ * The figures of the README and of the docs' home page.
+ *
+ * @param folder relative path of the folder docs, with a slash at the end
+ */
+export function figures({ peers, fits }, folder = 'docs/') {
   const times = (what) => microseconds(rowOf(fits, what))
   const [, scipy] = times('curve_fit in a loop, to one thread')
   const [ours, ml] = times('ml-levenberg-marquardt, 100 iterations, its default')
@@ -64,7 +68,7 @@ export function figures({ peers, fits }) {
 | profile intervals of its 3 parameters (1,000 data sets in a call) | **${time(profile)}** | lmfit's \`conf_interval\` ${time(lmfit)} |
 
 Measured on ${peers.machine.date} (step) and ${fits.machine.date} (fits): ${fits.machine.processor}
-(${fits.machine.instructionSet}), Node ${fits.machine.node.slice(1)}. [Compared](docs/rivals.md) has all results and the method.`
+(${fits.machine.instructionSet}), Node ${fits.machine.node.slice(1)}. [Compared](${folder}rivals.md) has all results and the method.`
 }
 
 const NOT_MEASURED = 'not measured'

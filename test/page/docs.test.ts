@@ -136,6 +136,18 @@ test.each([
   },
 )
 
+test('the home page shows the race, and every page links to the race, the story and the fits', async () => {
+  const { page, wrong } = await visit('docs/')
+  const frame = page.frameLocator('iframe.live')
+  await frame.locator('canvas').first().waitFor()
+  expect(wrong).toEqual([])
+  await page.close()
+  for (const path of ['docs/index', 'docs/start', 'docs/rules/adam', 'docs/api/index']) {
+    for (const target of ['race/index.html', 'race/story/index.html', 'race/fit.html'])
+      expect(html(path)).toContain(`href="${FOLDER}${target}"`)
+  }
+})
+
 test('the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
   const { page } = await visit('docs/')
   await page.keyboard.press('Control+k')
