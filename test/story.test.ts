@@ -79,6 +79,10 @@ describe('the numbers of the story equal measurements with minimize:', () => {
     expect(measured('ripples')).toEqual({ arrivals: 0, runs: 144, hollow: 0.5 })
   })
 
+  test('gradient descent loses minima of Himmelblau’s function as the rate rises', () => {
+    expect(measured('basins')).toEqual({ small: 4, medium: 3, large: 2, largest: 0 })
+  })
+
   test('the challenge can be met, with 20 updates at best', () => {
     expect(measured('challenge')).toEqual({ best: 20, bestRate: 0.03, bestMomentum: 0.75, target: 51 })
     expect(runsAt('challenge', { rate: 0.018, momentum: 0.82 })[0].arrival).toBe(51)

@@ -106,6 +106,13 @@ test('an invalid link shows the default figure, with a message', async () => {
   await page.close()
 })
 
+test('the basins are computed coarsely and then finely', async () => {
+  const { page, errors } = await visit('basins/#rate=0.02')
+  await page.locator('section[data-basins="256"]').waitFor()
+  expect(errors).toEqual([])
+  await page.close()
+})
+
 test('an embedded step fits into 480 × 360 pixels and shows only the figure', async () => {
   const { page } = await visit('momentum/#embed=1', { viewport: { width: 480, height: 360 } })
   expect(await page.getByRole('button', { name: 'Play' }).isVisible()).toBe(true)

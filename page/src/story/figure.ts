@@ -10,11 +10,19 @@ import type { Run, Scene } from './step.js'
 /** Radius of a mark in pixels. */
 const MARK_RADIUS = 6
 
+/** The index of a minimum for each cell of a map. */
+export interface BasinImage {
+  readonly cells: Uint8Array
+  readonly columns: number
+  readonly rows: number
+}
+
 export class Figure {
   readonly canvas: HTMLCanvasElement
   readonly #ground = document.createElement('canvas')
   #scene: Scene | null = null
   #runs: readonly Run[] = []
+  #basins: BasinImage | null = null
   #width = 0
   #height = 0
   #ratio = 1
@@ -28,6 +36,12 @@ export class Figure {
     this.#scene = scene
     this.#runs = runs
     this.#resize()
+    this.#drawGround()
+  }
+
+  /** Shows basins instead of heights. */
+  showBasins(image: BasinImage): void {
+    this.#basins = image
     this.#drawGround()
   }
 
@@ -69,7 +83,8 @@ export class Figure {
     const context = this.#ground.getContext('2d')
     if (!this.#scene || !context || width === 0) return
     if (this.#runs.some(isCloud)) return
-    if (this.#scene.start.length === 1) drawCurve(context, this.#scene, width, height)
+    if (this.#basins) drawBasins(context, this.#scene, this.#basins, width, height)
+    else if (this.#scene.start.length === 1) drawCurve(context, this.#scene, width, height)
     else drawMap(context, this.#scene, width, height)
   }
 
@@ -177,6 +192,34 @@ function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number,
     image.data[4 * i + 3] = 255
   }
   context.putImageData(image, 0, 0)
+  for (const minimum of scene.minima) drawStar(context, ...toPixel(scene, minimum, width, height))
+}
+
+/** Draws each cell in the color of its minimum. Cells without a minimum have the color of the background. */
+function drawBasins(
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  { cells, columns, rows }: BasinImage,
+  width: number,
+  height: number,
+): void {
+  const { surface, racers } = theme()
+  const canvas = document.createElement('canvas')
+  canvas.width = columns
+  canvas.height = rows
+  const pixels = canvas.getContext('2d')
+  if (!pixels) return
+  const image = pixels.createImageData(columns, rows)
+  const empty = mixColors(surface, surface, 0)
+  // The first color belongs to the path.
+  const colors = scene.minima.map((_, i) => mixColors(surface, racers[1 + i], 0.45))
+  for (let i = 0; i < cells.length; i++) {
+    image.data.set(colors[cells[i]] ?? empty, 4 * i)
+    image.data[4 * i + 3] = 255
+  }
+  pixels.putImageData(image, 0, 0)
+  context.imageSmoothingEnabled = false
+  context.drawImage(canvas, 0, 0, width, height)
   for (const minimum of scene.minima) drawStar(context, ...toPixel(scene, minimum, width, height))
 }
 

@@ -1,6 +1,7 @@
 /** A step of the story, as data: a claim, a scene with controls, a question, and the measurements of its answer. */
 
 import type { MinimizeReason, Point, Rule, TestObjective, View } from 'antigrad'
+import type { BasinTask } from './basin-map.js'
 
 /** The values of the controls, and of the starting point (`x` and `y`), by name. */
 export type StepSettings = Readonly<Record<string, number>>
@@ -51,6 +52,8 @@ export interface Scene {
   readonly maxIterations: number
   /** Distance to a minimum at which a run has arrived and ends; 0 if runs only end after `maxIterations`. */
   readonly radius: number
+  /** Basins that the map shows instead of heights. */
+  readonly basins?: BasinTask
   /** The runs, if the step computes runs that are not one run per contestant. */
   readonly runs?: () => readonly Run[]
 }

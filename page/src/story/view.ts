@@ -3,6 +3,7 @@
 import { h } from '../dom.js'
 import { isStill, onThemeChange, swatch } from '../theme.js'
 import { toPixel, toPoint } from './axes.js'
+import type { BasinTask } from './basin-map.js'
 import { Figure } from './figure.js'
 import { embedText, type LinkSettings, writeLink } from './links.js'
 import { computeRuns, describeRun, updatesOf } from './runs.js'
@@ -27,6 +28,8 @@ export class StepView {
   /** Displayed update. */
   #time = 0
   #frame = 0
+  /** Ends the computation of the basins. */
+  #basins = new AbortController()
 
   constructor(section: HTMLElement, step: Step, { settings }: LinkSettings) {
     this.#step = step
@@ -126,6 +129,23 @@ export class StepView {
     this.#scene = this.#step.scene(this.#settings)
     this.#runs = computeRuns(this.#scene)
     this.#figure.show(this.#scene, this.#runs)
+    if (this.#scene.basins) void this.#showBasins(this.#scene.basins)
+  }
+
+  /** Computes the basins coarsely, and then finely, until other settings are selected. */
+  async #showBasins(task: BasinTask): Promise<void> {
+    this.#basins.abort()
+    this.#basins = new AbortController()
+    const { signal } = this.#basins
+    const { computeBasins } = await import('./basin-map.js')
+    for (const columns of [64, 256]) {
+      const size = { columns, rows: (columns * task.rows) / task.columns }
+      const cells = await computeBasins({ ...task, ...size }, signal).catch(() => null)
+      if (signal.aborted || cells === null) return
+      this.#figure.showBasins({ cells, ...size })
+      this.#draw()
+      this.#section.dataset.basins = String(columns)
+    }
   }
 
   /** Writes the sentence and the legend. */

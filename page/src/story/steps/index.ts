@@ -3,6 +3,7 @@
 import type { Step } from '../step.js'
 import { adagrad } from './adagrad.js'
 import { adam } from './adam.js'
+import { basins } from './basins.js'
 import { challenge } from './challenge.js'
 import { decay } from './decay.js'
 import { momentum } from './momentum.js'
@@ -15,5 +16,5 @@ import { valley } from './valley.js'
 
 export const steps: readonly Step[] = [
   ...[valley, rate, adagrad, rmsprop, momentum, challenge],
-  ...[nesterov, adam, decay, noise, ripples],
+  ...[nesterov, adam, decay, noise, ripples, basins],
 ]
