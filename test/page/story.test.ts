@@ -146,5 +146,6 @@ test('the files of the story stay within the size limit', () => {
       .reduce((sum, name) => sum + zipped(join(folder, name)), 0)
   // The text with its style comes first, and the figures later.
   expect(zipped(join(site.folder, 'story/index.html')) + size(/^index-/)).toBeLessThan(12_000)
-  expect(size(/^(?!basins|many|expression)/)).toBeLessThan(120_000)
+  expect(size(/^(?!basin)/)).toBeLessThan(115_000)
+  expect(size(/^basin/)).toBeLessThan(75_000)
 })
