@@ -1,4 +1,4 @@
-import { type QpResult, type QuadraticProblem, qp } from 'antigrad'
+import { type QpResult, qp } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 
 /** Numbers in [0, 1) from a linear congruential generator. */
@@ -11,7 +11,7 @@ function createRandom(seed: number): () => number {
 }
 
 /** A feasible convex program; every second one has a singular Hessian. */
-function randomProgram(seed: number): QuadraticProblem & {
+function randomProgram(seed: number): {
   readonly hessian: number[][]
   readonly gradient: number[]
   readonly constraints: { coefficients: number[]; equal?: number; min?: number; max?: number }[]
