@@ -38,6 +38,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-errors',
     'fits-error-models',
     'fits-functions',
+    'odes',
     'fits-shared',
     'fits-compare',
     'fits-unknowns',

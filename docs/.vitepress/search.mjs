@@ -42,8 +42,8 @@ const everydayWords = {
   'fits-method': 'Levenberg-Marquardt algorithm NIST certified StRD accuracy how it works',
   'fits-errors':
     'confidence interval confidence intervals standard error uncertainty error bars confidence band prediction interval bootstrap profile likelihood credible p-value significance',
-  'fits-functions':
-    'custom function callback model differential equation ODE integrate simulation black box residuals Jacobian',
+  'fits-functions': 'custom function callback model integrate black box residuals Jacobian',
+  odes: 'differential equations ODE solve_ivp integrate simulation pharmacokinetics NONMEM dose infusion SIR stiff Radau',
   'fits-shared': 'global fit shared parameters replicates groups batch of data sets simultaneous',
   'fits-compare':
     'model selection AIC BIC F-test p-value likelihood ratio overfitting which model heteroscedastic correlated noise covariance',

@@ -583,6 +583,23 @@ add('negativeBinomial', '', { options: at(record, { theta: at(ofScale, 'theta') 
 add('gamma', '', { options: at(record, { shape: at(ofScale, 2) }) })
 add('binomial', '', { options: { trials: at(or(positive, text), 'n') } })
 add('poisson', '', {})
+add('ode', '', {
+  options: at(record, {
+    states: at(record, { y: at(no, 1) }),
+    rates: at(record, { y: at(no, '-k*y') }),
+    observe: at(no, 'y'),
+    initialTime: at(optional(finite), 0),
+    maxSteps: at(optional(count(1)), 1000),
+    controlSensitivities: at(optional(flag), true),
+  }),
+})
+const decay = fits.ode({ states: { y: 1 }, rates: { y: '-k*y' }, observe: 'y' })
+add('simulate', '', {
+  model: at(no, decay),
+  values: at(record, { k: at(anyNumber, 1) }),
+  times: at(numbers, [0, 1]),
+  options: at(record, {}),
+})
 add('studentizedResiduals', '', { found: at(no, subjects.Fit()) })
 add('ruleMethod', '', { rule: at(aRule, ofAdam, 'rule') })
 add('profileIntervals', '', {

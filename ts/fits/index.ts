@@ -86,6 +86,9 @@ export type { PeakBaseline, PeaksOptions } from './models/peaks.js'
 export type { PolynomialOptions } from './models/polynomial.js'
 export type { DoseOptions } from './models/sigmoids.js'
 export type { SinusoidOptions } from './models/sinusoid.js'
+export { type OdeModel, ode } from './odes/ode-model.js'
+export type { OdeDose, OdeExpression, OdeInput, OdeOptions } from './odes/options.js'
+export { type SimulateOptions, type Simulation, simulate } from './odes/simulate.js'
 export type { FiniteDifferences } from './problem/finite-differences.js'
 export type {
   CurveModel,
@@ -97,7 +100,7 @@ export type {
 } from './problem/function-model.js'
 export type { Loss } from './problem/loss.js'
 export type { FitMinimum, MultiStart } from './problem/multi-start.js'
-export type { FitColumn, FitData, FitRow } from './problem/options.js'
+export type { FitColumn, FitData, FitRow, NoiseByQuantity } from './problem/options.js'
 export type { Outlier } from './problem/outlier.js'
 export type { FitDerivedQuantities, FitParameter, FitParameters } from './problem/parameters.js'
 export {

@@ -242,8 +242,10 @@ export class Fit<Names extends string = string> extends FitView<Names> {
 
   /** The remark of the model about the estimates of this fit. */
   #remark(): string {
-    const { remark, columns, solved } = this.#rows
-    if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
+    const { remark, columns, solved, problem } = this.#rows
+    // Exact models explain why they have no value where the fit starts.
+    const isUnknown = this.reason === 'not-finite' && problem.functionModel?.exact === undefined
+    if (remark === null || isUnknown || this.reason === 'too-few-points') return ''
     return remark(() => this.values, columns, this.#fit, solved)
   }
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
-import { isObject } from '../../core/untrusted-input.js'
+import { isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { namesIn } from '../../expressions/parse.js'
 import {
@@ -39,7 +39,7 @@ import {
   readData,
 } from '../problem/columns.js'
 import { listColumns, readTable } from '../problem/data-table.js'
-import { BoundFunctionModel } from '../problem/function-model.js'
+import { BoundFunctionModel, copyColumns } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
@@ -158,21 +158,27 @@ export class FitRun {
    * @param read data columns that are already validated, if the run refits internal data
    */
   constructor(module: WasmModule, model: unknown, data: FitData, given: object, read?: ParsedData) {
-    const options = readOptions('options', given, fitOptionTable)
+    const plain = readOptions('options', given, fitOptionTable)
     this.#module = module
-    this.options = options
-    this.progress = new CallProgress(options.onProgress)
-    const { start, method, finiteDifferences } = options
+    this.progress = new CallProgress(plain.onProgress)
+    const { start, method, finiteDifferences } = plain
     const { text, functionModel, parameters, guess, x, extraColumns, remark, search } = readModel(
       model,
       start !== undefined,
     )
+    const exact = functionModel?.exact
+    const prepared = (read === undefined ? exact : undefined)?.prepare(data, plain)
+    const options = prepared?.options ?? plain
+    this.options = options
     if (functionModel === undefined)
       refuseOption('finiteDifferences', finiteDifferences, 'none unless the model is a function')
     const names = functionModel ? [] : namesIn(text)
     const own = guess === undefined ? [] : [x, ...extraColumns]
-    const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
-    const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
+    const { columns, y, weight } =
+      read ?? readData(functionModel ?? names, prepared?.data ?? data, options, own)
+    const known = functionModel
+      ? (exact?.parameters(columns) ?? Object.keys(start ?? {}))
+      : names.filter((name) => !columns.has(name))
     this.#parameters = readParameters(options, known, parameters, [...columns.keys()])
     this.#free = this.#parameters.filter(({ isFixed }) => !isFixed)
     this.#count = countFits(columns, this.#parameters)
@@ -200,7 +206,17 @@ export class FitRun {
     this.#guess = guess
     this.#followers = [x, y, ...extraColumns]
     const areThere = this.#followers.every((name) => columns.has(name))
-    this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
+    this.#remark = exact
+      ? (values, data, fit) => {
+          // Estimates are NaN if the model has no value at the start.
+          const at = mapRecord(values(), (x, name) =>
+            Number.isNaN(x) ? (this.#starts.get(name)?.[fit] ?? x) : x,
+          )
+          return exact.remark(at, copyColumns(data, fit))
+        }
+      : remark && areThere
+        ? bindRemark(remark, this.#followers)
+        : null
     const isOneStart = options.multiStart.count === 1 && method === undefined
     this.#search = search
     this.#searches = isOneStart && this.#open.length > 0

@@ -1,8 +1,8 @@
 /** Models that are JavaScript functions. */
 
 import { OptionError } from '../../core/errors.js'
-import { isObject, readMember } from '../../core/untrusted-input.js'
-import type { DataColumn } from '../../many/batch/data.js'
+import { createRecord, isObject, readMember } from '../../core/untrusted-input.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
 /** Frozen object of parameter values by name. The object contains every parameter in `start`. */
@@ -79,8 +79,30 @@ export type FunctionModel<Names extends string = string, X = unknown, Columns ex
 
 export type ModelFunction = (...given: readonly unknown[]) => unknown
 
+/** Property of a model whose derivatives are exact, and which can evaluate other rows than the rows of its data. */
+export const exactModel: unique symbol = Symbol('exact model')
+
+/** Further abilities of a model with exact derivatives, such as a model of differential equations. */
+export interface ExactModel {
+  /** Names of the parameters, if the data have the given columns. */
+  parameters(columns: { has(name: string): boolean }): string[]
+  /** Converts the data and the options of a call to columns with one response. */
+  prepare<Options extends object>(
+    data: unknown,
+    options: Options,
+  ): { readonly data: unknown; readonly options: Options }
+  /** Appends the rows of a prediction to the columns of a fit. */
+  extend(
+    columns: Readonly<Record<string, Float64Array>>,
+    at: Readonly<Record<string, unknown>>,
+  ): { readonly columns: Readonly<Record<string, Float64Array>>; readonly rows: number }
+  /** A remark on the parameters of a fit, such as the reason why the model has no value; '' for no remark. */
+  remark(values: Readonly<Record<string, number>>, columns: Readonly<Record<string, Float64Array>>): string
+}
+
 /** A validated function model. */
 export interface FunctionModelSpec {
+  readonly exact?: ExactModel | undefined
   readonly model: object
   readonly kind: 'row' | 'curve' | 'residuals'
   readonly call: ModelFunction
@@ -92,6 +114,7 @@ export interface FunctionModelSpec {
 /** A function model together with its data columns. */
 export class BoundFunctionModel implements FunctionModelSpec {
   // Object.assign sets the declared fields in the constructor, and `declare` emits no code for the fields.
+  declare readonly exact: FunctionModelSpec['exact']
   declare readonly model: FunctionModelSpec['model']
   declare readonly kind: FunctionModelSpec['kind']
   declare readonly call: ModelFunction
@@ -109,6 +132,7 @@ export class BoundFunctionModel implements FunctionModelSpec {
     differences: FiniteDifferenceValues = { order: 1, step: undefined },
   ) {
     Object.assign(this, spec, { data, differences })
+    this.isChecked = spec.exact !== undefined
   }
 }
 
@@ -123,6 +147,7 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
     return { model, kind: 'row', call: model as ModelFunction, jacobian: undefined, observations: undefined }
   if (!isObject(model)) return undefined
   if (model instanceof BoundFunctionModel) return model
+  const exact = exactModel in model ? (model[exactModel] as ExactModel) : undefined
   const kind = (['curve', 'residuals'] as const).find((name) => readMember(model, name) !== undefined)
   if (kind === undefined) return undefined
   const [call, jacobian] = [kind, 'jacobian'].map((name): ModelFunction | undefined => {
@@ -137,7 +162,16 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
     const expected = kind === 'residuals' ? 'an integer > 0' : 'none if the data have columns'
     throw new OptionError('model: observations', expected, observations)
   }
-  return { model, kind, call: call as ModelFunction, jacobian, observations }
+  return { exact, model, kind, call: call as ModelFunction, jacobian, observations }
+}
+
+/** The columns of a fit for the user, without internal columns, as copies in a frozen object. */
+export function copyColumns(
+  data: ReadonlyMap<string, DataColumn>,
+  fit: number,
+): Readonly<Record<string, Float64Array>> {
+  const own = [...data.keys()].filter((name) => !name.startsWith('@'))
+  return Object.freeze(createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()))
 }
 
 /** Maximum number of residuals. Larger arrays would exhaust memory. */

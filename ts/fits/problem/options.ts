@@ -32,6 +32,9 @@ export type FitRow = Readonly<Record<string, unknown>>
 /** A data column: one array of numbers for all fits, or an array that contains one array of numbers per fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
+/** Numbers or columns by observed quantity, for models of `ode` that observe several quantities. */
+export type NoiseByQuantity = Readonly<Record<string, number | FitColumn>>
+
 /** Options that `fit`, `fitMany` and `fitShared` have in common. */
 export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuantities> {
   /**
@@ -48,16 +51,17 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly y?: string
   /**
    * Standard deviations of the response: an array for all fits, or an array per fit. A string such as `'0.05*f'` is an
-   * expression of the model value f and the columns. Each σ must be finite and > 0. Default: equal weights.
+   * expression of the model value f and the columns. Each σ must be finite and > 0. A model of `ode` with several
+   * observed quantities also accepts an object with a number or an array per quantity. Default: equal weights.
    */
-  readonly sigma?: FitColumn | string
+  readonly sigma?: FitColumn | string | NoiseByQuantity
   /**
    * Weights of the squared residuals, as an alternative to `sigma`; 1 by default. Weights 1/σ² are equivalent to `sigma`.
    * Numbers must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as
    * `'1/f^2'` is an expression of the model value f and the columns, evaluated at the solution (iteratively
    * reweighted least squares).
    */
-  readonly weights?: FitColumn | string
+  readonly weights?: FitColumn | string | NoiseByQuantity
   /**
    * The value 'drop' ignores rows in which a column, σ or weight is null or NaN. `droppedRows` counts the ignored rows.
    * Without the option `missing`, a fit with a missing number ends as 'not-finite', and a missing σ or weight is an

@@ -14,7 +14,7 @@ import {
   type FiniteDifferenceValues,
   getRelativeError,
 } from '../problem/finite-differences.js'
-import { type BoundFunctionModel, type ModelFunction, ROWS } from '../problem/function-model.js'
+import { type BoundFunctionModel, copyColumns, type ModelFunction, ROWS } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
 
 /** Columns that the model reads, in the order in which programs take them. */
@@ -144,8 +144,11 @@ export class FunctionCurve {
     const at = (x: Float64Array) => this.value(x)
     const { jacobian, differences } = this.#functionModel
     if (jacobian === undefined) return yield* estimateDerivatives(at, around, differences)
-    const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), this.#names)
     const { links, program } = compileChainRule(this.#problem)
+    // The user's derivatives include fixed parameters. Exact models omit derivatives that have no use.
+    const isExact = this.#functionModel.exact !== undefined
+    const names = isExact ? [...new Set(links.map(({ name }) => name))] : this.#names
+    const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), names)
     const machine = new ProgramRunner(program, 'float64')
     machine.run([...around.x, ...this.#fixed], [], 0)
     const slopes = Array.from(around.x, () => new Float64Array(around.f.length))
@@ -233,10 +236,7 @@ function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64
   const { offsets } = numbers
   const fit = offsets === null ? 0 : firstWhere(offsets, (begin) => begin > rows[0]) - 1
   const [first, count] = [numbersInRun(numbers, fit)[0], numbersInRun(numbers, fit).length]
-  const own = [...data.keys()].filter((name) => !name.startsWith('@'))
-  const columns = Object.freeze(
-    createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()),
-  )
+  const columns = copyColumns(data, fit)
   const wanted = (name: string, out: Float64Array) => {
     // The length is checked, because the function may have transferred the array's buffer to another thread.
     if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])

@@ -2,13 +2,13 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
-import { isRecord } from '../../core/untrusted-input.js'
+import { createRecord, isRecord } from '../../core/untrusted-input.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/batch/data.js'
 import { readNumbers } from '../problem/columns.js'
 import { readTable } from '../problem/data-table.js'
-import { type BoundFunctionModel, ROWS } from '../problem/function-model.js'
+import { BoundFunctionModel, copyColumns, type ExactModel, ROWS } from '../problem/function-model.js'
 import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
 import {
@@ -120,12 +120,20 @@ export function evaluateModel(
 ): ModelEvaluation {
   const { problem, data: given } = context
   const names = modelColumns(problem)
-  if (at !== undefined && names.includes(ROWS)) {
+  const exact = problem.functionModel?.exact
+  if (at !== undefined && names.includes(ROWS) && exact === undefined) {
     throw new OptionError('at', 'nothing (the model only computes the rows of its data)', at)
   }
   if (at !== undefined && !isRecord(at) && !Array.isArray(at))
     throw new OptionError('at', `columns ${names.join(', ')}`, at)
   const asked = at && readTable('at', at)
+  if (asked !== undefined && exact !== undefined)
+    return predictExactly(
+      context,
+      fit,
+      exact,
+      createRecord([...asked.keys()], (name) => asked.get(name)),
+    )
   const data = names.map((name) => {
     if (asked === undefined) return numbersInRun(given.get(name) as DataColumn, fit)
     const column = asked.get(name)
@@ -155,6 +163,30 @@ export function evaluateModel(
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }
   return { rows, columns, outputs, value: (row, point) => outputs(row, point)[0] }
+}
+
+/** Evaluates an exact model at requested rows, which follow the rows of the fit. */
+function predictExactly(
+  context: EvaluationContext,
+  fit: number,
+  exact: ExactModel,
+  asked: Readonly<Record<string, unknown>>,
+): ModelEvaluation {
+  const { problem, data: given } = context
+  const called = problem.functionModel as BoundFunctionModel
+  const { columns: all, rows } = exact.extend(copyColumns(called.data, fit), asked)
+  const length = Object.values(all)[0].length
+  const indices = Float64Array.from({ length }, (_, row) => row)
+  const extended = new Map(Object.entries(all)).set(ROWS, indices)
+  const bound = new BoundFunctionModel(
+    called,
+    new Map([...extended].map(([name, numbers]) => [name, { numbers, offsets: null }])),
+  )
+  const data = modelColumns(problem).map((name) => (extended.get(name) as Float64Array).slice(length - rows))
+  const columns = (row: number) => data.map((column) => column[row])
+  const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
+  const moved = { ...context, data: given, problem: { ...problem, functionModel: bound } }
+  return { rows, columns, ...evaluateCalledModel(moved, fit, data, rows, isMissing) }
 }
 
 /** Evaluates a function model. The first request for a row at a point computes all rows at the point. */

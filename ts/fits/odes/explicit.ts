@@ -1,0 +1,182 @@
+/**
+ * The explicit Runge-Kutta pair of orders 5 and 4 (Dormand and Prince, 1980) with dense output and the detection of
+ * stiffness (Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I and II).
+ */
+
+import { pow } from '../../functions/index.js'
+import {
+  areFinite,
+  firstStep,
+  IntegrationStop,
+  isReached,
+  MAX_FACTOR,
+  MIN_FACTOR,
+  SAFETY,
+  type StepControl,
+} from './control.js'
+import type { Flow } from './flow.js'
+
+const NODES = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1]
+/** Coefficients of the stages. The last row is also the solution of order 5. */
+const STAGES = [
+  [],
+  [1 / 5],
+  [3 / 40, 9 / 40],
+  [44 / 45, -56 / 15, 32 / 9],
+  [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
+  [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
+  [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
+]
+/** The difference of the solutions of orders 5 and 4. */
+const ERRORS = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40]
+/** Coefficients of the last term of the dense output. */
+const DENSE = [
+  -12715105075 / 11282082432,
+  0,
+  87487479700 / 32700410799,
+  -10690763975 / 1880347072,
+  701980252875 / 199316789632,
+  -1453857185 / 822651844,
+  69997945 / 29380423,
+]
+/** The stability region of the method ends near this value of |h·λ|. */
+const STIFFNESS_LIMIT = 3.25
+const MAX_STIFF_STEPS = 15
+const MAX_CALM_STEPS = 6
+
+/** Times at which a segment must return the solution, in ascending order. */
+export interface SegmentOutputs {
+  readonly times: readonly number[]
+  /** Receives the index of a time and the solution at the time. */
+  readonly emit: (k: number, z: Float64Array) => void
+}
+
+/**
+ * Integrates z from t to `end`, and changes z in place. The result is `end`, or the time at which the system turned out
+ * to be stiff.
+ *
+ * @param mayStop whether the integration ends if the system is stiff
+ */
+export function integrateExplicit(
+  flow: Flow,
+  z: Float64Array,
+  [begin, end]: readonly [number, number],
+  { times, emit }: SegmentOutputs,
+  control: StepControl,
+  mayStop: boolean,
+): number {
+  const { n } = flow
+  const k = NODES.map(() => new Float64Array(z.length))
+  const [next, error, at] = [z.slice(), z.slice(), z.slice()]
+  let t = begin
+  flow.all(t, z, k[0])
+  if (!areFinite(k[0])) throw new IntegrationStop(t, 'a rate or its derivative is not a finite number')
+  let h = firstStep(flow, [t, end], z, k[0], control.tolerances, 4)
+  let [output, stiff, calm, before, isRetry] = [0, 0, 0, 1e-4, false]
+  while (!isReached(t, end)) {
+    const isLast = t + h >= end || isReached(t + h, end)
+    const step = isLast ? end - t : h
+    evaluateStages(flow, [t, step], z, k, at, next)
+    combine(error, ERRORS, k, step)
+    const norm = control.norm(error, z, next, n)
+    if (!(norm <= 1) || !areFinite(next)) {
+      isRetry = true
+      h = step * (norm < Infinity ? Math.max(MIN_FACTOR, SAFETY * pow(norm, -0.2)) : MIN_FACTOR)
+      control.count(false, t, h)
+      continue
+    }
+    const to = isLast ? end : t + step
+    for (; output < times.length && times[output] <= to; output++) {
+      if (times[output] === to) emit(output, next)
+      else {
+        interpolate((times[output] - t) / step, step, z, next, k, at)
+        emit(output, at)
+      }
+    }
+    // The stage before the last one is still in `at`, unless the dense output was used.
+    if (mayStop && isStiffStep(flow, step, k, z, next)) {
+      calm = 0
+      if (++stiff >= MAX_STIFF_STEPS) {
+        z.set(next)
+        control.count(true, to, step)
+        return to
+      }
+    } else if (++calm >= MAX_CALM_STEPS) stiff = 0
+    // Proportional-integral control with the exponents 0.7/5 and 0.4/5 of Hairer's DOPRI5.
+    const factor = norm === 0 ? MAX_FACTOR : SAFETY * pow(norm, -0.17) * pow(before, 0.04)
+    h = step * Math.min(isRetry ? 1 : MAX_FACTOR, Math.max(MIN_FACTOR, factor))
+    before = Math.max(norm, 1e-4)
+    isRetry = false
+    z.set(next)
+    t = to
+    ;[k[0], k[6]] = [k[6], k[0]]
+    control.count(true, t, h)
+  }
+  for (; output < times.length; output++) emit(output, z)
+  return end
+}
+
+/** Writes the stages to k, and the solution of order 5 to `next`. */
+function evaluateStages(
+  flow: Flow,
+  [t, h]: readonly [number, number],
+  z: Float64Array,
+  k: readonly Float64Array[],
+  at: Float64Array,
+  next: Float64Array,
+): void {
+  for (let stage = 1; stage < NODES.length; stage++) {
+    const to = stage === 6 ? next : at
+    combine(to, STAGES[stage], k, h)
+    for (let i = 0; i < z.length; i++) to[i] += z[i]
+    flow.all(t + NODES[stage] * h, to, k[stage])
+  }
+}
+
+/** Writes h·Σ factor·k to `out`. */
+function combine(out: Float64Array, factors: readonly number[], k: readonly Float64Array[], h: number): void {
+  out.fill(0)
+  for (let stage = 0; stage < factors.length; stage++) {
+    const factor = factors[stage] * h
+    const from = k[stage]
+    if (factor !== 0) for (let i = 0; i < out.length; i++) out[i] += factor * from[i]
+  }
+}
+
+/** Writes the dense output of order 4 at the fraction x of a step to `out`. */
+function interpolate(
+  x: number,
+  h: number,
+  z: Float64Array,
+  next: Float64Array,
+  k: readonly Float64Array[],
+  out: Float64Array,
+): void {
+  combine(out, DENSE, k, h)
+  const rest = 1 - x
+  for (let i = 0; i < out.length; i++) {
+    const change = next[i] - z[i]
+    const first = h * k[0][i] - change
+    const second = change - h * k[6][i] - first
+    out[i] = z[i] + x * (change + rest * (first + x * (second + rest * out[i])))
+  }
+}
+
+/** Whether |h·λ| of the dominant eigenvalue λ, estimated from the last two stages, exceeds the stability limit. */
+function isStiffStep(
+  { n }: Flow,
+  h: number,
+  k: readonly Float64Array[],
+  z: Float64Array,
+  next: Float64Array,
+): boolean {
+  let [above, below] = [0, 0]
+  for (let i = 0; i < n; i++) {
+    let stage = z[i]
+    for (let j = 0; j < 5; j++) stage += h * STAGES[5][j] * k[j][i]
+    const [rise, run] = [k[6][i] - k[5][i], next[i] - stage]
+    above += rise * rise
+    below += run * run
+  }
+  return below > 0 && h * Math.sqrt(above / below) > STIFFNESS_LIMIT
+}

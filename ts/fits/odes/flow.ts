@@ -1,0 +1,125 @@
+/**
+ * The right-hand side of a system of differential equations with forward sensitivities (variational equations).
+ *
+ * The vector z of the explicit method contains the n states y, followed by one block of n sensitivities per direction.
+ * A direction is a parameter, and its block S solves S' = J·S + ∂f/∂parameter with the Jacobian J = ∂f/∂y.
+ */
+
+import type { Jet } from './jet.js'
+
+/** A piecewise input: the values at ascending times. */
+export interface InputTable {
+  readonly times: readonly number[]
+  readonly values: readonly number[]
+  /** Whether the input is linear between the times, instead of constant from each time on. */
+  readonly isLinear: boolean
+}
+
+export class Flow {
+  /** Number of states, and number of directions. */
+  readonly n: number
+  readonly m: number
+  /** Constant rates of infusions, and their derivatives, in the layout of z. */
+  readonly force: Float64Array
+  /** Number of evaluations of the right-hand side. */
+  evaluations = 0
+  readonly #values: Jet
+  readonly #jet: Jet
+  readonly #x: Float64Array
+  readonly #inputs: readonly InputTable[]
+  /** Index of the current piece of each input. */
+  readonly #pieces: number[]
+  readonly #firstInput: number
+
+  /**
+   * @param values the rates without derivatives, as functions of the time, the states, the parameters and the inputs
+   * @param jet the rates with derivatives with respect to the states and the directions
+   */
+  constructor(
+    [values, jet]: readonly [Jet, Jet],
+    [n, m]: readonly [number, number],
+    parameters: ArrayLike<number>,
+    inputs: readonly InputTable[],
+  ) {
+    this.n = n
+    this.m = m
+    this.force = new Float64Array(n * (1 + m))
+    this.#values = values
+    this.#jet = jet
+    this.#inputs = inputs
+    this.#pieces = inputs.map(() => -1)
+    this.#firstInput = 1 + n + parameters.length
+    this.#x = new Float64Array(this.#firstInput + inputs.length)
+    this.#x.set(parameters, 1 + n)
+  }
+
+  /** Selects the pieces of the inputs that begin at or before a time. */
+  select(time: number): void {
+    for (const [k, { times }] of this.#inputs.entries()) {
+      let piece = -1
+      while (piece + 1 < times.length && times[piece + 1] <= time) piece++
+      this.#pieces[k] = piece
+    }
+  }
+
+  #place(t: number, y: Float64Array): Float64Array {
+    const x = this.#x
+    x[0] = t
+    for (let i = 0; i < this.n; i++) x[1 + i] = y[i]
+    for (let k = 0; k < this.#inputs.length; k++) {
+      const { times, values, isLinear } = this.#inputs[k]
+      const piece = this.#pieces[k]
+      const at = Math.max(piece, 0)
+      let value = values[at]
+      if (isLinear && piece >= 0 && piece + 1 < times.length)
+        value += ((values[at + 1] - value) / (times[at + 1] - times[at])) * (t - times[at])
+      x[this.#firstInput + k] = value
+    }
+    this.evaluations++
+    return x
+  }
+
+  /** Writes the rates of the states to `out`. */
+  rates(t: number, y: Float64Array, out: Float64Array): void {
+    this.#values.run(this.#place(t, y))
+    for (let i = 0; i < this.n; i++) out[i] = this.#values.value(i) + this.force[i]
+  }
+
+  /** Writes the rates of the states and of their sensitivities to `out`. */
+  all(t: number, z: Float64Array, out: Float64Array): void {
+    const { n, m, force } = this
+    if (m === 0) {
+      this.rates(t, z, out)
+      return
+    }
+    const jet = this.#jet
+    const { rows, columns } = jet
+    jet.run(this.#place(t, z))
+    for (let i = 0; i < n; i++) out[i] = jet.value(i) + force[i]
+    for (let i = n; i < out.length; i++) out[i] = force[i]
+    for (let entry = 0; entry < rows.length; entry++) {
+      const slope = jet.slope(entry)
+      const [row, column] = [rows[entry], columns[entry]]
+      if (column >= n) out[n * (1 + column - n) + row] += slope
+      else for (let at = n; at < out.length; at += n) out[at + row] += slope * z[at + column]
+    }
+  }
+
+  /**
+   * Writes the Jacobian, row by row, and the derivatives with respect to the directions, one block of n numbers per
+   * direction.
+   */
+  linearize(t: number, y: Float64Array, jacobian: Float64Array, byDirection: Float64Array): void {
+    const { n, m } = this
+    const jet = this.#jet
+    const { rows, columns } = jet
+    jet.run(this.#place(t, y))
+    jacobian.fill(0)
+    for (let k = 0; k < n * m; k++) byDirection[k] = this.force[n + k]
+    for (let entry = 0; entry < rows.length; entry++) {
+      const [row, column] = [rows[entry], columns[entry]]
+      if (column < n) jacobian[row * n + column] = jet.slope(entry)
+      else byDirection[(column - n) * n + row] += jet.slope(entry)
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/** Integrates a system from event to event, and stops exactly at each event. */
+
+import { IntegrationStop, isReached, type OdeMethod, type StepControl, type Tolerances } from './control.js'
+import { integrateExplicit } from './explicit.js'
+import type { Flow } from './flow.js'
+import { integrateStiff } from './radau.js'
+
+/** A sudden change at a time. All derivatives have one number per direction. */
+export interface OdeEvent {
+  readonly time: number
+  /** Order of events and outputs at the same time. */
+  readonly rank: number
+  /** The state whose amount (bolus) or rate (infusion) changes, or −1 for a piece of an input. */
+  readonly state: number
+  readonly isRate: boolean
+  readonly change: number
+  readonly changeSlopes: ArrayLike<number>
+  readonly timeSlopes: ArrayLike<number>
+}
+
+/** A time at which the solution is required. */
+export interface OdeOutput {
+  readonly time: number
+  readonly rank: number
+}
+
+export interface Integration {
+  readonly flow: Flow
+  /** Solution at the initial time, which the integration changes in place. */
+  readonly z: Float64Array
+  readonly begin: number
+  /** Events and outputs in the order of time and rank. */
+  readonly events: readonly OdeEvent[]
+  readonly outputs: readonly OdeOutput[]
+  readonly method: OdeMethod
+  readonly control: StepControl
+  readonly emit: (output: number, z: Float64Array) => void
+}
+
+export type { Tolerances }
+
+/** Runs an integration. The result is null, or the reason why the integration ended before the last output. */
+export function integrate(integration: Integration): IntegrationStop | null {
+  try {
+    run(integration)
+    return null
+  } catch (stop) {
+    if (stop instanceof IntegrationStop) return stop
+    throw stop
+  }
+}
+
+function run({ flow, z, begin, events, outputs, method, control, emit }: Integration): void {
+  let [t, output, isStiff] = [begin, 0, method === 'stiff']
+  const advance = (end: number, count: number): void => {
+    const first = output
+    const times = outputs.slice(first, first + count).map(({ time }) => time)
+    output += count
+    const segment = {
+      times,
+      emit: (k: number, at: Float64Array) => emit(first + k, at),
+    }
+    let done = 0
+    while (done < times.length && isReached(t, times[done])) segment.emit(done++, z)
+    let rest = { times: times.slice(done), emit: (k: number, at: Float64Array) => segment.emit(done + k, at) }
+    if (!isStiff && !isReached(t, end)) {
+      let emitted = 0
+      const mine = {
+        times: rest.times,
+        emit: (k: number, at: Float64Array) => {
+          emitted = k + 1
+          rest.emit(k, at)
+        },
+      }
+      t = integrateExplicit(flow, z, [t, end], mine, control, method === 'auto')
+      const before = rest
+      const skipped = emitted
+      rest = { times: before.times.slice(skipped), emit: (k, at) => before.emit(skipped + k, at) }
+      if (!isReached(t, end)) isStiff = true
+    }
+    if (!isReached(t, end)) integrateStiff(flow, z, [t, end], rest, control)
+    t = end
+  }
+  flow.select(t)
+  for (const event of events) {
+    // Outputs before the event. No integration follows the last output.
+    let count = 0
+    while (output + count < outputs.length && isBefore(outputs[output + count], event)) count++
+    if (output >= outputs.length) return
+    if (!(event.time < Infinity)) throw new IntegrationStop(t, 'a dose has an invalid time or duration')
+    if (event.time < t) throw new IntegrationStop(event.time, `a dose lies before the initial time ${begin}`)
+    advance(event.time, count)
+    apply(flow, z, event)
+    flow.select(t)
+  }
+  if (output < outputs.length) advance(outputs[outputs.length - 1].time, outputs.length - output)
+}
+
+const isBefore = (output: OdeOutput, event: OdeEvent) =>
+  output.time < event.time || (output.time === event.time && output.rank < event.rank)
+
+/** Changes the solution at an event. The sensitivities jump if the time of the event depends on a parameter. */
+function apply(flow: Flow, z: Float64Array, event: OdeEvent): void {
+  const { state, isRate, change, changeSlopes, timeSlopes, time } = event
+  const { n, m, force } = flow
+  if (state < 0) return
+  let moves = false
+  for (let d = 0; d < m; d++) moves ||= timeSlopes[d] !== 0
+  const [before, after] = [new Float64Array(n), new Float64Array(n)]
+  if (moves) flow.rates(time, z, before)
+  const to = isRate ? force : z
+  to[state] += change
+  for (let d = 0; d < m; d++) to[n * (1 + d) + state] += changeSlopes[d]
+  if (!moves) return
+  flow.rates(time, z, after)
+  for (let d = 0; d < m; d++) {
+    if (timeSlopes[d] === 0) continue
+    for (let i = 0; i < n; i++) z[n * (1 + d) + i] += (before[i] - after[i]) * timeSlopes[d]
+  }
+}

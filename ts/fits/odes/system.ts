@@ -1,0 +1,231 @@
+/** The compiled parts of a model of differential equations, and its integration at given parameters. */
+
+import { type IntegrationStop, StepControl } from './control.js'
+import { Flow } from './flow.js'
+import { integrate, type OdeEvent, type OdeOutput } from './integrate.js'
+import { Jet } from './jet.js'
+import { type DoseDefinition, doseTexts, type OdeDefinition } from './options.js'
+
+/** A dose with the numbers of its row of the data, or with row −1 for a dose of the table. */
+export interface PlacedDose {
+  readonly dose: DoseDefinition
+  readonly row: number
+  readonly time: number
+  /** Values of all names of the definition at the row; NaN for parameters. */
+  readonly values: ReadonlyMap<string, number>
+}
+
+/** The times of one integration, and the observed quantity at each time. */
+export interface Regimen {
+  readonly doses: readonly PlacedDose[]
+  /** Times with ranks, which order outputs and doses at the same time. */
+  readonly outputs: readonly OdeOutput[]
+}
+
+/** Solutions at the outputs of a regimen, one vector per output: states, then one block per direction. */
+export interface OdeSolution {
+  readonly at: readonly Float64Array[]
+  readonly stop: IntegrationStop | null
+  readonly accepted: number
+  readonly rejected: number
+  readonly evaluations: number
+}
+
+/** CompiledSystem expressions for one list of directions. */
+interface CompiledSystem {
+  readonly values: Jet
+  readonly rates: Jet
+  readonly initial: Jet
+  readonly observe: Jet
+  readonly doses: ReadonlyMap<DoseDefinition, Jet>
+}
+
+const MAX_KEPT = 8
+
+export class OdeSystem {
+  readonly definition: OdeDefinition
+  readonly #compiled = new Map<string, CompiledSystem>()
+
+  constructor(definition: OdeDefinition) {
+    this.definition = definition
+  }
+
+  #compile(directions: readonly string[]): CompiledSystem {
+    const key = directions.join(' ')
+    const known = this.#compiled.get(key)
+    if (known !== undefined) return known
+    const { states, initial, rates, time, observe, inputs, names, doses } = this.definition
+    const all = [time, ...states, ...names, ...inputs.keys()]
+    const by = [...states, ...directions]
+    const compiled = {
+      values: new Jet(rates, all, []),
+      rates: new Jet(rates, all, by),
+      initial: new Jet(initial, names, directions),
+      observe: new Jet([...observe.values()], all, by),
+      doses: new Map(doses.map((dose) => [dose, new Jet(doseTexts(dose), names, directions)])),
+    }
+    if (this.#compiled.size >= MAX_KEPT) this.#compiled.clear()
+    this.#compiled.set(key, compiled)
+    return compiled
+  }
+
+  /**
+   * Integrates the system.
+   *
+   * @param values numbers of all names of the definition
+   * @param directions names of the sensitivities
+   */
+  solve(values: ReadonlyMap<string, number>, directions: readonly string[], regimen: Regimen): OdeSolution {
+    const { states, names, inputs, initialTime, method, rtol, atol, maxSteps, controlsSensitivities } =
+      this.definition
+    const compiled = this.#compile(directions)
+    const [n, m] = [states.length, directions.length]
+    const numbers = names.map((name) => values.get(name) as number)
+    const flow = new Flow([compiled.values, compiled.rates], [n, m], numbers, [...inputs.values()])
+    const z = new Float64Array(n * (1 + m))
+    const { initial } = compiled
+    initial.run(numbers)
+    for (let i = 0; i < n; i++) z[i] = initial.value(i)
+    for (const [entry, row] of initial.rows.entries())
+      z[n * (1 + initial.columns[entry]) + row] = initial.slope(entry)
+    const control = new StepControl({ rtol, atol, maxSteps, controlsSensitivities })
+    const at = regimen.outputs.map(() => z.map(() => NaN))
+    const order = [...regimen.outputs.keys()].sort((a, b) =>
+      compareOutputs(regimen.outputs[a], regimen.outputs[b]),
+    )
+    const events = this.#events(compiled, numbers, m, regimen.doses)
+    const outputs = order.map((k) => regimen.outputs[k])
+    const stop = integrate({
+      flow,
+      z,
+      begin: initialTime,
+      events,
+      outputs,
+      method,
+      control,
+      emit: (output, from) => at[order[output]].set(from),
+    })
+    const { accepted, rejected } = control
+    return { at, stop, accepted, rejected, evaluations: flow.evaluations }
+  }
+
+  #events(
+    compiled: CompiledSystem,
+    numbers: readonly number[],
+    m: number,
+    doses: readonly PlacedDose[],
+  ): OdeEvent[] {
+    const { names, inputs, initialTime } = this.definition
+    const events: OdeEvent[] = []
+    const none = new Float64Array(m)
+    for (const { times } of inputs.values()) {
+      for (const time of times) {
+        if (time > initialTime)
+          events.push({
+            time,
+            rank: -1,
+            state: -1,
+            isRate: false,
+            change: 0,
+            changeSlopes: none,
+            timeSlopes: none,
+          })
+      }
+    }
+    for (const { dose, row, time: rowTime, values } of doses) {
+      const jet = compiled.doses.get(dose) as Jet
+      jet.run(row < 0 ? numbers : numbers.map((number, k) => values.get(names[k]) ?? number))
+      const slopes = [0, 1, 2, 3].map(() => new Float64Array(m))
+      for (const [entry, part] of jet.rows.entries()) slopes[part][jet.columns[entry]] = jet.slope(entry)
+      events.push(
+        ...expandDose(
+          dose,
+          [row, rowTime],
+          [0, 1, 2, 3].map((part) => jet.value(part)),
+          slopes,
+        ),
+      )
+    }
+    // An invalid time comes first, and ends the integration at once.
+    const order = ({ time }: OdeEvent) => (time < Infinity ? time : -Infinity)
+    return events.sort((a, b) => order(a) - order(b) || a.rank - b.rank)
+  }
+
+  /**
+   * Values of an observed quantity, and its derivatives with respect to the directions.
+   *
+   * @param k index of the observed quantity
+   */
+  observe(
+    values: ReadonlyMap<string, number>,
+    directions: readonly string[],
+    [time, k]: readonly [number, number],
+    z: Float64Array,
+    slopes: Float64Array,
+  ): number {
+    const { states, names, inputs } = this.definition
+    const { observe } = this.#compile(directions)
+    const n = states.length
+    const current = [...inputs.values()].map((input) => inputAt(input, time))
+    observe.run([time, ...z.subarray(0, n), ...names.map((name) => values.get(name) as number), ...current])
+    slopes.fill(0)
+    for (const [entry, row] of observe.rows.entries()) {
+      if (row !== k) continue
+      const [column, slope] = [observe.columns[entry], observe.slope(entry)]
+      if (column >= n) slopes[column - n] += slope
+      else for (let d = 0; d < slopes.length; d++) slopes[d] += slope * z[n * (1 + d) + column]
+    }
+    return observe.value(k)
+  }
+}
+
+function inputAt(
+  {
+    times,
+    values,
+    isLinear,
+  }: { readonly times: readonly number[]; readonly values: readonly number[]; readonly isLinear: boolean },
+  time: number,
+): number {
+  let piece = 0
+  while (piece + 1 < times.length && times[piece + 1] <= time) piece++
+  if (!isLinear || time < times[0] || piece + 1 >= times.length) return values[piece]
+  const slope = (values[piece + 1] - values[piece]) / (times[piece + 1] - times[piece])
+  return values[piece] + slope * (time - times[piece])
+}
+
+const compareOutputs = (a: OdeOutput, b: OdeOutput) => a.time - b.time || a.rank - b.rank
+
+/** The events of a dose: a bolus, or the begin and the end of an infusion. */
+function expandDose(
+  { state, time: own }: DoseDefinition,
+  [row, rowTime]: readonly [number, number],
+  [tableTime, amount, duration, lag]: readonly number[],
+  [timeSlopes, amountSlopes, durationSlopes, lagSlopes]: readonly Float64Array[],
+): OdeEvent[] {
+  const isValid = duration >= 0 && amount * 0 === 0
+  const time = isValid ? (own === null ? rowTime : tableTime) + lag : NaN
+  // A dose of a row follows the observation of the row. Every other dose precedes the observations at its time.
+  const rank = row >= 0 && lag === 0 ? row + 0.5 : -1
+  const moved = timeSlopes.map((slope, d) => slope + lagSlopes[d])
+  if (amount === 0 && amountSlopes.every((slope) => slope === 0)) return []
+  if (!(duration > 0)) {
+    return [
+      { time, rank, state, isRate: false, change: amount, changeSlopes: amountSlopes, timeSlopes: moved },
+    ]
+  }
+  const rate = amount / duration
+  const rateSlopes = amountSlopes.map((slope, d) => (slope - rate * durationSlopes[d]) / duration)
+  const event = { rank, state, isRate: true }
+  return [
+    { ...event, time, change: rate, changeSlopes: rateSlopes, timeSlopes: moved },
+    {
+      ...event,
+      rank: -1,
+      time: time + duration,
+      change: -rate,
+      changeSlopes: rateSlopes.map((slope) => -slope),
+      timeSlopes: moved.map((slope, d) => slope + durationSlopes[d]),
+    },
+  ]
+}
