@@ -69,9 +69,18 @@ function readFunction(
   return { functions, isLinear: isObject(source) && isAffine(source) }
 }
 
+/** Largest count of texts whose expressions are kept for further runs. */
+const MAX_KEPT = 256
+const parsedTexts = new Map<string, Expression>()
+const affine = new WeakMap<object, boolean>()
+
 function parse(what: string, text: string): Expression {
   try {
-    return expression(text) as Expression
+    const parsed = parsedTexts.get(text) ?? (expression(text) as Expression)
+    parsedTexts.set(text, parsed)
+    const [oldest] = parsedTexts.keys()
+    if (parsedTexts.size > MAX_KEPT) parsedTexts.delete(oldest)
+    return parsed
   } catch (error) {
     if (error instanceof AntigradError) throw new OptionError(what, 'a valid expression', error.message)
     throw error
@@ -83,8 +92,12 @@ function isAffine(given: object): boolean {
   const isOwn = ['value', 'gradient', 'hessian'].some((name) => Object.hasOwn(given, name))
   if (isOwn || typeof readMember(given, 'text') !== 'string') return false
   if (typeof readMember(given, 'nodes') !== 'function') return false
+  const known = affine.get(given)
+  if (known !== undefined) return known
   const { graph, gradient } = (given as Expression).nodes([])
-  return gradient.every((node) => graph.constantAt(node) !== undefined)
+  const isConstant = gradient.every((node) => graph.constantAt(node) !== undefined)
+  affine.set(given, isConstant)
+  return isConstant
 }
 
 /** An objective of more parameters, of which the objective reads the first ones. */
