@@ -23,7 +23,7 @@ function doses(): string {
   const rows = [...ROWS].map((name, i) => {
     const responses = values.map((dose, k) => {
       const effect = name === 'G' ? 0 : 96 / (1 + (ec50[i] / dose) ** (0.8 + 0.1 * i))
-      const outlier = name === 'C' && k === 4 ? 45 : 0
+      const outlier = name === 'C' && k === 8 ? -40 : 0
       return (4 + effect + outlier + 2.2 * noise()).toFixed(1)
     })
     return [`compound ${name}`, ...responses].join('\t')
