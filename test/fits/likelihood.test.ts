@@ -1,6 +1,6 @@
 /** Fits by likelihood: distributions of the response, σ models and censored rows. */
 
-import { expect, test } from 'vitest'
+import { expression } from 'antigrad'
 import {
   binomial,
   compare,
@@ -12,8 +12,8 @@ import {
   poisson,
   profile,
   student,
-} from '../../ts/fits/index.js'
-import { expression } from '../../ts/index.js'
+} from 'antigrad/fit'
+import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
 const y = [9.1, 8.4, 6.6, 5.6, 4.2, 3.1, 1.9, 0.9, 0.42, 0.09]

@@ -52,7 +52,7 @@ export { type InverseEstimate, type InverseOptions, type InverseReason, inverse 
 export { profile, profileSync } from './analysis/profile.js'
 export { type StudentizedResiduals, studentizedResiduals } from './analysis/studentized-residuals.js'
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
-export type { FitManyOptions, FitOptions } from './fit/options.js'
+export type { FitManyOptions, FitOptions, WithDistribution } from './fit/options.js'
 export type { OutlierMethod } from './fit/outlier-method.js'
 export type { ResponseCovariance } from './fit/response-covariance.js'
 export type { Fit, FitManyResult } from './fit/result.js'

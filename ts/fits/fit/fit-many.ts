@@ -17,7 +17,7 @@ import { Distribution, type DistributionFits } from '../solve/distribution.js'
 import { weightExpression } from '../solve/model-weights.js'
 import type { CallFits } from './call-fits.js'
 import { IterativeReweighting } from './irls.js'
-import { type FitManyOptions, type FitOptions, fitOptionTable } from './options.js'
+import { type FitManyOptions, type FitOptions, fitOptionTable, type WithDistribution } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 import { wasmModule } from './wasm-module.js'
@@ -60,7 +60,7 @@ export function fitMany<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start, Derive> & { readonly distribution: Distribution },
+  options: WithDistribution<FitManyOptions<Start, Derive>>,
 ): Promise<LikelihoodResult<ParametersOf<Names, D, Start, Derive>>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitMany<
@@ -104,7 +104,7 @@ export function fitManySync<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start, Derive> & { readonly distribution: Distribution },
+  options: WithDistribution<FitManyOptions<Start, Derive>>,
 ): LikelihoodResult<ParametersOf<Names, D, Start, Derive>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitManySync<
@@ -152,7 +152,7 @@ export function fit<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitOptions<Start, Derive> & { readonly distribution: Distribution },
+  options: WithDistribution<FitOptions<Start, Derive>>,
 ): LikelihoodFit<ParametersOf<Names, D, Start, Derive>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fit<

@@ -33,9 +33,14 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
   readonly outliers?: OutlierMethod
   /**
    * Distribution of the response, as in `poisson()` or `normal({ sigma: 'sqrt(add^2 + (prop*f)^2)' })`. The fit then
-   * maximizes the likelihood, and the result is a `LikelihoodFit`. Default: least squares.
+   * maximizes the likelihood, and the result is a `LikelihoodFit`: see `WithDistribution`. Default: least squares.
    */
-  readonly distribution?: Distribution
+  readonly distribution?: undefined
+}
+
+/** Options of a fit by maximum likelihood. */
+export type WithDistribution<Options> = Omit<Options, 'distribution'> & {
+  readonly distribution: Distribution
 }
 
 /** Options of `fit`: all options of `fitMany` except `signal`, `onProgress`, `threads` and `workers`. */
