@@ -217,7 +217,7 @@ describe('fits', () => {
     expect(() => fitOne(epidemic, data, { start: { beta: 1, gamma: 1 } as never })).toThrow('start: first')
     expect(() => fitOne(epidemic, { day: day.map((t) => t - 1), y: ill }, { start })).toThrow('data: day')
     expect(() => ode({ states: { a: 1 }, rates: { b: '1' }, observe: 'a' })).toThrow(
-      'rates: expected states among a',
+      'states: expected the state b of a rate',
     )
     expect(() => ode({ states: { a: 1 }, rates: { a: '1 +' }, observe: 'a' })).toThrow('rates: a')
     expect(() => ode({ states: { a: 'a' }, rates: { a: '1' }, observe: 'a' })).toThrow(

@@ -585,9 +585,9 @@ add('binomial', '', { options: { trials: at(or(positive, text), 'n') } })
 add('poisson', '', {})
 add('ode', '', {
   options: at(record, {
-    states: at(record, { y: at(no, 1) }),
-    rates: at(record, { y: at(no, '-k*y') }),
-    observe: at(no, 'y'),
+    states: at(record, { y: at(or(finite, text), 1) }),
+    rates: at(record, { y: at(or(finite, text), '-k*y') }),
+    observe: at(or(finite, text, only('a record of a stranger')), 'y'),
     initialTime: at(optional(finite), 0),
     maxSteps: at(optional(count(1)), 1000),
     controlSensitivities: at(optional(flag), true),
@@ -597,7 +597,7 @@ const decay = fits.ode({ states: { y: 1 }, rates: { y: '-k*y' }, observe: 'y' })
 add('simulate', '', {
   model: at(no, decay),
   values: at(record, { k: at(anyNumber, 1) }),
-  times: at(numbers, [0, 1]),
+  times: at(or(numbers, only('an empty list', 'integers')), [0, 1]),
   options: at(record, {}),
 })
 add('studentizedResiduals', '', { found: at(no, subjects.Fit()) })

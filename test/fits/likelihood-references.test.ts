@@ -1,9 +1,9 @@
 /** Fits by likelihood against references with 34 digits (test/data/likelihoods.py), and the coverage of profiles. */
 
 import { readFileSync } from 'node:fs'
+import { expression } from 'antigrad'
+import * as fits from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
-import * as fits from '../../ts/fits/index.js'
-import { expression } from '../../ts/index.js'
 import { random } from '../../ts/random/random.js'
 import { poisson as poissonVariate } from '../../ts/random/variates.js'
 

@@ -13,7 +13,7 @@ const rows = t.map((time, k) => ({ t: time, y: y[k], well: 'A1', other: null }))
 
 describe('columns that the model does not use', () => {
   test('are ignored, whatever they contain', () => {
-    const others = { well: ['A', 'B'], z: 5 as never, ['__proto__x']: [] as number[], toString: [1, 2] }
+    const others = { well: ['A', 'B'], z: 5 as never, __proto__x: [] as number[], toString: [1, 2] }
     const found = fitOne(decay, { t, y, ...others }, { start })
     expect(found.values).toEqual(plain.values)
     expect(found.errors).toEqual(plain.errors)

@@ -5,7 +5,7 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isObject, ownProperties, readMember } from '../core/untrusted-input.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import type { ObjectiveFunctions } from '../objectives/arguments.js'
 import type { BoundsBox } from '../objectives/bounds.js'
@@ -126,10 +126,14 @@ export function begin(given: Method, problem: MinimizationProblem): Descent {
   return kind.begin(values as never, problem)
 }
 
+/** The error of a method or rule that does not support constraints. */
+export const unsupported = (name: string) =>
+  new OptionError('constraints', 'the method sqp(), which supports constraints', name)
+
 /**
  * Reads the constraints of a run.
  *
- * @throws OptionError if there are constraints, but the method or rule does not support constraints
+ * @throws OptionError if there are constraints, but the method does not support constraints
  */
 export function constrain(
   given: object,
@@ -139,9 +143,8 @@ export function constrain(
 ): ConstrainedObjective {
   const kind = isMethod(given) ? findMethod(given).kind : undefined
   if (kind?.constrain !== undefined) return kind.constrain(objective, constraints, x)
-  if (constraints === undefined) return { objective, constraints }
-  const name = kind?.name ?? (isObject(given) ? readMember(given, 'name') : given)
-  throw new OptionError('constraints', 'the method sqp(), which supports constraints', name)
+  if (constraints !== undefined && kind !== undefined) throw unsupported(kind.name)
+  return { objective, constraints: undefined }
 }
 
 /**

@@ -24,7 +24,7 @@ import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ConstrainedMethod, Constraint, ConstraintReport } from './constraints.js'
 import type { RunInProgress, ShortSteps } from './continuation.js'
 import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
-import { begin, constrain, type Descent, isMethod, type Method } from './method.js'
+import { begin, constrain, type Descent, isMethod, type Method, unsupported } from './method.js'
 import type { ConstrainedReason, MinimizeReason } from './reasons.js'
 import { RuleDescent } from './rule-method.js'
 
@@ -332,6 +332,8 @@ export class Minimization {
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
       : new RuleDescent(rule, problem, around as OptimizerOptions, box)
+    // A value that is no rule at all was refused above.
+    if (read.constraints !== undefined && !isMethod(rule)) throw unsupported((rule as Rule).name)
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons

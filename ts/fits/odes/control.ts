@@ -32,7 +32,7 @@ export const MIN_FACTOR = 0.2
 export const MAX_FACTOR = 10
 /** Smallest step, as a multiple of the distance of neighboring numbers at the time. */
 const MIN_SPACINGS = 10
-const EPSILON = 2 ** -52
+const EPSILON = Number.EPSILON
 
 /** Counts of steps, and limits. */
 export class StepControl {
@@ -91,7 +91,7 @@ function rms(error: Float64Array, from: number, to: number, scale: (i: number) =
   return Math.sqrt(sum / (to - from))
 }
 
-export const minStep = (t: number) => MIN_SPACINGS * EPSILON * Math.max(Math.abs(t), 2 ** -1000)
+export const minStep = (t: number) => MIN_SPACINGS * EPSILON * Math.max(Math.abs(t), 1e-300)
 
 /** Whether two times are so close that no step lies between the times. */
 export const isReached = (t: number, end: number) => end - t <= minStep(Math.max(Math.abs(t), Math.abs(end)))

@@ -1,6 +1,6 @@
 /** Reads the options of `ode`. */
 
-import { OptionError } from '../../core/errors.js'
+import { OptionError, truncate } from '../../core/errors.js'
 import { isObject, isRecord, ownProperties, toFloat64Array } from '../../core/untrusted-input.js'
 import { Expression, isName } from '../../expressions/expression.js'
 import { namesIn } from '../../expressions/parse.js'
@@ -162,7 +162,8 @@ export function readDefinition(given: unknown): OdeDefinition {
     throw new OptionError('states', `at most ${MAX_STATES} states`, `${states.length}`)
   const byState = readTexts('rates', read.rates)
   const stranger = [...byState.keys()].find((name) => !initial.has(name))
-  if (stranger !== undefined) throw new OptionError('rates', `states among ${states.join(', ')}`, stranger)
+  if (stranger !== undefined)
+    throw new OptionError('states', `the state ${truncate(stranger)} of a rate`, states)
   const rates = states.map((name) => {
     const rate = byState.get(name)
     if (rate === undefined) throw new OptionError(`rates: ${name}`, 'an expression', undefined)

@@ -49,7 +49,7 @@ const PREDICTION = [
   [1 / 3, -8 / 3, 10 / 3],
 ]
 const MAX_NEWTON_ITERATIONS = 7
-const EPSILON = 2 ** -52
+const EPSILON = Number.EPSILON
 
 interface StageFactors {
   readonly real: RealFactors

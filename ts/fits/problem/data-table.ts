@@ -1,6 +1,6 @@
 /** Data tables: an object of columns, or an array of rows. */
 
-import { OptionError } from '../../core/errors.js'
+import { OptionError, truncate } from '../../core/errors.js'
 import { formatCount, toPrintable } from '../../core/text.js'
 import { isRecord } from '../../core/untrusted-input.js'
 
@@ -36,17 +36,22 @@ const MAX_LISTED = 20
 /** Lists names without quotes, and at most 20 of them. */
 export function listShort(names: readonly string[]): string {
   const more = names.length - MAX_LISTED
-  const list = names.slice(0, MAX_LISTED).map(toPrintable).join(', ')
+  const list = names
+    .slice(0, MAX_LISTED)
+    .map((name) => truncate(toPrintable(name)))
+    .join(', ')
   return more > 0 ? `${list} and ${formatCount(more)} more` : list
 }
 
 const EXPECTED = 'an object of columns, or an array of objects'
 
 class RowTable implements TableColumns {
+  readonly #argument: string
   readonly #rows: object[] = []
   readonly #names = new Set<string>()
 
   constructor(argument: string, given: readonly unknown[]) {
+    this.#argument = argument
     const { length } = given
     if (length === 0) throw new OptionError(argument, `${EXPECTED} with at least one row`, given)
     // A sparse array may claim billions of rows. Reading ends at the first row that is not an object.
@@ -72,8 +77,13 @@ class RowTable implements TableColumns {
 
   /** One value per row. A property that a row lacks is a missing number. */
   get(name: string): unknown[] {
-    return this.#rows.map((row) => {
+    return this.#rows.map((row, k) => {
       const value = Object.hasOwn(row, name) ? (row as Readonly<Record<string, unknown>>)[name] : null
+      // An array would be taken for the column of another fit.
+      if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+        const cell = `${this.#argument}[${k}].${truncate(toPrintable(name))}`
+        throw new OptionError(cell, 'one number per row (or an object of columns instead of rows)', value)
+      }
       return value === undefined ? null : value
     })
   }
