@@ -517,6 +517,25 @@ add('fit fitMany fitManySync', '', {
     covariance: at(word(undefined), fits.covarianceMatrix(shared)),
   },
 })
+add('fitStream', '', {
+  rows: [],
+  options: at(
+    record,
+    {
+      model: expression('a*exp(-b*t)'),
+      group: at(optional(text), 'g'),
+      start: { a: 1, b: 1 },
+      sigma: at(optional(text), 's'),
+      missing: at(word(undefined), 'drop'),
+      absoluteSigma: at(optional(flag), true),
+      loss: at(word(undefined), 'huber'),
+      lossScale: at(optional(positive), 1),
+      ...{ tolerance, maxIterations: at(optional(whole), 50) },
+      ...{ multiStart, signal },
+    },
+    null,
+  ),
+})
 add('covarianceMatrix', '', { covariance: at(no, shared) })
 add('fitShared fitSharedSync', '', {
   model: at(only('holes with its names', 'a list of it'), expression('a*exp(-b*t) + c')),

@@ -13,8 +13,8 @@
  * found.intervals(0.95).b // [low, high]
  * ```
  *
- * `fit` runs one fit, `fitMany` thousands of independent fits, and `fitShared` fits groups that share
- * parameters. `profile`, `contour`, `bootstrap` and `compare` analyze the results. A model is an
+ * `fit` runs one fit, `fitMany` thousands of independent fits, `fitStream` the groups of a stream, and
+ * `fitShared` fits groups that share parameters. `profile`, `contour`, `bootstrap` and `compare` analyze the results. A model is an
  * `expression`, one of the built-in `models`, or a JavaScript function.
  *
  * A fit passes through the following folders of the source:
@@ -32,7 +32,8 @@
  * 6. `fit` starts the run and assembles the result. The folder `fit` also repeats the run if weights depend on the
  * model or if y has a covariance matrix.
  * 7. `shared-solve` and `shared` solve fits with shared parameters and assemble their results.
- * 8. `analysis` contains the functions that analyze the result of a fit.
+ * 8. `stream` fits the groups of a stream in batches.
+ * 9. `analysis` contains the functions that analyze the result of a fit.
  */
 
 // The import comes first, so that models precede the text of the WebAssembly module in bundles (fit/wasm-module.ts).
@@ -131,6 +132,9 @@ export type { Distribution } from './solve/distribution.js'
 export type { FitMethod } from './solve/fit-method.js'
 export type { IntervalMethod } from './solve/interval-method.js'
 export type { NonFinite } from './solve/message.js'
+export { fitStream, type StreamGroup, type StreamSource } from './stream/fit-stream.js'
+export type { GroupFit } from './stream/group-fit.js'
+export type { FitStreamOptions, StreamModel } from './stream/options.js'
 export type { BandOptions } from './uncertainty/bands.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './uncertainty/bootstrap.js'
 export type {

@@ -1,0 +1,324 @@
+/** Fits of streams: batches, slow and failing sources, aborts, and errors that name the group. */
+
+import { AntigradError, expression, OptionError } from 'antigrad'
+import { fitManySync, fitStream, models } from 'antigrad/fit'
+import { describe, expect, test } from 'vitest'
+import { expression as sameExpression } from '../../dist/expressions/expression.js'
+import { createStream } from '../../dist/fits/stream/fit-stream.js'
+
+const model = expression('a*exp(-b*t)')
+const start = { a: 1, b: 1 }
+const COUNT = 23
+/** Every group has another number of rows. */
+const timesOf = (k: number) => Array.from({ length: 4 + (k % 5) }, (_, i) => i / 2)
+const ysOf = (k: number) =>
+  timesOf(k).map((t, i) => (2 + k / 9) * Math.exp(-t * (0.4 + k / 50)) + ((i * 7) % 5) / 99)
+const ks = Array.from({ length: COUNT }, (_, k) => k)
+const rowsOf = (k: number) => timesOf(k).map((t, i) => ({ well: `w${k}`, t, y: ysOf(k)[i], note: 'x' }))
+const rows = ks.flatMap(rowsOf)
+const expected = fitManySync(model, { t: ks.map(timesOf), y: ks.map(ysOf) }, { start })
+const options = { model, group: 'well', start } as const
+/** Modules of `dist` have classes of their own. */
+const inside = { ...options, model: sameExpression('a*exp(-b*t)') }
+
+async function collect<T>(stream: AsyncIterable<T>, into: T[] = []): Promise<T[]> {
+  for await (const one of stream) into.push(one)
+  return into
+}
+
+/** Results before the end of the stream, and the error that ended it. */
+async function untilError<T>(stream: AsyncIterable<T>) {
+  const found: T[] = []
+  const error = await collect(stream, found).then(
+    () => null,
+    (thrown: unknown) => thrown as Error,
+  )
+  return { found, error }
+}
+
+/** Yields the items, and records whether the source was asked to end. */
+function watched<T>(items: Iterable<T>, atEnd?: () => Promise<void>) {
+  const source = {
+    read: 0,
+    ended: false,
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (const item of items) {
+          source.read++
+          yield item
+        }
+        await atEnd?.()
+      } finally {
+        source.ended = true
+      }
+    },
+  }
+  return source
+}
+
+function* endless() {
+  for (let k = 0; ; k++) yield* rowsOf(k % COUNT).map((row) => ({ ...row, well: k }))
+}
+const never = () => new Promise<never>(() => {})
+
+describe('the results', () => {
+  const check = (found: readonly { group: unknown; values: object; errors: object; reason: string }[]) => {
+    expect(found.map(({ group }) => group)).toEqual(ks.map((k) => `w${k}`))
+    for (const [k, { values, errors, reason }] of found.entries()) {
+      const fit = expected.at(k)
+      expect({ values, errors, reason }).toEqual({
+        values: fit.values,
+        errors: fit.errors,
+        reason: fit.reason,
+      })
+    }
+  }
+
+  test.each([
+    { groups: 1, rows: 1e6 },
+    { groups: 4, rows: 1e6 },
+    { groups: 1e6, rows: 17 },
+    { groups: COUNT, rows: 1e6 },
+    { groups: COUNT + 1, rows: 1e6 },
+  ])('have the bits of fitMany for batches of $groups groups or $rows rows', async (limits) => {
+    check((await collect(createStream(rows, inside, limits))) as never)
+    check((await collect(createStream(watched(rows), inside, limits))) as never)
+  })
+
+  test.each(['native', 'wasm', 'typescript'] as const)(
+    'have the same bits on the engine %s',
+    async (engine) => {
+      check(await collect(fitStream(rows, { ...options, engine })))
+    },
+  )
+
+  test('are equal for groups with columns or rows', async () => {
+    const groups = ks.map((k) => ({
+      group: `w${k}`,
+      data: k % 2 ? { t: timesOf(k), y: Float64Array.from(ysOf(k)) } : rowsOf(k),
+    }))
+    check(
+      (await collect(
+        createStream(groups, { model: inside.model, start, y: 'y' }, { groups: 3, rows: 1e6 }),
+      )) as never,
+    )
+  })
+
+  test('have numbers in JSON, and the full fit on demand', async () => {
+    const [first] = await collect(fitStream(rows, options))
+    expect(JSON.parse(JSON.stringify(first))).toMatchObject({
+      group: 'w0',
+      observations: 4,
+      reason: 'converged',
+    })
+    expect(first.chiSquared).toBe(expected.chiSquared[0])
+    expect(first.fit.intervals(0.9)).toEqual(expected.at(0).intervals(0.9))
+  })
+
+  test('use columns of σ and weights, and expressions', async () => {
+    const sigma = ks.map((k) => timesOf(k).map((t) => 0.1 + t / 9))
+    const data = { t: ks.map(timesOf), y: ks.map(ysOf) }
+    const weighted = rows.map((row) => ({ ...row, s: 0.1 + row.t / 9 }))
+    const found = await collect(fitStream(weighted, { ...options, sigma: 's' }))
+    expect(found.map(({ values }) => values.b)).toEqual([
+      ...fitManySync(model, data, { start, sigma }).values.b,
+    ])
+    const reweighted = await collect(fitStream(rows.slice(0, 13), { ...options, weights: '1/f^2' }))
+    const few = { t: ks.slice(0, 3).map(timesOf), y: ks.slice(0, 3).map(ysOf) }
+    const again = fitManySync(model, few, { start, weights: '1/f^2' })
+    expect(reweighted.slice(0, 2).map(({ values }) => values.b)).toEqual([...again.values.b.slice(0, 2)])
+  })
+
+  test('need no start with built-in models, and empty groups have too few points', async () => {
+    const data = [
+      { x: [], y: [] },
+      { x: [1, 2, 3], y: [1, 2, 4] },
+    ].map((data) => ({ data }))
+    const found = await collect(fitStream(data, { model: models.line() }))
+    expect(found.map(({ group, reason }) => [group, reason])).toEqual([
+      [0, 'too-few-points'],
+      [1, 'converged'],
+    ])
+    const byFunction = await collect(
+      fitStream(
+        rows.map(({ t, y, well }) => ({ t, y, well })),
+        {
+          model: ({ a, b }, t) => a * Math.exp(-b * t),
+          group: 'well',
+          start,
+        },
+      ),
+    )
+    expect(byFunction[3].values.b).toBeCloseTo(expected.values.b[3], 6)
+  })
+
+  test('are missing for an empty source', async () => {
+    expect(await collect(fitStream([] as typeof rows, options))).toEqual([])
+  })
+})
+
+describe('a source', () => {
+  test('is read only as far ahead as two batches', async () => {
+    const source = watched(endless())
+    const stream = createStream(source, inside, { groups: 2, rows: 1e6 })
+    for (let k = 0; k < 9; k++) expect((await stream.next()).value).toMatchObject({ group: k })
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(source.read).toBeLessThan((9 + 3 * 2 + 2) * 8)
+    await stream.return()
+    expect(source.ended).toBe(true)
+  })
+
+  test('may pause forever after complete groups, which are fitted', async () => {
+    const stream = fitStream(watched(rows, never), options)
+    for (let k = 0; k < COUNT - 1; k++) expect((await stream.next()).value).toMatchObject({ group: `w${k}` })
+    // The source does not answer, so the end of the stream does not wait for the source.
+    await stream.return()
+  })
+
+  test.each([true, false])(
+    'may throw, and the error follows the complete groups (async: %s)',
+    async (isAsync) => {
+      const cause = new RangeError('the disk is gone')
+      const failing = function* () {
+        yield* rows.slice(0, 4 + 5 + 2)
+        throw cause
+      }
+      const { found, error } = await untilError(fitStream(isAsync ? watched(failing()) : failing(), options))
+      expect(found.map(({ group }) => group)).toEqual(['w0', 'w1'])
+      expect(error).toBeInstanceOf(AntigradError)
+      expect(error).toMatchObject({
+        cause,
+        message: 'rows: the source failed after 2 groups: the disk is gone',
+      })
+    },
+  )
+
+  test('may end in a group, which ends the group', async () => {
+    const found = await collect(fitStream(rows.slice(0, 4 + 3), options))
+    expect(found.map(({ group, observations }) => [group, observations])).toEqual([
+      ['w0', 4],
+      ['w1', 3],
+    ])
+  })
+
+  test('is ended by break, and its exception then arrives', async () => {
+    const source = watched(endless())
+    for await (const { group } of fitStream(source, options)) if (group === 2) break
+    expect(source.ended).toBe(true)
+    const failing = {
+      [Symbol.iterator]: () => {
+        const iterator = endless()
+        return Object.assign(iterator, {
+          return: () => {
+            throw new RangeError('not closed')
+          },
+        })
+      },
+    }
+    const stream = fitStream(failing, options)
+    await stream.next()
+    await expect(stream.return()).rejects.toThrow('not closed')
+  })
+})
+
+describe('an abort', () => {
+  test('ends the stream with its reason while the source waits', async () => {
+    const control = new AbortController()
+    const stream = fitStream(watched([] as typeof rows, never), { ...options, signal: control.signal })
+    const first = stream.next()
+    const reason = new RangeError('enough')
+    control.abort(reason)
+    await expect(first).rejects.toBe(reason)
+    expect(await stream.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('ends a synchronous source that never ends a group', async () => {
+    const control = new AbortController()
+    const source = (function* () {
+      for (let t = 0; ; t++) yield { well: 'one', t, y: 1 }
+    })()
+    const first = fitStream(source, { ...options, signal: control.signal }).next()
+    const reason = new RangeError('enough')
+    setImmediate(() => control.abort(reason))
+    await expect(first).rejects.toBe(reason)
+    expect(source.next().done).toBe(true)
+  })
+
+  test('between results throws at the next result, and before the start reads nothing', async () => {
+    const control = new AbortController()
+    const source = watched(rows)
+    const stream = fitStream(source, { ...options, signal: control.signal })
+    await stream.next()
+    control.abort()
+    await expect(stream.next()).rejects.toBe(control.signal.reason)
+    const unread = watched(rows)
+    await expect(fitStream(unread, { ...options, signal: control.signal }).next()).rejects.toBe(
+      control.signal.reason,
+    )
+    expect(unread.read).toBe(0)
+  })
+})
+
+describe('an error names', () => {
+  const bad = (given: object) => [...rows.slice(0, 9), { ...rows[9], ...given }, ...rows.slice(10)]
+
+  test.each([
+    [
+      'the column, the row and the group',
+      bad({ y: '3' }),
+      'group "w2": data: y[0]: expected a number, got "3"',
+    ],
+    [
+      'the row without a label',
+      bad({ well: null }),
+      'rows[9]: well: expected a label (a string or a number), got null',
+    ],
+    [
+      'the item that is not a row',
+      [...rows.slice(0, 9), 5],
+      'rows[9]: expected an object with one value per column, got 5',
+    ],
+    [
+      'a group that comes back',
+      [...rows.slice(0, 9), rows[0]],
+      'group "w0": rows[9]: expected all rows of a group one after the other, got a group that has ended',
+    ],
+  ])('%s, after the results before', async (_, given, message) => {
+    const { found, error } = await untilError(fitStream(given as typeof rows, options))
+    expect(error).toBeInstanceOf(OptionError)
+    expect(error?.message).toBe(message)
+    expect(found.map(({ group }) => group)).toEqual(message.startsWith('rows[9]') ? ['w0'] : ['w0', 'w1'])
+  })
+
+  test('the first group, and the group of an invalid σ in a batch', async () => {
+    const first = await untilError(fitStream([{ ...rows[0], y: 'x' }, ...rows] as never, options as never))
+    expect(first.error?.message).toContain('group "w0": data: y[0]: expected a number')
+    const weighted = rows.map((row, k) => ({ ...row, s: k === 10 ? 0 : 1 }))
+    const { found, error } = await untilError(fitStream(weighted, { ...options, sigma: 's' }))
+    expect(error?.message).toBe('group "w2": sigma: expected numbers > 0 with finite squares > 0, got 0')
+    expect(found).toHaveLength(2)
+  })
+
+  test('columns of different lengths or without numbers, of groups', async () => {
+    const good = { group: 'p', data: { t: [0, 1, 2], y: [3, 2, 1] } }
+    const last = (data: object) =>
+      fitStream([good, { group: 'q', data }] as (typeof good)[], { model, start })
+    const messageOf = async (data: object) => (await untilError(last(data))).error?.message
+    expect(await messageOf({ t: [0, 1], y: [1] })).toBe(
+      'group "q": data: y: expected 2 rows, like t, got "1 rows"',
+    )
+    expect(await messageOf({ t: [0, 1] })).toBe('group "q": data: expected a column y, got "t"')
+    expect(await messageOf({ t: [0, 'x'], y: [1, 2] })).toBe(
+      'group "q": data: t[1]: expected a number, got "x"',
+    )
+  })
+
+  test('an invalid option before the source is read', () => {
+    const call = (given: object) => () => fitStream(rows, { ...options, ...given } as never)
+    expect(call({ start: { a: [1, 2], b: 1 } })).toThrow('start: a: expected one number for all groups')
+    expect(call({ model: 3 })).toThrow('model: expected an expression')
+    expect(call({ sigma: [1, 2] })).toThrow('sigma: expected a column name')
+    expect(call({ sigma: 's', weights: 'w' })).toThrow('weights: expected none if sigma is set')
+    expect(() => fitStream(3 as never, options as never)).toThrow('rows: expected an iterable')
+  })
+})

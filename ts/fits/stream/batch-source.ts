@@ -1,0 +1,160 @@
+/** Reads a source ahead of the fits, by at most one batch. */
+
+import { nextTurn } from '../../core/event-loop.js'
+import type { CompleteGroups } from './group-buffer.js'
+import type { GroupReader } from './group-reader.js'
+
+/** Limits of a batch. A batch ends with the group that reaches one of the limits. */
+export interface BatchLimits {
+  readonly groups: number
+  readonly rows: number
+}
+
+/** The error that ends a stream. */
+export interface StreamFailure {
+  readonly error: unknown
+  /** Whether the source has thrown the error. Invalid items cause the other errors. */
+  readonly isOfSource: boolean
+}
+
+/** Groups to fit. */
+export interface SourceBatch extends CompleteGroups {
+  /** The error that follows the groups of the batch. */
+  readonly failure: StreamFailure | undefined
+  /** Whether the source ends after the batch. */
+  readonly isLast: boolean
+}
+
+/** Reading yields to the event loop after this time. */
+const MAX_TURN_MS = 10
+/** Number of items between two looks at the clock. */
+const ITEMS_PER_LOOK = 64
+/** Time after which waiting fits start with the groups that have arrived from a slow source. */
+const FLUSH_INTERVAL_MS = 20
+
+export class BatchSource {
+  readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>
+  readonly #isAsync: boolean
+  readonly #reader: GroupReader
+  readonly #limits: BatchLimits
+  #deliver: ((batch: SourceBatch) => void) | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #isReading = false
+  #isWaiting = false
+  #isClosed = false
+  /** Whether the source has ended or failed. Such a source needs no `return`. */
+  #hasEnded = false
+  #isLast = false
+  #failure: StreamFailure | undefined
+
+  constructor(
+    iterator: Iterator<unknown> | AsyncIterator<unknown>,
+    isAsync: boolean,
+    reader: GroupReader,
+    limits: BatchLimits,
+  ) {
+    this.#iterator = iterator
+    this.#isAsync = isAsync
+    this.#reader = reader
+    this.#limits = limits
+  }
+
+  /** Resolves to the next batch. The promise never rejects. */
+  read(): Promise<SourceBatch> {
+    return new Promise((resolve) => {
+      this.#deliver = resolve
+      if (this.#isFull || this.#isLast) this.#deliverIf(true)
+      else if (!this.#isReading) void this.#read()
+    })
+  }
+
+  /** Lets the batch that is being read end early if the source is slow. The fits would otherwise wait. */
+  hurry(): void {
+    if (this.#deliver === undefined) return
+    this.#timer = setInterval(() => this.#deliverIf(this.#reader.groups > 0), FLUSH_INTERVAL_MS)
+  }
+
+  get #isFull(): boolean {
+    const { groups, rows } = this.#reader
+    return groups >= this.#limits.groups || rows >= this.#limits.rows
+  }
+
+  #deliverIf(isReady: boolean): void {
+    if (!isReady || this.#deliver === undefined) return
+    const deliver = this.#deliver
+    this.#deliver = undefined
+    clearInterval(this.#timer)
+    deliver({ ...this.#reader.take(), failure: this.#failure, isLast: this.#isLast })
+  }
+
+  /** Reads until the batch is full or the source ends. */
+  async #read(): Promise<void> {
+    this.#isReading = true
+    try {
+      let turn = performance.now()
+      for (let count = 1; !this.#isClosed && !this.#isFull; count++) {
+        const step = this.#next()
+        const { done, value } = this.#isAsync ? await this.#wait(step) : (step as IteratorResult<unknown>)
+        if (this.#isClosed) return
+        if (done) {
+          this.#end()
+          return
+        }
+        this.#reader.accept(value)
+        if (count % ITEMS_PER_LOOK !== 0 || performance.now() - turn <= MAX_TURN_MS) continue
+        await nextTurn()
+        turn = performance.now()
+      }
+    } catch (error) {
+      this.#failure = { error, isOfSource: this.#hasEnded }
+      this.#isLast = true
+    } finally {
+      this.#isReading = false
+      this.#deliverIf(true)
+    }
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    this.#isLast = true
+    this.#reader.end()
+  }
+
+  /** An exception of the source ends the source. */
+  #next(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+    try {
+      return this.#iterator.next()
+    } catch (thrown) {
+      this.#hasEnded = true
+      throw thrown
+    }
+  }
+
+  async #wait(
+    step: PromiseLike<IteratorResult<unknown>> | IteratorResult<unknown>,
+  ): Promise<IteratorResult<unknown>> {
+    this.#isWaiting = true
+    try {
+      return await step
+    } catch (thrown) {
+      this.#hasEnded = true
+      throw thrown
+    } finally {
+      this.#isWaiting = false
+    }
+  }
+
+  /**
+   * Calls `return` of a source that has not ended, and waits for its end unless the source is still waiting for an
+   * item: that item may never come.
+   */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#isClosed = true
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const ending = (async () => this.#iterator.return?.())()
+    if (this.#isWaiting) ending.catch(() => {})
+    else await ending
+  }
+}

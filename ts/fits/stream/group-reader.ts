@@ -1,0 +1,191 @@
+/** Reads the items of a stream: rows with a column of labels, or whole groups. */
+
+import { OptionError, shown } from '../../core/errors.js'
+import { isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
+import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
+import type { GroupLabel } from '../shared-solve/groups.js'
+import { type CompleteGroups, GroupBuffer } from './group-buffer.js'
+
+/** Number of latest labels among which a label must not occur again. The limit keeps the memory constant. */
+const REMEMBERED_LABELS = 4096
+
+/** Selects the columns of numbers, from the columns of the first group. */
+export type ColumnSelection = (columns: Readonly<Record<string, unknown>>) => readonly string[]
+
+/** The argument of a message about data of a group. */
+export const ofGroup = (label: GroupLabel, argument: string): string => `group ${shown(label)}: ${argument}`
+
+/** Appends the items of a stream to a buffer of groups. */
+export class GroupReader {
+  readonly #column: string | undefined
+  readonly #select: ColumnSelection
+  #buffer: GroupBuffer | undefined
+  /** Number of items, for messages. */
+  #items = 0
+  /** The label of the open group of rows. */
+  #label: GroupLabel | undefined
+  /** The rows of the first group, because the columns are selected at the end of the first group. */
+  #firstRows: object[] = []
+  #row: Float64Array = new Float64Array(0)
+  /** Whether Object.prototype has a property with the name of a column. */
+  #hasInherited = true
+  #rowInGroup = 0
+  readonly #labels = new Set<GroupLabel>()
+
+  /** @param column name of the column of labels; undefined if each item is a whole group */
+  constructor(column: string | undefined, select: ColumnSelection) {
+    this.#column = column
+    this.#select = select
+  }
+
+  /** Number of complete groups in the buffer. */
+  get groups(): number {
+    return this.#buffer?.groups ?? 0
+  }
+
+  /** Number of rows of the complete groups in the buffer. */
+  get rows(): number {
+    return this.#buffer?.completeRows ?? 0
+  }
+
+  /** @throws OptionError if the item is not a row or a group, or contains invalid numbers */
+  accept(item: unknown): void {
+    this.#items++
+    if (this.#column === undefined) this.#acceptGroup(item)
+    else this.#acceptRow(item, this.#column)
+  }
+
+  /** Ends the last group at the end of the stream. */
+  end(): void {
+    if (this.#label !== undefined) this.#endGroup(this.#label)
+    this.#label = undefined
+  }
+
+  take(): CompleteGroups {
+    return this.#buffer?.take() ?? { labels: [], columns: new Map() }
+  }
+
+  /** The current item, for messages. */
+  get #argument(): string {
+    return `rows[${this.#items - 1}]`
+  }
+
+  #acceptGroup(item: unknown): void {
+    if (!isRecord(item) || readMember(item, 'data') === undefined) {
+      const expected = 'a group, { group, data }, or rows and the option group'
+      throw new OptionError(this.#argument, expected, item)
+    }
+    const given = readMember(item, 'group')
+    const label = given === undefined ? this.#items - 1 : readLabel(`${this.#argument}: group`, given)
+    this.#remember(label)
+    this.#appendTable(label, readTable(ofGroup(label, 'data'), readMember(item, 'data')))
+  }
+
+  #acceptRow(item: unknown, column: string): void {
+    // The prototype of most rows is Object.prototype, and then no name has to be looked up twice.
+    const isPlain = isObject(item) && Object.getPrototypeOf(item) === Object.prototype
+    if (!isPlain && !isRecord(item))
+      throw new OptionError(this.#argument, 'an object with one value per column', item)
+    const row = item as Readonly<Record<string, unknown>>
+    const isOwn = isPlain && !this.#hasInherited
+    const given = isOwn || Object.hasOwn(row, column) ? row[column] : undefined
+    if (given !== this.#label || given === undefined) {
+      const label = readLabel(`${this.#argument}: ${column}`, given)
+      this.end()
+      this.#remember(label)
+      this.#label = label
+      this.#rowInGroup = 0
+    }
+    const buffer = this.#buffer
+    if (buffer === undefined) {
+      this.#firstRows.push(row)
+      return
+    }
+    const { names } = buffer
+    for (let k = 0; k < names.length; k++) {
+      const name = names[k]
+      const x = isOwn || Object.hasOwn(row, name) ? row[name] : null
+      if (typeof x === 'number') this.#row[k] = x
+      else if (x === null || x === undefined) this.#row[k] = NaN
+      else this.#refuseNumber(name, this.#rowInGroup, x, this.#label as GroupLabel)
+    }
+    this.#rowInGroup++
+    buffer.append(this.#row)
+  }
+
+  #endGroup(label: GroupLabel): void {
+    if (this.#buffer) this.#buffer.end(label)
+    else this.#appendTable(label, readTable('data', this.#firstRows))
+    this.#firstRows = []
+  }
+
+  #appendTable(label: GroupLabel, table: TableColumns): void {
+    this.#buffer ??= this.#createBuffer(label, table)
+    const { names } = this.#buffer
+    const columns = names.map((name) => this.#readColumn(label, name, table))
+    const other = columns.findIndex(({ length }) => length !== columns[0].length)
+    if (other > 0) {
+      const expected = `${columns[0].length} rows, like ${names[0]}`
+      throw new OptionError(
+        ofGroup(label, `data: ${names[other]}`),
+        expected,
+        `${columns[other].length} rows`,
+      )
+    }
+    this.#buffer.appendColumns(columns)
+    this.#buffer.end(label)
+  }
+
+  #createBuffer(label: GroupLabel, table: TableColumns): GroupBuffer {
+    const columns = [...table.keys()]
+      .filter((name) => name !== this.#column)
+      .map((name) => [name, table.get(name)])
+    try {
+      const names = this.#select(Object.fromEntries(columns))
+      this.#row = new Float64Array(names.length)
+      this.#hasInherited = [...names, this.#column ?? ''].some((name) => name in Object.prototype)
+      return new GroupBuffer(names)
+    } catch (thrown) {
+      throw inGroup(label, thrown)
+    }
+  }
+
+  #readColumn(label: GroupLabel, name: string, table: TableColumns): Float64Array {
+    if (!table.has(name))
+      throw new OptionError(ofGroup(label, 'data'), `a column ${name}`, listColumns(table))
+    const given = table.get(name)
+    const numbers = toFloat64Array(given, true)
+    if (numbers !== undefined) return numbers
+    const row = Array.isArray(given) ? given.findIndex((x) => typeof x !== 'number' && x !== null) : -1
+    if (row >= 0) this.#refuseNumber(name, row, (given as unknown[])[row], label)
+    throw new OptionError(ofGroup(label, `data: ${name}`), 'an array of numbers', given)
+  }
+
+  #refuseNumber(name: string, row: number, given: unknown, label: GroupLabel): never {
+    throw new OptionError(ofGroup(label, `data: ${name}[${row}]`), 'a number', given)
+  }
+
+  /** @throws OptionError if the label is among the latest labels */
+  #remember(label: GroupLabel): void {
+    if (this.#labels.has(label)) {
+      const expected = 'all rows of a group one after the other'
+      throw new OptionError(ofGroup(label, this.#argument), expected, 'a group that has ended')
+    }
+    this.#labels.add(label)
+    if (this.#labels.size > REMEMBERED_LABELS)
+      this.#labels.delete(this.#labels.values().next().value ?? label)
+  }
+}
+
+function readLabel(argument: string, given: unknown): GroupLabel {
+  if (typeof given === 'string' || (typeof given === 'number' && !Number.isNaN(given))) return given
+  throw new OptionError(argument, 'a label (a string or a number)', given)
+}
+
+/** Names the group in an error about data. Other errors are returned unchanged. */
+export function inGroup(label: GroupLabel, thrown: unknown): unknown {
+  if (!(thrown instanceof OptionError) || !/^(data|sigma|weights)\b/.test(thrown.argument)) return thrown
+  const { argument, expected, received, message } = thrown
+  const named = new OptionError(ofGroup(label, argument), expected, received)
+  return Object.assign(named, { received, message: ofGroup(label, message) })
+}
