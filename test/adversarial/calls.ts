@@ -336,7 +336,7 @@ const constraint = (name: string, definition: Record<string, unknown>) => ({
 add('minimize Minimization', '', {
   objective: at(or(callback, only('holes with its names')), functions),
   x: at(numbers, [1, 2]),
-  rule: at(no, sqp(), 'rule'),
+  rule: at(only('rules, 100,000 deep', 'holes with its names'), sqp(), 'rule'),
   options: at(record, {
     ...{ tolerance, maxIterations, callback: at(optional(callback), () => false) },
     constraints: [constraint('a', { expr: at(callback, bowl.value, 'constraints: a: expr') })],
@@ -605,7 +605,7 @@ add('poisson', '', {})
 add('ode', '', {
   options: at(record, {
     states: at(record, { y: at(or(finite, text), 1) }),
-    rates: at(record, { y: at(or(finite, text), '-k*y') }),
+    rates: at(or(record, only('a record of a stranger')), { y: at(or(finite, text), '-k*y') }),
     observe: at(or(finite, text, only('a record of a stranger')), 'y'),
     initialTime: at(optional(finite), 0),
     maxSteps: at(optional(count(1)), 1000),

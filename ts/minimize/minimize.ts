@@ -531,14 +531,15 @@ const table = {
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
   if (!isForMethod) return readOptionsOf('options', given, table)
   // Options with the value undefined are accepted under any name.
-  const others = createRecord(Object.keys(given ?? {}), () => passThrough())
+  const names = isRecord(given) ? Object.keys(given) : []
+  const others = createRecord(names, () => passThrough())
   const options = readOptionsOf('options', given, { ...others, ...table })
   const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
   if (stranger === undefined) return options
-  const names = Object.keys(methodOptions).join(', ')
+  const known = Object.keys(methodOptions).join(', ')
   throw new OptionError(
     'options',
-    `one of ${names} (other options need a rule instead of a method)`,
+    `one of ${known} (other options need a rule instead of a method)`,
     stranger,
   )
 }

@@ -1,11 +1,15 @@
 /** Simulations of models of differential equations, without a fit. */
 
 import { OptionError } from '../../core/errors.js'
-import { createRecord, isRecord, ownProperties } from '../../core/untrusted-input.js'
+import { formatCount } from '../../core/text.js'
+import { createRecord, isObject, isRecord, ownProperties } from '../../core/untrusted-input.js'
 import { passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { readNumbers } from '../problem/columns.js'
 import { OdeModel } from './ode-model.js'
+
+/** Maximum number of times of a simulation. */
+const MAX_TIMES = 1_000_000
 
 /** Options of {@link simulate}. */
 export interface SimulateOptions {
@@ -40,7 +44,7 @@ const table = { sensitivities: passThrough<unknown>() }
  * Integrates a model of differential equations at given parameters.
  *
  * @param values numbers of all parameters by name
- * @param times times of the result, in any order, in the unit of the model's time
+ * @param times times of the result (at most 1,000,000), in any order, in the unit of the model's time
  * @throws OptionError if a parameter is missing or not a number, or if a time lies before the initial time. An
  * integration that cannot continue throws no error: the fields `reason` and `message` explain the end.
  * @example
@@ -60,6 +64,8 @@ export function simulate(
   const { sensitivities: given } = readOptions('options', options, table)
   const directions = readDirections(given, names)
   const numbers = readValues(values, names)
+  const count = isObject(times) ? times.length : 0
+  if (count > MAX_TIMES) throw new OptionError('times', `at most ${formatCount(MAX_TIMES)} times`, `${count}`)
   const at = Float64Array.from(readNumbers('times', times))
   const early = at.findIndex((t) => !(t >= initialTime && t < Infinity))
   if (early >= 0) throw new OptionError(`times[${early}]`, `a finite number ≥ ${initialTime}`, at[early])

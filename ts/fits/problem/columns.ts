@@ -1,6 +1,6 @@
 /** Reads the data columns: the model's columns, the response and the weights. */
 
-import { OptionError } from '../../core/errors.js'
+import { OptionError, truncate } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
 import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
@@ -119,7 +119,7 @@ function readY(
   if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
   const lost = own.find((name) => !columns.has(name))
   if (lost !== undefined) {
-    const expected = `${lost}, a column of the model (its options can rename it)`
+    const expected = `${truncate(lost)}, a column of the model (its options can rename it)`
     throw new OptionError('data', expected, others.find((name) => name !== y) ?? y)
   }
   return y
