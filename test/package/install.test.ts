@@ -61,7 +61,7 @@ describe('the npm tarball', () => {
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.m?ts|json|md|wasm)$|LICENSE$/.test(file))).toEqual([])
-    expect(readFileSync(tarball).length).toBeLessThan(2_100_000)
+    expect(readFileSync(tarball).length).toBeLessThan(2_300_000)
   })
 
   test('has the size that docs/everywhere.md states, for the package and for the addon', () => {
@@ -141,7 +141,7 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     const ofFits = "export { expression } from 'antigrad'; export { fit } from 'antigrad/fit'"
-    expect(await bundledSize(ofFits)).toBeLessThan(89_500)
+    expect(await bundledSize(ofFits)).toBeLessThan(90_500)
     expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(78_500)
     expect(await bundledSize("export { expression, lbfgs, minimize } from 'antigrad'")).toBeLessThan(75_000)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
