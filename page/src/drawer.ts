@@ -48,7 +48,7 @@ export function makeDrawer(parts: DrawerParts) {
   const views: RaceView[] = [
     forms.view,
     { show: (state) => gallery.show(toHash(state)) },
-    { numbers: (race, anew) => ranking.update(race, { anew }) },
+    { numbers: (race, isNew) => ranking.update(race, { isNew }) },
     explanation.view,
     chart.view,
   ]

@@ -42,12 +42,12 @@ export class Loop {
   }
 
   /** Displays a race from its start. */
-  begin(race: Race, anew = true): void {
+  begin(race: Race, isNew = true): void {
     this.#race = race
     this.#owed = 0
     this.#isAnnounced = false
-    tell(this.#views, 'begin', race, anew)
-    if (anew) tell(this.#views, 'numbers', race, true)
+    tell(this.#views, 'begin', race, isNew)
+    if (isNew) tell(this.#views, 'numbers', race, true)
     this.wake()
   }
 

@@ -32,11 +32,11 @@ export class Ranking {
     )
   }
 
-  update(race: Race, { anew = false } = {}): void {
+  update(race: Race, { isNew = false } = {}): void {
     this.#reached.textContent = `Updates to reach ${formatNumber(race.state.distance)}`
     const order = race.ranking()
     const key = order.map((racer) => race.racers.indexOf(racer)).join()
-    if (anew || key !== this.#last) {
+    if (isNew || key !== this.#last) {
       this.#last = key
       this.#body.replaceChildren(...order.map((racer) => row(racer, race.racers.indexOf(racer))))
     }

@@ -62,8 +62,8 @@ export class Side implements RaceView {
     }
   }
 
-  begin({ racers }: Race, anew: boolean): void {
-    if (!anew && racers.length === this.#lines.childElementCount) return
+  begin({ racers }: Race, isNew: boolean): void {
+    if (!isNew && racers.length === this.#lines.childElementCount) return
     const names = readableNames(racers.map(({ name }) => name))
     this.#lines.replaceChildren(
       ...names.map((name, number) => {

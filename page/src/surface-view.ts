@@ -63,14 +63,14 @@ export class SurfaceView implements RaceView {
     if (this.#isOn) this.#surface?.show(terrain)
   }
 
-  begin(race: Race, anew: boolean): void {
+  begin(race: Race, isNew: boolean): void {
     this.#race = race
     const title = titles[race.state.objective]
     this.#canvas.setAttribute(
       'aria-label',
       `${title} as a surface with the paths on it; arrow keys rotate it`,
     )
-    if (this.#isOn) this.#surface?.begin(race, anew)
+    if (this.#isOn) this.#surface?.begin(race, isNew)
   }
 
   update(): void {

@@ -219,10 +219,10 @@ export class SurfacePlot {
     }
   }
 
-  /** Displays a new race; `anew` means that more than the start may have changed. */
-  begin(race: Race, anew = true): void {
+  /** Displays a new race; `isNew` means that more than the start may have changed. */
+  begin(race: Race, isNew = true): void {
     this.#race = race
-    if (!anew) {
+    if (!isNew) {
       for (const trail of this.#trails) Object.assign(trail, { pieces: 0, seen: 0, last: null })
       this.update()
       return

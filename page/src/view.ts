@@ -12,12 +12,12 @@ export interface RaceView {
   show?(state: RaceState, race: Race): void
   /** Displays invalid settings, and why they are invalid; the previous race stays. */
   fail?(state: RaceState, message: string): void
-  /** Displays a race from its start; `anew` means that more than the start may have changed. */
-  begin?(race: Race, anew: boolean): void
+  /** Displays a race from its start; `isNew` means that more than the start may have changed. */
+  begin?(race: Race, isNew: boolean): void
   /** Displays the current moment, at most once per frame. */
   update?(race: Race, isPlaying: boolean): void
   /** Displays numbers, less often than frames, because values that change faster cannot be read. */
-  numbers?(race: Race, anew: boolean): void
+  numbers?(race: Race, isNew: boolean): void
   /** Displays what takes time, once nothing has moved for a moment. */
   rest?(race: Race): void
   /** Displays whether the race is playing. */

@@ -115,12 +115,12 @@ export class RaceMap {
     this.#drawGround()
   }
 
-  /** Starts the paths of a new race; `anew` means that more than the start may have changed. */
-  begin(race: Race, anew = true): void {
+  /** Starts the paths of a new race; `isNew` means that more than the start may have changed. */
+  begin(race: Race, isNew = true): void {
     this.#race = race
     this.#start = race.state.start
     this.#pulls = []
-    if (anew && this.#width > 0) {
+    if (isNew && this.#width > 0) {
       this.#marks = makeMarks(race.racers, this.#ratio)
       this.#labels = makeNames(race.racers, this.#ratio, readableContext(this.#picture))
     }

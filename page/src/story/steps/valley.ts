@@ -37,13 +37,13 @@ export const valley: Step = {
   isAnswered: ({ updates }, [run]) => updates >= updatesOf(run),
   measure() {
     const [run] = computeRuns(valley.scene({}))
-    const beside = (update: number) => {
+    const offset = (update: number) => {
       const [x, y] = pointOf(run, update)
       return Math.abs(y - x * x)
     }
     // The first update from which on the point stays within 0.03 of the floor.
     let entry = run.updates
-    while (entry > 0 && beside(entry - 1) < 0.03) entry--
+    while (entry > 0 && offset(entry - 1) < 0.03) entry--
     return { entry, more: updatesOf(run) - entry, total: updatesOf(run) }
   },
   answer: ({ entry, more }) =>
