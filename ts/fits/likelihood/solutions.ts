@@ -3,7 +3,7 @@
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
-import { hasBit } from '../solve/fit-context.js'
+import { hasBit, type SolvedFits } from '../solve/fit-context.js'
 import {
   freeIndices,
   invertHessian,
@@ -13,17 +13,12 @@ import {
 } from './dense-newton.js'
 import type { LikelihoodProblem } from './problem.js'
 
-export interface LikelihoodSolutions {
-  readonly free: readonly Float64Array[]
-  /** The lower triangle of the covariance: the inverse of the observed information. */
-  readonly covariance: readonly Float64Array[]
-  readonly errors: readonly Float64Array[]
-  /** −2 log L at the solution. */
-  readonly cost: Float64Array
-  readonly atBound: readonly Uint32Array[]
-  readonly unidentifiable: readonly Uint32Array[]
-  readonly evaluations: Uint32Array
-  readonly reason: Uint8Array
+/** The columns of solved fits that a likelihood has, and the certificate of convergence. */
+export interface LikelihoodSolutions
+  extends Pick<
+    SolvedFits,
+    'free' | 'covariance' | 'errors' | 'cost' | 'atBound' | 'unidentifiable' | 'evaluations' | 'reason'
+  > {
   /** Decrease of −2 log L that the quadratic approximation predicts for the next step. */
   readonly decrement: Float64Array
 }
