@@ -75,21 +75,25 @@ export function loadAddon(): LoadedAddon {
     return { addon: load(request, name, `delete ${folder} and install again`), reasons }
   }
   // This file is two folders below the package's root, unless it is part of a bundle.
-  const own = findManifest('../../package.json')
+  return none(...explainAbsence(findManifest('../../package.json'), name, fileName))
+}
+
+/** Why no package of this platform is found, and the remedy. */
+function explainAbsence(own: PackageManifest | null, name: string, fileName: string): [string, string] {
   if (own?.name !== 'antigrad') {
-    return none(
+    return [
       `${name} is not found from this bundle`,
       "leave antigrad out of the bundle (Next.js: serverExternalPackages: ['antigrad']), or set ANTIGRAD_ADDON to " +
         `the path of ${fileName}`,
-    )
+    ]
   }
-  return none(
+  return [
     `${name} is not installed`,
     own.optionalDependencies
       ? 'install optional dependencies too (npm: `npm install --include=optional`); list this package if a tool copies ' +
-          'only imported files'
+        'only imported files'
       : 'antigrad was packed in a clone, where `npm run tarballs` packs the addon too',
-  )
+  ]
 }
 
 /** Returns the result of `find`, or null if `find` throws an error. */

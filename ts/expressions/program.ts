@@ -67,11 +67,11 @@ export function compile(
 
   const { places, constants } = placeInputs(graph, [...parameters, ...columns])
   const isUsed = (number: number) => uses[number] > 0
-  const ends = [...graph.ends.values()].filter(isUsed)
+  const endNodes = [...graph.ends.values()].filter(isUsed)
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const steps = listSteps(graph, sections, uses)
   const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
-  const order = fused(steps, uses, [...outputs, ...ends])
+  const order = fused(steps, uses, [...outputs, ...endNodes])
   // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
   const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
   order.sort((a, b) => phase(a) - phase(b))
@@ -85,17 +85,7 @@ export function compile(
   const lastUse = lastUses(order, [...outputs, ...(matrices?.kept ?? [])], nodes.length)
   for (const sum of sums) places[sum] = slots.take()
   for (const number of carried) if (!graph.ends.has(number)) lastUse[number] = -1
-  // The next row of data reads the carried value from the slot of this node.
-  for (const number of ends) {
-    const { operand, next } = nodes[number] as EndNode
-    places[number] = places[operand]
-    const end = lastUse[operand]
-    lastUse[operand] = -1
-    // If nothing reads the carried value afterwards, the next value may overwrite the carried value at once.
-    if (order[end]?.number !== next || order[end].section !== 1 || places[next] !== undefined) continue
-    places[next] = places[operand]
-    lastUse[next] = -1
-  }
+  placeNextValues(graph, endNodes, order, places, lastUse)
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
   const placed = placeSteps(order, lastUse, places, slots)
   for (let step = 0; step < order.length; step++) {
@@ -125,6 +115,29 @@ export function compile(
     loops: [],
     carries: carried.length > 0 || matrices?.isByRow === true,
     tile: matrices?.tile ?? 0,
+  }
+}
+
+/**
+ * Places the next value of each carried value in the slot of the carried value, from which the next row of data reads
+ * it.
+ */
+function placeNextValues(
+  { nodes }: Graph,
+  endNodes: readonly number[],
+  order: readonly ProgramStep[],
+  places: (number | undefined)[],
+  lastUse: Int32Array,
+): void {
+  for (const number of endNodes) {
+    const { operand, next } = nodes[number] as EndNode
+    places[number] = places[operand]
+    const end = lastUse[operand]
+    lastUse[operand] = -1
+    // If nothing reads the carried value afterwards, the next value may overwrite the carried value at once.
+    if (order[end]?.number !== next || order[end].section !== 1 || places[next] !== undefined) continue
+    places[next] = places[operand]
+    lastUse[next] = -1
   }
 }
 

@@ -59,6 +59,72 @@ function clipped(full: number, rms: number, d: number): number {
   return excess > 1 ? full / excess : full
 }
 
+/** A matrix of a tensor with factored state: its number, its first element and its dimensions. */
+interface FactoredMatrix {
+  readonly matrix: number
+  readonly start: number
+  readonly height: number
+  readonly columns: number
+}
+
+/** The coefficients of the means of squares. */
+interface Averaging {
+  readonly beta2: number
+  readonly oneMinusBeta2: number
+  readonly added: number
+}
+
+/** Updates the means of the squares of each row, r, and returns the mean of r. */
+function averageRows(
+  { matrix, start, height, columns }: FactoredMatrix,
+  g: FloatArray,
+  r: FloatArray,
+  { beta2, oneMinusBeta2, added }: Averaging,
+): number {
+  let total = 0
+  for (let i = 0; i < height; i++) {
+    const line = start + i * columns
+    const at = matrix * height + i
+    const mean = sumColumn('gradients', g.subarray(line, line + columns)) / columns + added
+    r[at] = beta2 * r[at] + oneMinusBeta2 * mean
+    total += r[at]
+  }
+  return total / height
+}
+
+/** Updates the means of the squares of each column, c. */
+function averageColumns(
+  { matrix, start, height, columns }: FactoredMatrix,
+  g: FloatArray,
+  c: FloatArray,
+  { beta2, oneMinusBeta2, added }: Averaging,
+): void {
+  const { least, pieces } = cuts(height, columns)
+  for (let j = 0; j < columns; j++) {
+    const at = matrix * columns + j
+    let total = 0
+    for (let piece = 0; piece < pieces; piece++) {
+      const last = piece + 1 === pieces ? height : (piece + 1) * least
+      let sum = 0
+      for (let i = piece * least; i < last; i++) {
+        const x = g[start + i * columns + j]
+        sum = i === piece * least ? x * x : sum + x * x
+      }
+      total = piece === 0 ? sum : total + sum
+    }
+    c[at] = beta2 * c[at] + oneMinusBeta2 * (total / height + added)
+  }
+}
+
+/** The RMS of a tensor of matrices, summed in pieces of `size` elements. */
+function rootMeanSquare(values: FloatArray, size: number, columns: number): number {
+  let total = 0
+  for (let at = 0; at < values.length; at += size) {
+    total += sumColumn('gradients', values.subarray(at, at + size), columns)
+  }
+  return Math.sqrt(total / values.length)
+}
+
 /**
  * The three passes over a tensor with factored state; crates/kernels/src/rules/adafactor.rs states the equations.
  */
@@ -68,43 +134,19 @@ const factored =
     // The array m exists only if `beta1` is above 0.
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
-    const { least, pieces, some } = cuts(height, columns)
-    const { beta2, oneMinusBeta2, added, floor, rho, scales, eps2, clip, fixed, share } = row
+    const { floor, rho, scales, eps2, clip, fixed, share } = row
     const [cap, beta1, oneMinusBeta1] = [f(row.cap), f(row.beta1), f(row.oneMinusBeta1)]
     // If V̂ is 0, the step is 0, unless the cap replaces the factor.
     const ofNothing = floor > 0 ? Infinity : 0
     const root = (x: number) => (x === 0 ? ofNothing : 1 / Math.sqrt(x))
     for (let matrix = 0; matrix < count; matrix++) {
-      const start = matrix * height * columns
-      let total = 0
-      for (let i = 0; i < height; i++) {
-        const line = start + i * columns
-        const at = matrix * height + i
-        const mean = sumColumn('gradients', g.subarray(line, line + columns)) / columns + added
-        r[at] = beta2 * r[at] + oneMinusBeta2 * mean
-        total += r[at]
-      }
-      const mean = total / height
+      const one = { matrix, start: matrix * height * columns, height, columns }
+      const mean = averageRows(one, g, r, row)
       const divisor = floor > mean ? floor : mean
-      for (let i = 0; i < height; i++) {
-        const at = matrix * height + i
+      for (let at = matrix * height; at < (matrix + 1) * height; at++)
         rowFactors[at] = f(divisor === 0 ? ofNothing : root(r[at] / divisor))
-      }
-      for (let j = 0; j < columns; j++) {
-        const at = matrix * columns + j
-        let total = 0
-        for (let piece = 0; piece < pieces; piece++) {
-          const last = piece + 1 === pieces ? height : (piece + 1) * least
-          let sum = 0
-          for (let i = piece * least; i < last; i++) {
-            const x = g[start + i * columns + j]
-            sum = i === piece * least ? x * x : sum + x * x
-          }
-          total = piece === 0 ? sum : total + sum
-        }
-        c[at] = beta2 * c[at] + oneMinusBeta2 * (total / height + added)
-        columnFactors[at] = f(root(c[at]))
-      }
+      averageColumns(one, g, c, row)
+      for (let at = matrix * columns; at < (matrix + 1) * columns; at++) columnFactors[at] = f(root(c[at]))
     }
     const { length } = g
     const u = g.slice()
@@ -113,16 +155,9 @@ const factored =
       const factor = f(rowFactors[line] * columnFactors[Math.floor(line / height) * columns + (i % columns)])
       u[i] = f(u[i] * (factor > cap ? cap : factor))
     }
-    const rms = (values: FloatArray) => {
-      const size = some * columns
-      let total = 0
-      for (let at = 0; at < length; at += size) {
-        total += sumColumn('gradients', values.subarray(at, at + size), columns)
-      }
-      return Math.sqrt(total / length)
-    }
-    const full = scales === 0 ? rho : scaleRho(rho, rms(theta), eps2)
-    const rate = f(clipped(full, rms(u), clip))
+    const size = cuts(height, columns).some * columns
+    const full = scales === 0 ? rho : scaleRho(rho, rootMeanSquare(theta, size, columns), eps2)
+    const rate = f(clipped(full, rootMeanSquare(u, size, columns), clip))
     const decay = f(1 - (fixed + share * full))
     for (let i = 0; i < length; i++) {
       let step = f(rate * u[i])

@@ -52,14 +52,39 @@ const methodOptions = {
 type OptionLists = Readonly<Record<string, readonly unknown[]>>
 
 export function configureSweep(command: Command): void {
+  command.description(
+    'Minimizes a function from every starting point with every combination of option values. A combination is ' +
+      'called a set. The values of a rule option are a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or ' +
+      '1e-4..1:log:100, including both ends. The result is one line per set: the numbers of runs that converged, ' +
+      'stalled, reached the limit of updates or diverged, the best and the median value, and the median number ' +
+      'of updates of the converged runs.',
+  )
+  addObjectiveOptions(command)
+  addDescentOptions(command, 10_000)
+    .option('--clip <limit>', 'limit to which each gradient element is clipped', makeParser(finite()))
+    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
+    .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
+    .option('--json', 'print JSON, one line per set, as soon as the set is done')
+    .option('-o, --output <file>', 'also draw the result into this .svg or .png file', parseFile)
+  addPlanOptions(command, 'sets')
+  addValueLists(command)
+  command.addHelpText(
+    'after',
+    `
+  antigrad sweep --function rosenbrock --rule adam --lr 1e-4..1:log:100 --starts 1024
+  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --method lbfgs --starts 100000
+  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --rule momentum --momentum 0.5,0.9 -o sweep.svg
+
+Ctrl-C ends the sweep and prints the completed sets, and the completed runs of the current set.
+
+Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, ${STOPPED} after Ctrl-C.`,
+  )
+  command.action(run)
+}
+
+/** Adds the options of the function, the rule or method, and the starting points. */
+function addObjectiveOptions(command: Command): void {
   command
-    .description(
-      'Minimizes a function from every starting point with every combination of option values. A combination is ' +
-        'called a set. The values of a rule option are a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or ' +
-        '1e-4..1:log:100, including both ends. The result is one line per set: the numbers of runs that converged, ' +
-        'stalled, reached the limit of updates or diverged, the best and the median value, and the median number ' +
-        'of updates of the converged runs.',
-    )
     .addOption(
       choice('--function <name>', 'function to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
         'expression',
@@ -98,13 +123,10 @@ export function configureSweep(command: Command): void {
       "a run that ends at or below this value has reached the target (default: the function's minimum + 1e-6)",
       makeParser(finite()),
     )
-  addDescentOptions(command, 10_000)
-    .option('--clip <limit>', 'limit to which each gradient element is clipped', makeParser(finite()))
-    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
-    .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
-    .option('--json', 'print JSON, one line per set, as soon as the set is done')
-    .option('-o, --output <file>', 'also draw the result into this .svg or .png file', parseFile)
-  addPlanOptions(command, 'sets')
+}
+
+/** Adds the options of rules and methods, whose values are lists and ranges. */
+function addValueLists(command: Command): void {
   command.optionsGroup('Options of the rule, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
@@ -118,18 +140,6 @@ export function configureSweep(command: Command): void {
     const option = new Option(`--${flag} <values>`, description)
     command.addOption(option.argParser((text) => parseValues(`--${flag}`, text)))
   }
-  command.addHelpText(
-    'after',
-    `
-  antigrad sweep --function rosenbrock --rule adam --lr 1e-4..1:log:100 --starts 1024
-  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --method lbfgs --starts 100000
-  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --rule momentum --momentum 0.5,0.9 -o sweep.svg
-
-Ctrl-C ends the sweep and prints the completed sets, and the completed runs of the current set.
-
-Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, ${STOPPED} after Ctrl-C.`,
-  )
-  command.action(run)
 }
 
 async function run(options: SweepCommandOptions): Promise<void> {

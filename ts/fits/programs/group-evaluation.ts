@@ -109,7 +109,7 @@ export function compileEvaluation(
   size: EliminationSize,
   { waits, isBounded, second, penalized }: EvaluationOptions,
 ): EvaluationProgram {
-  const [{ free, min, max }] = problems
+  const [{ min, max }] = problems
   const { local } = size
   const graph = new Graph()
   const b = new Builder(graph)
@@ -127,16 +127,12 @@ export function compileEvaluation(
       ? sumsOfRows
       : addPenalty(b, sumsOfRows, copyQuantity(graph, problems[0], point, penalized), read('penalty'))
 
-  const diagonal = free.map((_, i) => matrix[triangleIndex(i, i)])
+  const diagonal = problems[0].free.map((_, i) => matrix[triangleIndex(i, i)])
   const before = scale.map((d) => b.select(fresh, b.zero, d))
   const raised = before.map((d, i) => b.operation('max', d, diagonal[i]))
   const own = { ...problem, min: min.slice(0, local), max: max.slice(0, local) }
-  const isFrozen = b.operation('equal', held, b.constant(local + 1))
-  const isFree = freeDirections(b, own, trial, gradient).map((is, i) => {
-    const isHeld = b.operation('max', isFrozen, b.operation('equal', held, b.constant(i + 1)))
-    const later = waits[i] ? b.multiply(is, b.subtract(b.one, first)) : is
-    return b.multiply(later, b.subtract(b.one, isHeld))
-  })
+  const free = freeDirections(b, own, trial, gradient)
+  const isFree = withoutHeld(b, free, { held, first, waits, local })
   const sums = { right: gradient, matrix, scale: raised, moves: isFree, damping, least }
   const left = eliminateLocals(b, size, sums)
   const none = [...gradient, ...diagonal].reduce((sum, node) => b.add(sum, b.multiply(node, b.zero)), b.zero)
@@ -169,6 +165,25 @@ export function compileEvaluation(
   const rest = names.slice(results.length).map((name) => b.name(name))
   const program = compile(graph, [...results, ...rest, b.zero], names, problem.columns)
   return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
+}
+
+/** The free directions without those that a lane holds, and without those that wait during the first step. */
+function withoutHeld(
+  b: Builder,
+  free: readonly number[],
+  {
+    held,
+    first,
+    waits,
+    local,
+  }: Pick<EvaluationOptions, 'waits'> & Record<'held' | 'first' | 'local', number>,
+): number[] {
+  const isFrozen = b.operation('equal', held, b.constant(local + 1))
+  return free.map((is, i) => {
+    const isHeld = b.operation('max', isFrozen, b.operation('equal', held, b.constant(i + 1)))
+    const later = waits[i] ? b.multiply(is, b.subtract(b.one, first)) : is
+    return b.multiply(later, b.subtract(b.one, isHeld))
+  })
 }
 
 /** Names of all inputs, lane fields first, and their positions per field. */

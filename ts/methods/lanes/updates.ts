@@ -49,6 +49,36 @@ export interface LaneOutcome {
   readonly continues: number
 }
 
+/** A move of parameter `i` by the test of convergence, as nodes. */
+interface Move {
+  readonly isHeld: number
+  readonly isDown: number
+  readonly finest: number
+  readonly i: number
+}
+
+/** The gradient in the parameters that can move, as nodes. */
+interface Pulls {
+  /** Whether a bound holds each parameter. */
+  readonly held: readonly number[]
+  /** The least tolerance of each parameter. */
+  readonly finest: readonly number[]
+  /** The gradient, or 0 for a parameter that cannot move. */
+  readonly pulls: readonly number[]
+  /** The change of each pull from the point to the probe. */
+  readonly answers: readonly number[]
+  /** The largest element of the gradient that no bound holds. */
+  readonly freeNorm: number
+}
+
+interface ProbePoint {
+  readonly test: Pulls
+  readonly isProbe: number
+  readonly halves: number
+  /** Index of the parameter. */
+  readonly i: number
+}
+
 const afterUpdate = defineLines(
   `
   isBad = !(change < INFINITY)
@@ -134,7 +164,6 @@ export class LaneUpdates {
     const { at, gradient, value, isUpdate, isProbe } = pass
     const b = this.#b
     const fields = this.#fields
-    const v = this.#vectors
     const keep = (name: string, node: number, initial: number) => {
       const before = fields.scalar(name, initial)
       return b.select(isUpdate, node, before)
@@ -142,38 +171,60 @@ export class LaneUpdates {
     const change = keep('change', pass.change, NaN)
     const isStuck = keep('isStuck', pass.isStuck, 0)
     const iterations = b.add(this.iterations, isUpdate)
-    const held = v.held(at, gradient, this.#box)
-    const finest = this.#finest(at)
-    // A parameter that cannot move, because its tolerance is 0, exerts no pull.
-    const isStill = held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', finest[i], b.zero)))
-    const pulls = gradient.map((g, i) => b.select(isStill[i], b.zero, g))
-    const answers = probed.map((g, i) => b.subtract(b.select(isStill[i], b.zero, g), pulls[i]))
+    const test = this.#pulls(pass, probed)
     const common = {
       isUpdate,
       isProbe,
       change,
       isStuck,
       iterations,
-      pull: v.largest(pulls),
+      pull: this.#vectors.largest(test.pulls),
       maxIterations: b.constant(this.#problem.maxIterations),
     }
     const update = afterUpdate(b, {
       ...common,
       value,
-      norm: v.largest(gradient),
+      norm: this.#vectors.largest(gradient),
       tolerance: b.constant(this.#problem.tolerance),
     })
-    const freeNorm = v.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
-    const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe', 0), isProbe))
-    const halving = fields.scalar('halving', 0)
+    const after = this.#afterProbe(common, update, test)
+    this.#store({ change, isStuck, iterations, value }, { answer: test.answers, at, gradient })
+    return {
+      reason: b.select(isUpdate, update.updateReason, b.select(isProbe, after.probeReason, b.zero)),
+      probes: b.operation('max', update.begins, after.again),
+      near: at.map((x, i) => this.#probePoint(x, { test, isProbe, halves: after.halves, i })),
+      continues: b.operation('max', update.goesOn, after.ends),
+    }
+  }
+
+  /** What pulls each parameter, and how the pull answers to the probe. */
+  #pulls({ at, gradient }: LanePass, probed: readonly number[]): Pulls {
+    const b = this.#b
+    const held = this.#vectors.held(at, gradient, this.#box)
+    const finest = this.#finest(at)
+    // A parameter that cannot move, because its tolerance is 0, exerts no pull.
+    const isStill = held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', finest[i], b.zero)))
+    const pulls = gradient.map((g, i) => b.select(isStill[i], b.zero, g))
+    const answers = probed.map((g, i) => b.subtract(b.select(isStill[i], b.zero, g), pulls[i]))
+    const freeNorm = this.#vectors.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
+    return { held, finest, pulls, answers, freeNorm }
+  }
+
+  /** The decisions after a probe; updates the fields that only they read. */
+  #afterProbe(
+    common: Readonly<
+      Record<'isUpdate' | 'isProbe' | 'change' | 'isStuck' | 'iterations' | 'pull' | 'maxIterations', number>
+    >,
+    update: ReturnType<typeof afterUpdate>,
+    { pulls, answers, freeNorm }: Pulls,
+  ) {
+    const b = this.#b
+    const fields = this.#fields
+    const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe', 0), common.isProbe))
     const startBefore = fields.scalar('startNorm', -1)
     // The first pass evaluates the gradient at the start.
     const startNorm = b.select(b.operation('less', startBefore, b.zero), freeNorm, startBefore)
-    const isGradual = this.#isGradual(
-      pulls,
-      answers,
-      fields.vector('answer', at.length, () => 0),
-    )
+    const answersBefore = fields.vector('answer', answers.length, () => 0)
     const since = {
       sinceIterations: fields.scalar('sinceIterations', -1),
       sinceChange: fields.scalar('sinceChange', 0),
@@ -182,46 +233,49 @@ export class LaneUpdates {
     const after = afterProbe(b, {
       ...common,
       ...since,
-      answer: v.largest(answers),
+      answer: this.#vectors.largest(answers),
       freeNorm,
       probe,
-      halving,
+      halving: fields.scalar('halving', 0),
       startNorm,
-      isGradual,
+      isGradual: this.#isGradual(pulls, answers, answersBefore),
       isLast: update.isLast,
     })
     const marks = b.multiply(after.ends, after.isGettingOn)
     const mark = (node: number, before: number) => b.select(marks, node, before)
-    fields.setScalar(
-      'sinceIterations',
-      b.select(update.goesOn, b.constant(-1), mark(iterations, since.sinceIterations)),
-    )
-    fields.setScalar('sinceChange', mark(change, since.sinceChange))
-    fields.setScalar('sinceNorm', mark(freeNorm, since.sinceNorm))
-    fields.setScalar('change', change)
-    fields.setScalar('isStuck', isStuck)
-    fields.setScalar('probe', probe)
-    fields.setScalar('halving', after.halves)
-    fields.setScalar('startNorm', startNorm)
-    fields.setVector('answer', answers)
-    fields.setScalar('iterations', iterations)
-    fields.setScalar('value', value)
-    fields.setVector('at', at)
-    fields.setVector('gradient', gradient)
-    const steps = pulls.map((pull, i) => {
-      const first = b.operation('less', b.zero, pull)
-      const isDown = b.select(isProbe, b.operation('less', answers[i], b.zero), first)
-      const near = this.#near(at[i], { isHeld: held[i], isDown, finest: finest[i], i })
-      const trial = b.name(this.#problem.parameters[i])
-      const half = b.add(at[i], b.multiply(b.constant(0.5), b.subtract(trial, at[i])))
-      return b.select(after.halves, half, near)
+    this.#store({
+      sinceIterations: b.select(
+        update.goesOn,
+        b.constant(-1),
+        mark(common.iterations, since.sinceIterations),
+      ),
+      sinceChange: mark(common.change, since.sinceChange),
+      sinceNorm: mark(freeNorm, since.sinceNorm),
+      probe,
+      halving: after.halves,
+      startNorm,
     })
-    return {
-      reason: b.select(isUpdate, update.updateReason, b.select(isProbe, after.probeReason, b.zero)),
-      probes: b.operation('max', update.begins, after.again),
-      near: steps,
-      continues: b.operation('max', update.goesOn, after.ends),
-    }
+    return after
+  }
+
+  #store(
+    scalars: Readonly<Record<string, number>>,
+    vectors: Readonly<Record<string, readonly number[]>> = {},
+  ): void {
+    for (const [name, node] of Object.entries(scalars)) this.#fields.setScalar(name, node)
+    for (const [name, nodes] of Object.entries(vectors)) this.#fields.setVector(name, nodes)
+  }
+
+  /** The next point of the test of convergence in one parameter: near x, or halfway between x and the last point. */
+  #probePoint(x: number, { test, isProbe, halves, i }: ProbePoint): number {
+    const b = this.#b
+    const { held, finest, pulls, answers } = test
+    const first = b.operation('less', b.zero, pulls[i])
+    const isDown = b.select(isProbe, b.operation('less', answers[i], b.zero), first)
+    const near = this.#near(x, { isHeld: held[i], isDown, finest: finest[i], i })
+    const trial = b.name(this.#problem.parameters[i])
+    const half = b.add(x, b.multiply(b.constant(0.5), b.subtract(trial, x)))
+    return b.select(halves, half, near)
   }
 
   /** Whether the gradient vanishes gradually, as the function of the same name in convergence.ts decides. */
@@ -255,15 +309,7 @@ export class LaneUpdates {
   }
 
   /** The point at which the test of convergence evaluates the gradient, for one variable. */
-  #near(
-    x: number,
-    {
-      isHeld,
-      isDown,
-      finest,
-      i,
-    }: { readonly isHeld: number; readonly isDown: number; readonly finest: number; readonly i: number },
-  ): number {
+  #near(x: number, { isHeld, isDown, finest, i }: Move): number {
     const b = this.#b
     const distance = b.select(
       isDown,
