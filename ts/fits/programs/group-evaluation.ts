@@ -167,7 +167,7 @@ export function compileEvaluation(
   return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
 }
 
-/** The free directions without those that a lane holds, and without those that wait during the first step. */
+/** Removes the directions that a lane holds, and the directions that wait during the first step. */
 function withoutHeld(
   b: Builder,
   free: readonly number[],

@@ -197,7 +197,7 @@ export class LaneUpdates {
     }
   }
 
-  /** What pulls each parameter, and how the pull answers to the probe. */
+  /** The pull on each parameter, and its change from the point to the probe. */
   #pulls({ at, gradient }: LanePass, probed: readonly number[]): Pulls {
     const b = this.#b
     const held = this.#vectors.held(at, gradient, this.#box)
