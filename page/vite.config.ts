@@ -22,6 +22,23 @@ const withoutLanes = {
     id.endsWith('methods/lanes/lbfgs.js') ? 'export const lbfgsLanes = undefined' : null,
 }
 
+/**
+ * Leaves the samplers of starting values out of fits, which have no option for many starts on the page. Profiles use
+ * the samplers, and load them on demand.
+ */
+const withoutSamplers: Plugin = {
+  name: 'without samplers',
+  enforce: 'pre',
+  resolveId: (id, importer) =>
+    id.endsWith('random/starts.js') && importer?.endsWith('problem/multi-start.js') ? '\0samplers' : null,
+  load: (id) =>
+    id === '\0samplers'
+      ? ['latinHypercube', 'sobol', 'uniform']
+          .map((name) => `export const ${name}Starts = undefined`)
+          .join('\n')
+      : null,
+}
+
 /** Preloads the main module and its imports with the page, before the start module runs and requests them. */
 const early = (main: string): Plugin => ({
   name: 'early',
@@ -51,10 +68,10 @@ const early = (main: string): Plugin => ({
  * library form one chunk, because many small chunks are compressed less well.
  */
 const onDemand =
-  /\/dist\/fits\/(analysis|profiles|shared|shared-solve|models\/(?!linear-least-squares|model\.)|fit\/(rout|whitening)|programs\/(elimination|group|local|profile-|trace)|solve\/(dense|group|lane)|uncertainty\/(comparison|inverse|joint|model-|outlier|rows))/
+  /\/dist\/(random\/(starts|sobol)|fits\/(analysis|profiles|shared|shared-solve|models\/(?!linear-least-squares|model\.)|fit\/(rout|whitening)|programs\/(elimination|group|local|profile-|trace)|solve\/(dense|group|lane)|uncertainty\/(comparison|inverse|joint|model-|outlier|rows)))/
 /** Modules that the first curve shares with parts that are loaded on demand. */
 const inFirstCurve =
-  /\/page\/src\/(dom|theme|palette|fit\/(svg|plot-axes|plot-marks|displayed-fit|wide))\.ts$|\/d3-array\//
+  /\/page\/src\/(dom|theme|palette|fit\/(svg|plot-axes|plot-marks|displayed-fit|wide|control-parts|state))\.ts$|\/d3-array\//
 const isCore = (id: string) =>
   (id.includes('/dist/') && !onDemand.test(id) && !id.endsWith('/tables/utf8.js')) || inFirstCurve.test(id)
 
@@ -93,7 +110,14 @@ export default defineConfig(({ mode }) => ({
         : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations, withoutLanes, early(mode === 'fit' ? 'fit' : 'main'), docsLink, storyPages],
+  plugins: [
+    equations,
+    withoutLanes,
+    ...(mode === 'fit' ? [withoutSamplers] : []),
+    early(mode === 'fit' ? 'fit' : 'main'),
+    docsLink,
+    storyPages,
+  ],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,

@@ -40,9 +40,13 @@ export async function copyText(text: string): Promise<boolean> {
 let remembering: ReturnType<typeof setTimeout> | undefined
 
 /** Writes the state into the address after a delay, because browsers limit the rate of such changes. */
-export function remember(hash: () => string): void {
+export function remember(hash: () => string | Promise<string>): void {
   clearTimeout(remembering)
-  remembering = setTimeout(() => history.replaceState(null, '', `#${hash()}`), 150)
+  const timer = setTimeout(async () => {
+    const text = await hash()
+    if (timer === remembering) history.replaceState(null, '', `#${text}`)
+  }, 150)
+  remembering = timer
 }
 
 /**

@@ -3,13 +3,14 @@
 import { models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { describeComparison } from '../../page/src/fit/comparison-text.js'
-import { example } from '../../page/src/fit/example.js'
+import { example, makeNoise } from '../../page/src/fit/example.js'
 import { groupRows } from '../../page/src/fit/groups.js'
 import { makeModel } from '../../page/src/fit/library.js'
 import { extraColumnsOf, modelNames } from '../../page/src/fit/model-list.js'
 import { readRanges, writeRanges } from '../../page/src/fit/ranges.js'
-import { chiSquaredTail, normalTail, runsTest } from '../../page/src/fit/runs-test.js'
-import { type FitPageState, fromHash, initial, toHash } from '../../page/src/fit/state.js'
+import { chiSquaredTail, normalTail, runsTest, serialPValue } from '../../page/src/fit/runs-test.js'
+import { type FitPageState, initial } from '../../page/src/fit/state.js'
+import { fromHash, toHash } from '../../page/src/fit/state-address.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { choose, columnsByName, fitOptions, makeTask, missing, selectRows } from '../../page/src/fit/task.js'
 import { readSamples } from '../../page/src/fit/unknowns.js'
@@ -312,6 +313,24 @@ describe('the runs test of the fit page', () => {
     expect(normalTail(1.959964)).toBeCloseTo(0.025, 6)
     expect(chiSquaredTail(18.307, 10)).toBeCloseTo(0.05, 2)
   })
+})
+
+test('neighboring residuals of a missed peak are correlated, which the number of runs does not show', () => {
+  const x = Array.from({ length: 160 }, (_, i) => i)
+  const noise = makeNoise(8)
+  const random = x.map(() => noise())
+  expect(serialPValue(x, random)).toBeGreaterThan(0.05)
+  const missed = random.map((e, i) => e + 6 * Math.exp(-(((i - 80) / 8) ** 2)))
+  expect(runsTest(x, missed).pValue).toBeGreaterThan(0.01)
+  expect(serialPValue(x, missed)).toBeLessThan(0.001)
+  // Noise whose size differs is not taken for a peak.
+  expect(
+    serialPValue(
+      x,
+      random.map((e, i) => e * Math.exp(i / 30)),
+    ),
+  ).toBeGreaterThan(0.05)
+  expect(serialPValue([1, 2], [0, 0])).toBeNaN()
 })
 
 test('lists of rows on the fit page are ranges of lines and cells', () => {

@@ -814,5 +814,5 @@ test('the files of the fit page stay within the size limit', async () => {
   expect(names.length).toBeGreaterThan(3)
   // The details follow the first curve.
   const first = names.filter((name) => !name.includes('fit-details-'))
-  expect(first.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(121_500)
+  expect(first.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(120_000)
 })

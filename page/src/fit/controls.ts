@@ -1,15 +1,20 @@
-/** The controls that choose the model, the columns and the errors of the fit. */
+/** The controls that choose the model and the columns. */
 
-import { losses } from '../../../dist/page.js'
 import { h, labeled, select, uniqueId } from '../dom.js'
+import {
+  amountInput,
+  fill,
+  type OnChange,
+  optionsFrom,
+  readAmount,
+  type SelectOptions,
+  setUnlessFocused,
+} from './control-parts.js'
 import { extraColumnsOf, type ModelOptionName, modelGroups, modelOptions, optionsOf } from './model-list.js'
-import { amountRule, type FitPageState, initial, type outlierChoices } from './state.js'
+import type { FitPageState } from './state.js'
 import type { DataTable } from './table.js'
-import { type ChosenColumns, type FitTask, isRobust, modelWeights } from './task.js'
+import type { ChosenColumns, FitTask } from './task.js'
 import type { layouts } from './wide.js'
-
-type SelectOptions = readonly (readonly [value: string, text: string])[]
-type OnChange = (changed: Partial<FitPageState>) => void
 
 /** Labels of the models' options. */
 const optionTitles: Readonly<Record<ModelOptionName, string>> = {
@@ -28,20 +33,11 @@ const layoutTitles = {
   rows: 'one row per curve',
 } as const satisfies Record<(typeof layouts)[number], string>
 
-const outlierTitles = {
-  keep: 'not tested',
-  mark: 'marked',
-  drop: 'left out',
-} as const satisfies Record<(typeof outlierChoices)[number], string>
-
 export class Controls {
   /** The model and its equation. */
   readonly model: HTMLElement
   /** The columns of x, y and groups. */
   readonly columns: HTMLElement
-  /** σ, weights, loss and outliers. */
-  readonly errors: HTMLElement
-  readonly derived: HTMLElement
   readonly #model = h('select')
   readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
   readonly #options = new Map<ModelOptionName, HTMLInputElement | HTMLSelectElement>()
@@ -50,29 +46,21 @@ export class Controls {
     x: select({}, ''),
     y: select({}, ''),
     extra: select({}, ''),
-    sigma: select({}, ''),
-    weights: select({}, ''),
     group: select({}, ''),
   }
   readonly #extra = labeled('i', this.#columns.extra)
   readonly #layout = select(layoutTitles, 'auto')
-  readonly #loss = select(Object.fromEntries(Object.keys(losses).map((name) => [name, name])), 'squared')
-  readonly #lossScale = amountInput()
-  readonly #outliers = select(outlierTitles, 'keep')
-  readonly #derive = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
-  readonly #absolute = h('input', { type: 'checkbox' })
   readonly #formula = h('p', { className: 'formula' })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
 
   constructor(onChange: OnChange) {
-    const { x, y, sigma, weights, group } = this.#columns
+    const { x, y, group } = this.#columns
     this.#model.append(
       ...Object.entries(modelGroups).map(([subject, models]) =>
         h('optgroup', { label: subject }, ...optionsFrom(Object.entries(models))),
       ),
       ...optionsFrom([['own', 'custom']]),
     )
-    this.#derive.placeholder = 'half = log(2)/b'
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     this.model = h(
       'section',
@@ -88,38 +76,23 @@ export class Controls {
       ...[labeled('x', x), labeled('y', y), this.#extra, labeled('group', group)],
       labeled('layout', this.#layout),
     )
-    this.errors = h(
-      'div',
-      { className: 'row' },
-      ...[labeled('σ', sigma), labeled('σ is known', this.#absolute), labeled('weights', weights)],
-      ...[labeled('loss', this.#loss), labeled('loss scale', this.#lossScale)],
-      labeled('outliers', this.#outliers),
-    )
-    this.derived = h('div', { className: 'row' }, labeled('derived quantities', this.#derive))
     for (const name of Object.keys(modelOptions) as ModelOptionName[])
       this.#options.set(name, this.#optionControl(name, onChange))
     this.#listen(onChange)
   }
 
   #listen(onChange: OnChange): void {
-    // The settings of parameters belong to the previous model, so a new model starts without them.
+    // Settings of parameters and derived quantities belong to the previous model, so a new model starts without them.
     this.#model.addEventListener('change', () =>
-      onChange({ model: this.#model.value as FitPageState['model'], parameters: {} }),
+      onChange({ model: this.#model.value as FitPageState['model'], parameters: {}, derive: '' }),
     )
     this.#expression.addEventListener('input', () => onChange({ expression: this.#expression.value }))
-    this.#derive.addEventListener('input', () => onChange({ derive: this.#derive.value }))
-    this.#loss.addEventListener('change', () => onChange({ loss: this.#loss.value as FitPageState['loss'] }))
-    this.#lossScale.addEventListener('input', () => readAmount(this.#lossScale, 'lossScale', onChange))
     this.#layout.addEventListener('change', () =>
       onChange({ layout: this.#layout.value as FitPageState['layout'], x: '', y: '', group: '' }),
-    )
-    this.#outliers.addEventListener('change', () =>
-      onChange({ outliers: this.#outliers.value as FitPageState['outliers'] }),
     )
     for (const [name, control] of Object.entries(this.#columns)) {
       control.addEventListener('change', () => onChange({ [name]: control.value }))
     }
-    this.#absolute.addEventListener('change', () => onChange({ absoluteSigma: this.#absolute.checked }))
   }
 
   #optionControl(name: ModelOptionName, onChange: OnChange): HTMLInputElement | HTMLSelectElement {
@@ -148,21 +121,9 @@ export class Controls {
     fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)
     fill(this.#columns.extra, texts, chosen.extra?.name ?? '')
     this.#extra.hidden = state.model === 'own' || extraColumnsOf[state.model] === undefined
-    fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
-    const weights = [['', 'none'], ...modelWeights.map((text) => [text, text] as const), ...texts] as const
-    fill(this.#columns.weights, weights, chosen.sigma ? '' : state.weights)
-    this.#columns.weights.disabled = chosen.sigma !== null
     const group = missing.includes(state.group) ? '' : state.group
     fill(this.#columns.group, [['', 'none'], ...textsOf(all)], group)
     this.#layout.value = state.layout
-    this.#loss.value = state.loss
-    this.#lossScale.disabled = !isRobust(state.loss)
-    setUnlessFocused(this.#lossScale, `${state.lossScale}`)
-    this.#outliers.value = state.outliers
-    this.#outliers.disabled = state.loss !== 'squared' || modelWeights.includes(state.weights)
-    setUnlessFocused(this.#derive, state.derive)
-    this.#absolute.disabled = chosen.sigma === null
-    this.#absolute.checked = chosen.sigma !== null && state.absoluteSigma
     this.#showModel(state)
   }
 
@@ -196,44 +157,6 @@ export class Controls {
     if (sentence !== '' && !this.#expression.disabled) this.#expression.setAttribute('aria-invalid', 'true')
     else this.#expression.removeAttribute('aria-invalid')
   }
-}
-
-const amountInput = () => h('input', { type: 'text', inputMode: 'decimal', size: 5, autocomplete: 'off' })
-
-/** Reads a number; an empty field means the default. */
-function readAmount(
-  input: HTMLInputElement,
-  name: 'count' | 'degree' | 'lossScale',
-  onChange: OnChange,
-): void {
-  const [isValid, expected] = amountRule(name)
-  const number = input.value.trim() === '' ? initial[name] : Number(input.value)
-  if (!isValid(number)) {
-    input.setAttribute('aria-invalid', 'true')
-    input.setCustomValidity(`expected ${expected}`)
-    input.reportValidity()
-    return
-  }
-  input.removeAttribute('aria-invalid')
-  input.setCustomValidity('')
-  onChange({ [name]: number })
-}
-
-function setUnlessFocused(control: HTMLInputElement | HTMLSelectElement, value: string): void {
-  if (control !== document.activeElement) control.value = value
-}
-
-const optionsFrom = (options: SelectOptions) =>
-  options.map(([value, textContent]) => h('option', { value, textContent }))
-
-/** Replaces the options only if they have changed, because the user may have the list open. */
-function fill(control: HTMLSelectElement, options: SelectOptions, value: string): void {
-  const key = JSON.stringify(options)
-  if (control.dataset.options !== key) {
-    control.replaceChildren(...optionsFrom(options))
-    control.dataset.options = key
-  }
-  control.value = value
 }
 
 /** Maximum number of parameters that the sentence lists. */

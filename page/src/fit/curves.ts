@@ -75,6 +75,15 @@ export function openPoints(
   return { x: all.map((row) => x.numbers[row]), y: all.map((row) => y.numbers[row]) }
 }
 
+/** The responses of filled points: outliers, which are open circles, have NaN. */
+export function filledY({ y }: Pick<TaskRows, 'y'>, found: ShownFit | undefined): Float64Array {
+  const outliers = found?.outliers ?? []
+  if (outliers.length === 0) return y
+  const filled = y.slice()
+  for (const { row } of outliers) filled[row] = NaN
+  return filled
+}
+
 /** Counts the points that a logarithmic axis cannot show. */
 export function describeHiddenRows(rows: TaskRows | undefined, { logX, logY }: FitPageState): string {
   const isOff = (values: Float64Array | undefined, isLog: boolean, row: number) =>

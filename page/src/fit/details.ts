@@ -1,8 +1,9 @@
 /** The parts of the page that no first curve needs: settings of parameters, statistics, saving, and selection. */
 
+import { type ControlContext, DetailControls } from './detail-controls.js'
 import { type ShownFit, wholeFit } from './displayed-fit.js'
 import type { DisplayedState } from './displayed-state.js'
-import { GroupTable } from './groups.js'
+import { GroupTable } from './group-table.js'
 import type { PageActions, PageView } from './page-view.js'
 import { ParameterTable } from './parameters.js'
 import { type SelectablePoint, selectInPlot } from './plot-selection.js'
@@ -27,6 +28,7 @@ export interface DetailsSource {
 
 export class Details {
   readonly #view: PageView
+  readonly #controls: DetailControls
   readonly #parameters: ParameterTable
   readonly #groups: GroupTable
   readonly #summary = new FitSummary()
@@ -34,13 +36,19 @@ export class Details {
 
   constructor(view: PageView, source: DetailsSource, actions: PageActions) {
     this.#view = view
+    this.#controls = new DetailControls(actions.change)
     this.#parameters = new ParameterTable(actions.changeParameter)
     this.#groups = new GroupTable(actions.chooseGroup)
-    view.parameters.append(this.#parameters.element)
+    view.parameters.append(this.#parameters.element, this.#controls.derived)
+    view.errors.append(this.#controls.errors)
     view.statistics.append(this.#summary.element, this.#correlations.element)
     view.groups.append(this.#groups.element)
     addSaveButtons(view, source.getShown)
     selectInPlot(view.plot, source.getPoints, actions.leaveOut)
+  }
+
+  showControls(context: ControlContext): void {
+    this.#controls.show(context)
   }
 
   showSettings({ task, state, hasGroups }: SettingsContext): void {

@@ -1,7 +1,8 @@
 /** Shows a fit: the plot, the sentence on the result, the tables, and the parts that are loaded on demand. */
 
 import { labeled } from '../dom.js'
-import { bandKind, computeFitted, computeLine, describeHiddenRows, openPoints } from './curves.js'
+import { bandKind, computeFitted, computeLine, describeHiddenRows, filledY, openPoints } from './curves.js'
+import type { ControlContext } from './detail-controls.js'
 import type { Details, SettingsContext } from './details.js'
 import { endsOf, type ShownFit, wholeFit } from './displayed-fit.js'
 import type { DisplayedState, Verdicts } from './displayed-state.js'
@@ -23,6 +24,7 @@ export class Display {
   #second: FitPlotData['second'] = null
   #details: Details | null = null
   #settings: SettingsContext | null = null
+  #controls: ControlContext | null = null
   #multiples: import('./multiples.js').Multiples | null = null
   /** Counts the displayed fits, so that a part that loads late does not show a former fit. */
   #version = 0
@@ -40,9 +42,9 @@ export class Display {
     this.#show(null)
   }
 
-  /** Draws the points alone, before the fit. */
+  /** Shows the points alone, before the fit. */
   showPoints(shown: DisplayedState): void {
-    this.#shown = shown
+    this.#show(shown)
     this.#draw()
   }
 
@@ -76,6 +78,12 @@ export class Display {
     this.#details?.showSettings(settings)
   }
 
+  /** Shows the settings of errors and derived quantities. */
+  showControls(context: ControlContext): void {
+    this.#controls = context
+    this.#details?.showControls(context)
+  }
+
   async #showDetails(fit: ShownFit | null): Promise<void> {
     const version = this.#version
     if (this.#details === null) {
@@ -85,6 +93,7 @@ export class Display {
       const { Details } = await import('./details.js')
       const source = { getShown: () => this.#shown, getPoints: () => this.#points() }
       this.#details ??= new Details(this.#view, source, this.#actions)
+      if (this.#controls) this.#details.showControls(this.#controls)
       if (version !== this.#version) return
       if (this.#settings) this.#details.showSettings(this.#settings)
     }
@@ -118,15 +127,14 @@ export class Display {
     const shown = this.#shown
     if (shown === null) return
     const { task, chosen, groups, at, outcome, state } = shown
-    const pictures = groups.map(({ rows }, k) => ({
-      ...rows,
-      open: openPoints(chosen, rows, outcome?.fits[k]),
-    }))
     const isSeveral = groups.length > 1
-    const { x, y, sigma, open } = pictures[at] ?? { x: [], y: [], sigma: undefined, open: { x: [], y: [] } }
-    const fitted = groups[at]
-      ? computeFitted(task ?? chosen, groups[at].rows, outcome?.fits[at], state)
-      : null
+    const { rows } = groups[at] ?? {}
+    const fit = outcome?.fits[at]
+    const points = rows
+      ? { ...rows, y: filledY(rows, fit), open: openPoints(chosen, rows, fit) }
+      : { x: [], y: [], sigma: undefined, open: { x: [], y: [] } }
+    const { x, y, sigma, open } = points
+    const fitted = rows ? computeFitted(task ?? chosen, rows, fit, state) : null
     // Small multiples show the other groups of large tables.
     const others = groups.flatMap(({ rows }, k) =>
       k === at || groups.length > MAX_OTHER_GROUPS + 1
@@ -191,6 +199,7 @@ export class Display {
     const { groups, at, task, outcome, state, chosen } = shown
     const all = groups.map((group, k) => ({
       group,
+      y: filledY(group.rows, outcome?.fits[k]),
       curve: task && computeLine(task, group.rows, outcome?.fits[k], state, SMALL_SAMPLES),
       open: openPoints(chosen, group.rows, outcome?.fits[k]),
       verdict: this.#verdicts[k] ?? null,

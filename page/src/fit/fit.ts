@@ -11,15 +11,19 @@ import type { ExampleName } from './example-list.js'
 import { exampleSettings, exampleTable } from './example-settings.js'
 import type { FitOutcome } from './fit-input.js'
 import { groupRows } from './groups.js'
+import { modelGroups } from './model-list.js'
 import { type PageActions, PageView } from './page-view.js'
+import { PATIENCE } from './progress.js'
 import { readRanges, writeRanges } from './ranges.js'
 import { runFits } from './run.js'
-import { type FitPageState, fromHash, initial, toHash } from './state.js'
+import { type FitPageState, initial } from './state.js'
 import type { DataTable } from './table.js'
 import { type ChosenColumns, choose, type FitTask, makeTask, missing, selectRows } from './task.js'
 
 /** Milliseconds without a keystroke after which typing counts as finished. */
 const TYPING = 200
+/** Ratio of the largest dose to the smallest from which the axis of doses becomes logarithmic. */
+const MIN_LOG_RATIO = 100
 /** Number of rows from which the points are drawn before the fit. */
 const MANY_ROWS = 2000
 
@@ -56,17 +60,34 @@ let last: { readonly key: string; readonly table: DataTable; readonly outcome: F
 let stop = new AbortController()
 let typing: ReturnType<typeof setTimeout> | undefined
 let frame = 0
+/** Counts the shown addresses, so that a former address does not follow a later one. */
+let shows = 0
+
+const loadAddress = () => import('./state-address.js')
+
+const rememberState = () => remember(async () => (await loadAddress()).toHash(state))
 
 function change(changed: Partial<FitPageState>): void {
-  state = { ...state, ...changed }
+  state = { ...state, ...changed, ...(suitsLogarithm(changed) && { logX: true }) }
   view.copied.textContent = ''
-  remember(() => toHash(state))
+  rememberState()
   plan(document.activeElement instanceof HTMLInputElement && document.activeElement.type === 'text')
+}
+
+/** Whether a new model describes responses to doses that are so different that they need a logarithmic axis. */
+function suitsLogarithm({ model }: Partial<FitPageState>): boolean {
+  if (model === undefined || model === 'own' || !(model in modelGroups['Dose and response'])) return false
+  const table = data.table(state.layout)
+  if (table === null) return false
+  const { numbers } = choose(table, { ...state, model, group: state.group || table.curves }).x
+  const known = numbers.filter(Number.isFinite)
+  const [least, most] = [Math.min, Math.max].map((end) => known.reduce((a, b) => end(a, b), known[0]))
+  return least > 0 && most >= MIN_LOG_RATIO * least
 }
 
 function changeTable(isTyped: boolean): void {
   if (!isAwaited) state = { ...state, example: '', leftOut: [] }
-  remember(() => toHash(state))
+  rememberState()
   plan(isTyped)
 }
 
@@ -76,14 +97,15 @@ function chooseGroup(name: string): void {
 }
 
 /** Shows the table of an example with the given settings. */
-async function showExample(name: ExampleName, settings: FitPageState): Promise<void> {
+async function showExample(name: ExampleName, settings: FitPageState, isFirst = false): Promise<void> {
   const text = await exampleTable(name)
   state = settings
   isAwaited = false
   formerX = ''
   shownGroup = ''
   data.setText(text)
-  remember(() => toHash(state))
+  // The address of the first example is the page's own.
+  if (!isFirst) rememberState()
   plan(false)
 }
 
@@ -126,15 +148,17 @@ async function update(): Promise<void> {
   const group = state.group || table.curves
   const chosen = choose(table, { ...state, group })
   if (!isAwaited) follow(table, chosen)
-  const effective = { ...state, group }
-  controls.show(table, chosen, effective, isAwaited ? names : [])
-  showSettings(chosen)
   let task: FitTask | null = null
   try {
     task = makeTask(table, chosen, state, library)
+    dropForeignQuantity(task)
   } catch (thrown) {
     controls.fail(getMessage(thrown))
   }
+  const effective = { ...state, group }
+  controls.show(table, chosen, effective, isAwaited ? names : [])
+  display.showControls({ table, chosen, state: effective })
+  showSettings(chosen)
   const own = task?.parameters.filter((name) => !names.includes(name)) ?? []
   const hasGroups = effective.group !== ''
   if (task) display.showSettings({ task: { ...task, parameters: own }, state, hasGroups })
@@ -159,8 +183,14 @@ async function update(): Promise<void> {
     await new Promise(requestAnimationFrame)
     if (signal.aborted) return
   }
+  // The former fit does not stand next to new data.
+  const wait = setTimeout(
+    () => !signal.aborted && last?.table !== table && display.showPoints(shown),
+    PATIENCE,
+  )
   const labels = texts ? rows.kept.map((row) => texts[row]) : null
   const outcome = task && (await fitAll({ ...shown, task }, rows, labels, signal))
+  clearTimeout(wait)
   if (signal.aborted) return
   if (outcome) display.showSettings({ task: outcome.task, state, hasGroups })
   if (outcome) controls.describe(outcome.task)
@@ -230,6 +260,14 @@ const request = (names: readonly string[]) =>
 const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
+/** Drops the derived quantity of an example if the user has typed a model without its parameters. */
+function dropForeignQuantity({ parameters }: FitTask): void {
+  const { derive } = exampleSettings.decay
+  if (state.derive !== derive || parameters.includes('b')) return
+  state = { ...state, derive: '' }
+  rememberState()
+}
+
 /** Renames x in a custom model if the x column of a new table has another name. */
 function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
   const former = formerX
@@ -245,7 +283,7 @@ function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
     word === former ? name : word,
   )
   state = { ...state, expression: renamed }
-  remember(() => toHash(state))
+  rememberState()
 }
 
 for (const name of ['logX', 'logY', 'profile'] as const)
@@ -259,6 +297,7 @@ view.share.addEventListener('click', async () => {
   const isWhole = view.withData.checked
   try {
     const packed = isWhole ? `&table=${await (await import('./packed-table.js')).pack(data.text)}` : ''
+    const { toHash } = await loadAddress()
     view.copied.textContent = await copyLink(
       `${toHash(state)}${packed}`,
       isWhole || state.example !== '' ? 'fit' : 'fit (without the data)',
@@ -272,10 +311,14 @@ onThemeChange(() => view.plot.redraw())
 
 /** Shows what an address describes: its table, its example, or a request for data. */
 async function show(hash: string): Promise<void> {
-  const found = fromHash(hash)
-  const isEmpty = hash.replace(/^#/, '') === ''
+  const count = ++shows
+  if (hash.replace(/^#/, '') === '') {
+    showProblems([])
+    return showExample('decay', { ...initial, ...exampleSettings.decay, example: 'decay' }, true)
+  }
+  const found = (await loadAddress()).fromHash(hash)
+  if (count !== shows) return
   showProblems(found.problems)
-  if (isEmpty) return showExample('decay', { ...initial, ...exampleSettings.decay, example: 'decay' })
   if (found.packed !== '') {
     try {
       const text = await (await import('./packed-table.js')).unpack(found.packed)

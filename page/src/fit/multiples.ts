@@ -16,6 +16,8 @@ const HEIGHT = 54
 
 export interface SmallMultiple {
   readonly group: RowGroup
+  /** The responses of the filled points; NaN for outliers. */
+  readonly y: Float64Array
   /** The fitted curve; null without a fit. */
   readonly curve: { readonly x: ArrayLike<number>; readonly y: ArrayLike<number> } | null
   /** The points that are drawn as open circles. */
@@ -92,7 +94,7 @@ function makeAxes(
       scaleX,
     ),
     up: axis(
-      ends(({ group, open }) => [group.rows.y, open.y].filter(({ length }) => length > 0), scaleY),
+      ends(({ y, open }) => [y, open.y].filter(({ length }) => length > 0), scaleY),
       HEIGHT,
       0,
       scaleY,
@@ -100,9 +102,9 @@ function makeAxes(
   }
 }
 
-function drawMultiple({ group, curve, open }: SmallMultiple, { across, up }: MultipleAxes): SVGElement {
+function drawMultiple({ group, y, curve, open }: SmallMultiple, { across, up }: MultipleAxes): SVGElement {
   const [ofData, ofModel] = theme().racers
-  const { x, y } = group.rows
+  const { x } = group.rows
   return s(
     'svg',
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, 'aria-hidden': 'true' },

@@ -41,6 +41,7 @@ export class PageView {
   readonly plot = new FitPlot()
   /** Places of the tables that are loaded after the first curve. */
   readonly parameters = h('div')
+  readonly errors = h('div')
   readonly statistics = h('div', { className: 'side-by-side' })
   readonly groups = h('div')
   readonly progress: Progress
@@ -113,9 +114,9 @@ export class PageView {
   }
 
   #addDrawers(onOpen: () => void): void {
-    const { drawers, controls } = this
-    drawers.add(drawerTitles.parameters, [this.parameters, controls.derived])
-    drawers.add(drawerTitles.errors, [controls.errors])
+    const { drawers } = this
+    drawers.add(drawerTitles.parameters, [this.parameters])
+    drawers.add(drawerTitles.errors, [this.errors])
     drawers.add(drawerTitles.points, [
       h(
         'p',

@@ -3,7 +3,7 @@
 import { h } from '../dom.js'
 
 /** Milliseconds after which the page shows that it is working. */
-const PATIENCE = 300
+export const PATIENCE = 300
 
 export class Progress {
   readonly element: HTMLElement

@@ -13,18 +13,42 @@ export interface RunsTest {
   readonly pValue: number
 }
 
+/** The residuals in the order of x. Rows with equal x count once, with their mean. */
+function orderedMeans(x: ArrayLike<number>, residuals: ArrayLike<number>): number[] {
+  const order = Array.from(x, (_, i) => i).sort((a, b) => x[a] - x[b])
+  const means: { sum: number; count: number }[] = []
+  for (const [k, i] of order.entries()) {
+    const last = means[means.length - 1]
+    if (k > 0 && x[i] === x[order[k - 1]]) {
+      last.sum += residuals[i]
+      last.count++
+    } else means.push({ sum: residuals[i], count: 1 })
+  }
+  return means.map(({ sum, count }) => sum / count).filter((mean) => !Number.isNaN(mean))
+}
+
 /** Residuals of rows with equal x count once, with their mean. */
 export function runsTest(x: ArrayLike<number>, residuals: ArrayLike<number>): RunsTest {
-  const order = Array.from(x, (_, i) => i).sort((a, b) => x[a] - x[b])
-  const sums: number[] = []
-  for (const [k, i] of order.entries()) {
-    if (k > 0 && x[i] === x[order[k - 1]]) sums[sums.length - 1] += residuals[i]
-    else sums.push(residuals[i])
-  }
-  const signs = sums.filter((sum) => sum !== 0 && !Number.isNaN(sum)).map((sum) => sum > 0)
+  const signs = orderedMeans(x, residuals)
+    .filter((mean) => mean !== 0)
+    .map((mean) => mean > 0)
   const runs = signs.filter((sign, i) => i === 0 || sign !== signs[i - 1]).length
   const above = signs.filter(Boolean).length
   return { runs, pValue: probabilityOfAtMost(runs, above, signs.length - above) }
+}
+
+/**
+ * Probability of at least this correlation between neighboring residuals if the residuals are independent. A model that
+ * misses a peak leaves few but large residuals of one sign, which the number of runs hardly shows. The sum of the
+ * products of neighbors, divided by the root of the sum of their squares, is nearly a standard normal number, whatever
+ * the variance of each residual.
+ */
+export function serialPValue(x: ArrayLike<number>, residuals: ArrayLike<number>): number {
+  const means = orderedMeans(x, residuals)
+  const products = means.slice(1).map((mean, i) => mean * means[i])
+  const sum = products.reduce((total, product) => total + product, 0)
+  const squares = products.reduce((total, product) => total + product * product, 0)
+  return normalTail(sum / Math.sqrt(squares))
 }
 
 function probabilityOfAtMost(runs: number, a: number, b: number): number {

@@ -3,11 +3,13 @@
 import { formatNumber, formatWithError } from '../dom.js'
 import { type ShownFit, wholeFit } from './displayed-fit.js'
 import { headlines, modelTitles } from './model-list.js'
-import { chiSquaredTail, runsTest } from './runs-test.js'
+import { chiSquaredTail, runsTest, serialPValue } from './runs-test.js'
 import type { FitPageState } from './state.js'
 
 /** Probability below which residuals count as not random. */
 const MAX_P = 0.01
+/** Probability below which neighboring residuals count as correlated. */
+const MAX_SERIAL_P = 0.001
 /** R² below which the model explains little. */
 const MIN_R_SQUARED = 0.5
 /** Number of parameters that the sentence lists if no parameter matters most. */
@@ -89,6 +91,11 @@ function judge(found: ShownFit, { state, x, isCurve }: VerdictContext): Verdict 
   if (pValue < MAX_P)
     return bad(
       `but the model misses part of the data: the residuals are not random (${runs} runs, p ${formatP(pValue)})`,
+    )
+  const serial = isCurve ? serialPValue(x, found.residuals) : NaN
+  if (serial < MAX_SERIAL_P)
+    return bad(
+      `but the model misses part of the data: the residuals are not random (neighbors are correlated, p ${formatP(serial)})`,
     )
   if (state.absoluteSigma && whole.degreesOfFreedom > 0) {
     const p = chiSquaredTail(whole.chiSquared, whole.degreesOfFreedom)
