@@ -43,8 +43,8 @@ export { centralized, unitwise } from './gradients/unitwise.js'
 export type { PerRunData, Starts } from './many/batch/data.js'
 export { type Workers, type WorkersOptions, workers } from './many/engines/workers.js'
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
-export type { MinimizeManyOptions } from './many/options.js'
-export type { MinimizeManyResult, Paths } from './many/result.js'
+export type { ConstrainedManyOptions, MinimizeManyOptions } from './many/options.js'
+export type { ConstrainedManyResult, MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
 export { type NelderMead, nelderMead } from './methods/nelder-mead.js'
 export { type Newton, newton } from './methods/newton.js'
@@ -57,7 +57,12 @@ export {
 } from './minima/find-minima.js'
 export type { FindMinimaOptions, StartPoints } from './minima/options.js'
 export type { Unseen } from './minima/unseen.js'
-export type { Constraint, ConstraintLimits, ConstraintReport } from './minimize/constraints.js'
+export type {
+  Constraint,
+  ConstraintColumns,
+  ConstraintLimits,
+  ConstraintReport,
+} from './minimize/constraints.js'
 export type { Method } from './minimize/method.js'
 export {
   type ConstrainedOptions,

@@ -410,6 +410,16 @@ add('minimizeMany minimizeManySync', '', {
     ...{ ...running, workers, signal, onProgress },
   }),
 })
+add('minimizeMany minimizeManySync', '', {
+  objective: at(no, expression('(a*x - y)^2 + b^2')),
+  starts: at(numbers, { a: at(numbers, [1, 2]), b: at(numbers, [2, 1]) }),
+  rule: at(only('rules, 100,000 deep', 'holes with its names'), sqp(), 'rule'),
+  options: at(record, {
+    data: at(orNull(record), { x: at(numbers, [1, 2]), y: at(numbers, [2, 1]) }),
+    constraints: [constraint('a', { expr: at(callback, bowl.value, 'constraints: a: expr') })],
+    ...{ tolerance, maxIterations, signal, onProgress },
+  }),
+})
 add('findMinima findMinimaSync', '', {
   objective: at(or(callback, only('holes with its names')), functions),
   options: at(record, {

@@ -12,12 +12,14 @@ import {
   type MinimizeResult,
   minimize,
   minimizeMany,
+  minimizeManySync,
   newton,
   Optimizer,
   type Params,
   type Rule,
   rosenbrock,
   sgd,
+  sqp,
   type Tree,
 } from 'antigrad'
 
@@ -93,6 +95,12 @@ export const byNewton = minimize(
   newton({ radius: 2 }),
 )
 export const manyByNewton = minimizeMany(expression('x^2'), [1], newton())
+const constrained = minimizeManySync(expression('(a*t - b)^2'), { a: [1], b: [2], c: [3] }, sqp(), {
+  data: { t: [1] },
+  bounds: { a: { min: [0] } },
+  constraints: [{ name: 'sum', expr: 'a + b + c', equal: 1 }],
+})
+export const column: Float64Array = constrained.boundMultipliers.c ?? constrained.x.a
 export const lowest: number = findMinimaSync(expression('(a*t - b)^2'), {
   data: { t: [1] },
   bounds: [
@@ -112,6 +120,10 @@ export const refused = (never: false) => {
   minimize(rosenbrock(), [0, 0], lbfgs(), { bounds: [null, null], clip: { norm: 1 } })
   // @ts-expect-error no engine for what may be a method
   minimize(rosenbrock(), [0, 0], ruleOrMethod as Rule | Method, { engine: 'wasm' })
+  // @ts-expect-error a column
+  constrained.x.t
+  // @ts-expect-error no constraints
+  minimizeManySync(expression('x^2'), [1], lbfgs(), { constraints: [] })
   // @ts-expect-error no such option
   lbfgs({ lr: 1 })
   // @ts-expect-error no such option

@@ -28,14 +28,18 @@
 
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, OnlyNames } from '../expressions/literal-names.js'
+import type { ConstrainedMethod } from '../minimize/constraints.js'
 import type { Method } from '../minimize/method.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { PerRunData, Starts } from './batch/data.js'
 import { execute, executeSync } from './engines/execute.js'
-import type { MinimizeManyOptions } from './options.js'
-import type { MinimizeManyResult } from './result.js'
+import type { ConstrainedManyOptions, MinimizeManyOptions } from './options.js'
+import type { ConstrainedManyResult, MinimizeManyResult } from './result.js'
 import { ManyRuns } from './run.js'
 import { wasmModule } from './wasm-module.js'
+
+/** The names of the columns of starts. */
+type NamesOfStarts<S> = S extends ArrayLike<number> ? never : keyof S & string
 
 /**
  * Minimizes an expression in many runs at once. Each run has bit-identical results on every engine and with any number
@@ -44,10 +48,20 @@ import { wasmModule } from './wasm-module.js'
  * @param objective an `expression`
  * @param starts starting points, one per run; copied
  * @param rule an elementwise update rule such as `adam()`, or a method such as `lbfgs()`, which computes in float64 and
- * accepts no `perRun`, `clip` and `recordEvery`
+ * accepts no `perRun`, `clip` and `recordEvery`. The method `sqp()` takes `constraints`, and runs in TypeScript.
  * @throws (rejects with) OptionError like `minimize`, before the first update; the signal's reason
  */
-export async function minimizeMany<
+export function minimizeMany<
+  Names extends string,
+  S extends Starts,
+  D extends PerRunData = Record<never, never>,
+>(
+  objective: Expression<Names>,
+  starts: S,
+  method: ConstrainedMethod,
+  options?: ConstrainedManyOptions<D>,
+): Promise<ConstrainedManyResult<NamesBeside<Names, D> | NamesOfStarts<S>>>
+export function minimizeMany<
   Names extends string,
   S extends Starts,
   D extends PerRunData = Record<never, never>,
@@ -55,8 +69,14 @@ export async function minimizeMany<
   objective: Expression<Names>,
   starts: S & OnlyNames<NamesBeside<Names, D>, S>,
   rule: Rule | CustomRule | Method,
-  options: MinimizeManyOptions<D> = {},
-): Promise<MinimizeManyResult<NamesBeside<Names, D>>> {
+  options?: MinimizeManyOptions<D>,
+): Promise<MinimizeManyResult<NamesBeside<Names, D>>>
+export async function minimizeMany(
+  objective: Expression,
+  starts: Starts,
+  rule: Rule | CustomRule | Method,
+  options: ConstrainedManyOptions & MinimizeManyOptions = {},
+): Promise<MinimizeManyResult> {
   const many = new ManyRuns(objective, starts, rule, options, wasmModule)
   const { signal, onProgress } = many.options
   await execute(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
@@ -70,10 +90,26 @@ export function minimizeManySync<
   D extends PerRunData = Record<never, never>,
 >(
   objective: Expression<Names>,
+  starts: S,
+  method: ConstrainedMethod,
+  options?: ConstrainedManyOptions<D>,
+): ConstrainedManyResult<NamesBeside<Names, D> | NamesOfStarts<S>>
+export function minimizeManySync<
+  Names extends string,
+  S extends Starts,
+  D extends PerRunData = Record<never, never>,
+>(
+  objective: Expression<Names>,
   starts: S & OnlyNames<NamesBeside<Names, D>, S>,
   rule: Rule | CustomRule | Method,
-  options: MinimizeManyOptions<D> = {},
-): MinimizeManyResult<NamesBeside<Names, D>> {
+  options?: MinimizeManyOptions<D>,
+): MinimizeManyResult<NamesBeside<Names, D>>
+export function minimizeManySync(
+  objective: Expression,
+  starts: Starts,
+  rule: Rule | CustomRule | Method,
+  options: ConstrainedManyOptions & MinimizeManyOptions = {},
+): MinimizeManyResult {
   const many = new ManyRuns(objective, starts, rule, options, wasmModule)
   executeSync(many.choice, many.calls())
   return many.result()

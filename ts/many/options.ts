@@ -1,5 +1,7 @@
+import { OptionError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
+import type { Constraint } from '../minimize/constraints.js'
 import { stoppingOptions } from '../minimize/minimize.js'
 import type { Bounds, PerRunLimit } from '../objectives/bounds.js'
 import {
@@ -65,6 +67,16 @@ export interface MinimizeManyOptions<D = PerRunData> {
   readonly onProgress?: (done: number, total: number) => void
 }
 
+/** Options of many runs of a method that supports constraints, such as `sqp()`. */
+export interface ConstrainedManyOptions<D = PerRunData>
+  extends Omit<
+    MinimizeManyOptions<D>,
+    'perRun' | 'recordEvery' | 'clip' | 'engine' | 'instructionSet' | 'threads' | 'workers'
+  > {
+  /** Constraints on the parameters, as for `minimize`; none by default. */
+  readonly constraints?: readonly Constraint[]
+}
+
 const isSignal = (x: unknown) => isObject(x) && typeof (x as AbortSignal).throwIfAborted === 'function'
 
 /** Options shared by all functions that perform many runs. */
@@ -85,12 +97,23 @@ export const optionTable = {
   data: passThrough<PerRunData>(),
   perRun: passThrough<Readonly<Record<string, ArrayLike<number>>>>(),
   bounds: passThrough(),
+  constraints: passThrough(),
   ...stoppingOptions,
   recordEvery: optional(integerAtLeast(1)),
   dtype: dtype(),
   clip: nestedOptions({ value: limit }, undefined, {}),
   ...callOptions,
-} satisfies Record<keyof MinimizeManyOptions, Option>
+} satisfies Record<keyof MinimizeManyOptions | 'constraints', Option>
 
 /** The validated options of a call that performs many runs. */
 export type ManyValues = ValuesOf<typeof optionTable>
+
+/** @throws OptionError if an option of engines is set, although the runs are performed in TypeScript */
+export function refuseEngineOptions(options: Readonly<Record<string, unknown>>): void {
+  for (const name of ['engine', 'instructionSet', 'threads', 'workers']) {
+    const given = options[name]
+    if (given === undefined || (name === 'engine' && given === 'typescript')) continue
+    const expected = 'no value, because the runs are performed one after the other in TypeScript'
+    throw new OptionError(name, expected, given)
+  }
+}

@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
+import type { ConstraintColumns } from '../minimize/constraints.js'
 
 /**
  * Recorded points of each run: the starting point, and the point after every `recordEvery` updates. The end point is
@@ -36,3 +37,8 @@ export interface MinimizeManyResult<Names extends string = string> {
   /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]
 }
+
+/** Results of all runs of a method with constraints. */
+export interface ConstrainedManyResult<Names extends string = string>
+  extends MinimizeManyResult<Names>,
+    ConstraintColumns<Names> {}

@@ -9,6 +9,7 @@ import { ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
+import type { RunsInTurn } from '../minimize/in-turn.js'
 import { isMethod, type Method } from '../minimize/method.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
@@ -39,9 +40,10 @@ import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
 import { iterateBatch, prepareBatch } from './engines/program-batch.js'
 import { updateInTypeScript } from './engines/typescript.js'
+import { readInTurn } from './in-turn.js'
 import { checkMethodOptions, MethodRuns } from './method-runs.js'
 import { listRuns, type OptionSet, readOptionSets } from './option-sets.js'
-import { type ManyValues, optionTable } from './options.js'
+import { type ManyValues, optionTable, refuseEngineOptions } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
 import { readStarts, type StartValues } from './starts.js'
@@ -81,6 +83,9 @@ export class ManyRuns {
   readonly #sets: Slices<OptionSet[]> | null
   /** The runs of a method; null for a rule. */
   readonly #method: MethodRuns | null = null
+  /** The runs of a method without lanes; null for other methods and for rules. */
+  readonly #inTurn: ReturnType<typeof readInTurn>
+  readonly #parameters: readonly string[]
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
@@ -91,6 +96,8 @@ export class ManyRuns {
   /** Count of runs in finished batches, and the current batch. */
   #done = 0
   #batch: Batch | undefined
+  /** Count of runs of the current part that have ended, for a method without lanes. */
+  #endedInTurn = 0
 
   /** @param module the WebAssembly module of many runs */
   constructor(
@@ -113,7 +120,9 @@ export class ManyRuns {
     if (this.#programs.parameters.length === 0) {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
-    const { parameters } = this.#programs
+    this.#inTurn = readInTurn(rule, objective, { options, data, starts })
+    const parameters = this.#inTurn?.runs.parameters ?? this.#programs.parameters
+    this.#parameters = parameters
     this.#given = readStarts(starts, parameters)
     const { count } = this.#given
     this.#dtype = options.dtype ?? this.#given.dtype
@@ -132,10 +141,13 @@ export class ManyRuns {
     if (isMethod(rule)) {
       checkMethodOptions(options, this.#dtype)
       const isBounded = this.#box !== null
-      this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
+      if (this.#inTurn === null)
+        this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
     }
     this.#sets = isMethod(rule) ? null : readOptionSets(rule, options.perRun, this.#count)
-    this.choice = selectRunner(options, module)
+    if (this.#inTurn !== null) refuseEngineOptions({ ...options })
+    this.choice =
+      this.#inTurn === null ? selectRunner(options, module) : selectRunner({ engine: 'typescript' }, module)
     const { recordEvery, maxIterations } = options
     this.#recorder =
       recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)
@@ -176,7 +188,9 @@ export class ManyRuns {
           const part = runs.subarray(from, from + most)
           if (resolved !== null) yield* this.#advance(resolved, part)
           else if (method !== null) yield* this.#advanceMethod(method, part)
+          else yield* this.#advanceInTurn(part)
           this.#batch = undefined
+          this.#endedInTurn = 0
           this.#done += part.length
           this.tell()
           yield
@@ -191,13 +205,13 @@ export class ManyRuns {
   /** Reports the count of runs that have ended. */
   tell(): void {
     const batch = this.#batch
-    const ended = batch === undefined ? 0 : batch.shape.runs - batch.live
+    const ended = batch === undefined ? this.#endedInTurn : batch.shape.runs - batch.live
     this.options.onProgress?.(this.#done + ended, this.#count)
   }
 
   /** Moves the starting points into the bounds, and allocates the results. */
   *#begin(): Slices<void> {
-    const { parameters } = this.#programs
+    const parameters = this.#parameters
     const count = this.#count
     while (this.#placed < count) {
       this.#place(Math.ceil(ROWS_PER_SLICE / parameters.length))
@@ -216,6 +230,7 @@ export class ManyRuns {
     }
     const [value, gradientNorm, change, iterations] = numbers
     const reason = withMemoryError(bytes, () => new Uint8Array(count))
+    this.#inTurn?.runs.allocate(count)
     this.#result = { x, value, gradientNorm, maxChange: change, iterations, reason }
   }
 
@@ -301,6 +316,27 @@ export class ManyRuns {
     this.#takeResults(runs, method.end(batch))
   }
 
+  /** Performs the runs of a method without lanes, one after the other. */
+  *#advanceInTurn(runs: Uint32Array): Generator<EngineCall> {
+    const { x, value, gradientNorm, maxChange, iterations, reason } = this.#result
+    const { runs: inTurn } = this.#inTurn as { runs: RunsInTurn }
+    const box = this.#box
+    for (const run of runs) {
+      const limits = (side: 'min' | 'max') =>
+        Array.from((box as NonNullable<typeof box>)[side], (limit) => selectLimit(limit, run))
+      const start = Float64Array.from(this.#x, (column) => column[run])
+      const bounds = box && { min: limits('min'), max: limits('max') }
+      const end = yield* inTurn.run({ run, start, box: bounds })
+      for (const [p, column] of x.entries()) column[run] = end.x[p]
+      value[run] = end.value
+      gradientNorm[run] = end.gradientNorm
+      maxChange[run] = end.maxChange
+      iterations[run] = end.iterations
+      reason[run] = minimizeReasons.indexOf(end.reason)
+      this.#endedInTurn++
+    }
+  }
+
   /** Copies the results of finished runs. */
   #takeResults(runs: Uint32Array, found: FoundRuns): void {
     const to = this.#result
@@ -335,11 +371,13 @@ export class ManyRuns {
 
   result(): MinimizeManyResult {
     const { x, reason, ...rest } = this.#result
-    const { parameters } = this.#programs
+    const parameters = this.#parameters
     const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
     const paths = this.#paths
-    const { engine, reasons: engineReasons } = this.choice
-    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine, engineReasons }
+    const { engine, reasons } = this.choice
+    const engineReasons = this.#inTurn === null ? reasons : ['methods run in TypeScript']
+    const report = this.#inTurn?.runs.report()
+    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine, engineReasons, ...report }
   }
 }
 

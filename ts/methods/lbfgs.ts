@@ -1,7 +1,8 @@
 import { OptionError } from '../core/errors.js'
 import { epsilon, type FloatArray, largest } from '../core/numbers.js'
 import { freeNorm } from '../minimize/convergence.js'
-import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
+import { type MinimizationProblem, method } from '../minimize/method.js'
+import { MethodDescent } from '../minimize/method-descent.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
@@ -50,10 +51,7 @@ interface CorrectionPair {
 /** Number of gradient evaluations between two checks that the gradient function fills `out`. */
 const CHECKED_GRADIENTS = 32
 
-class LbfgsDescent implements Descent {
-  readonly engine = 'typescript'
-  readonly engineReasons = ['methods run in TypeScript']
-  readonly exempt = 0
+class LbfgsDescent extends MethodDescent {
   readonly params: FloatArray
   grads: FloatArray
   isStuck = false
@@ -78,6 +76,7 @@ class LbfgsDescent implements Descent {
   #idle = 0
 
   constructor(values: LbfgsValues, problem: MinimizationProblem) {
+    super()
     this.params = problem.start.slice()
     this.grads = this.params.slice()
     this.#point = this.params.slice()
@@ -104,18 +103,6 @@ class LbfgsDescent implements Descent {
       longest: this.#path?.longest ?? Infinity,
     })
     return this.#move(start, found)
-  }
-
-  gradsHere(): FloatArray {
-    return this.grads
-  }
-
-  state(): readonly FloatArray[] {
-    return []
-  }
-
-  decay() {
-    return { l2: 0, decoupled: 0, sign: 1 }
   }
 
   /** Chooses the direction of the next line search, and returns its start. */

@@ -1,5 +1,6 @@
 import { epsilon, type FloatArray } from '../core/numbers.js'
-import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
+import { type MinimizationProblem, method } from '../minimize/method.js'
+import { MethodDescent } from '../minimize/method-descent.js'
 import type { MinimizeReason } from '../minimize/reasons.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 import { flag, integerAtLeast, positive, type ValuesOf } from '../options/kinds.js'
@@ -52,10 +53,7 @@ const PROBES = [10, 40, 160, 640, 2560, 10_240]
 /** Values that differ by at most this many rounding errors may be equal. */
 const ROUNDING_FACTOR = 100
 
-class NelderMeadDescent implements Descent {
-  readonly engine = 'typescript'
-  readonly engineReasons = ['methods run in TypeScript']
-  readonly exempt = 0
+class NelderMeadDescent extends MethodDescent {
   readonly isStuck = false
   readonly params: FloatArray
   /** NaN, because the method evaluates no gradient. */
@@ -71,6 +69,7 @@ class NelderMeadDescent implements Descent {
   #best: Vertex
 
   constructor(values: NelderMeadValues, problem: MinimizationProblem) {
+    super()
     const { start, box } = problem
     this.params = start.map((x, i) => inBox(x, i, box))
     this.grads = this.params.slice().fill(NaN)
@@ -88,18 +87,6 @@ class NelderMeadDescent implements Descent {
     const { x, value } = this.#best
     this.params.set(x)
     return value === Infinity ? undefined : value
-  }
-
-  gradsHere(): FloatArray {
-    return this.grads
-  }
-
-  state(): readonly FloatArray[] {
-    return []
-  }
-
-  decay() {
-    return { l2: 0, decoupled: 0, sign: 1 }
   }
 
   /** Searches from the start, and from a new simplex around each result, until a search confirms the result before. */

@@ -1,7 +1,8 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { freeNorm } from '../minimize/convergence.js'
-import { type Descent, type MinimizationProblem, method } from '../minimize/method.js'
+import { type MinimizationProblem, method } from '../minimize/method.js'
+import { MethodDescent } from '../minimize/method-descent.js'
 import { project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/objective.js'
@@ -28,10 +29,7 @@ declare module '../minimize/method.js' {
   }
 }
 
-class NewtonDescent implements Descent {
-  readonly engine = 'typescript'
-  readonly engineReasons = ['methods run in TypeScript']
-  readonly exempt = 0
+class NewtonDescent extends MethodDescent {
   readonly params: FloatArray
   readonly grads: FloatArray
   startNorm = NaN
@@ -43,6 +41,7 @@ class NewtonDescent implements Descent {
   #evaluated = 0
 
   constructor({ radius }: NewtonValues, problem: MinimizationProblem) {
+    super()
     requireFewParameters(problem.start.length)
     const hessian = problem.hessian()
     if (hessian === undefined) {
@@ -76,18 +75,6 @@ class NewtonDescent implements Descent {
       if (!run.isIdle && !run.isStuck && run.judge(this.#evaluate(run.trial))) break
     }
     return run.value
-  }
-
-  gradsHere(): FloatArray {
-    return this.grads
-  }
-
-  state(): readonly FloatArray[] {
-    return []
-  }
-
-  decay() {
-    return { l2: 0, decoupled: 0, sign: 1 }
   }
 
   #evaluate(point: FloatArray): Evaluation {

@@ -1,9 +1,9 @@
 /** Runs a local method from every starting point: an expression in lanes, other objectives one after the other. */
 
-import { OptionError } from '../core/errors.js'
 import type { Slices } from '../core/slices.js'
 import { Expression } from '../expressions/expression.js'
 import { isElementwise } from '../many/option-sets.js'
+import { refuseEngineOptions } from '../many/options.js'
 import { lbfgs } from '../methods/lbfgs.js'
 import { findMethod, isMethod, type Method } from '../minimize/method.js'
 import { Minimization, type MinimizeOptions, type NamedObjective } from '../minimize/minimize.js'
@@ -43,14 +43,7 @@ export function readMethod(
     ? findMethod(rule).kind.lanes !== undefined
     : isElementwise(resolve(rule, 'method'))
   if (objective instanceof Expression && hasLanes) return { rule, isInLanes: true }
-  for (const [name, option] of Object.entries(engineOptions)) {
-    if (option === undefined) continue
-    throw new OptionError(
-      name,
-      'no value, because the runs are performed one after the other in TypeScript',
-      option,
-    )
-  }
+  refuseEngineOptions(engineOptions)
   return { rule, isInLanes: false }
 }
 

@@ -51,3 +51,19 @@ export interface ConstraintReport {
    */
   readonly kktResidual: number
 }
+
+/** The part of a result of many runs that describes the constraints. Each quantity is a column with one element per run. */
+export interface ConstraintColumns<Names extends string = string> {
+  /** Largest amount by which a constraint is violated; 0 if none is violated. Bounds are never violated. */
+  readonly maxViolation: Float64Array
+  /** Amounts by which each constraint is violated, by name or index; 0 for violations that are only rounding errors. */
+  readonly violations: Readonly<Record<string | number, Float64Array>>
+  /** Multipliers of each constraint, by name or index, with the signs of {@link ConstraintReport}. */
+  readonly multipliers: Readonly<Record<string | number, Float64Array>>
+  /** Multipliers of the bound of each parameter, by name; 0 for parameters that are not at a bound. */
+  readonly boundMultipliers: Readonly<Record<Names, Float64Array>>
+  /** 1 for each run in which the constraint is equal to a limit, by name or index. */
+  readonly active: Readonly<Record<string | number, Uint8Array>>
+  /** Largest element of the gradient of the Lagrangian, as in {@link ConstraintReport}. */
+  readonly kktResidual: Float64Array
+}

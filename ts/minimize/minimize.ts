@@ -21,6 +21,7 @@ import {
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
+import { largestChange, reasonOf } from './change.js'
 import type { ConstrainedMethod, Constraint, ConstraintReport } from './constraints.js'
 import type { RunInProgress, ShortSteps } from './continuation.js'
 import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
@@ -396,12 +397,15 @@ export class Minimization {
     const iterations = ++this.#iterations
     const change = largestChange(this.params, this.#before, this.#isSingle)
     this.#change = change
-    if (!(change < Infinity)) this.#reason = 'diverged'
+    if (!(change < Infinity))
+      this.#reason = (descent.outcome as MinimizeReason | null | undefined) ?? 'diverged'
     else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
     else if (descent.outcome !== undefined)
-      this.#reason =
-        (descent.outcome as MinimizeReason | null) ??
-        (iterations >= this.#maxIterations ? 'max-iterations' : null)
+      this.#reason = reasonOf(descent.outcome as MinimizeReason | null, {
+        change,
+        iterations,
+        maxIterations: this.#maxIterations,
+      })
     else if ((change < this.#tolerance && iterations > descent.exempt) || descent.isStuck)
       this.#reason = this.#whenShort(change)
     else if (iterations >= this.#maxIterations)
@@ -542,21 +546,6 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
     `one of ${known} (other options need a rule instead of a method)`,
     stranger,
   )
-}
-
-/**
- * Largest |xᵢ − beforeᵢ|, computed in the dtype of x as in batches of many runs; NaN if an element is NaN. After the
- * call, `before` is a copy of `x`.
- */
-function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): number {
-  let largest = 0
-  for (let i = 0; i < x.length; i++) {
-    const now = x[i]
-    const by = now - before[i]
-    largest = Math.max(largest, Math.abs(isSingle ? Math.fround(by) : by))
-    before[i] = now
-  }
-  return largest
 }
 
 function copyStart(x: unknown, dtype: Dtype | undefined, names: readonly string[] | null): FloatArray {

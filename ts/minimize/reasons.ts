@@ -26,7 +26,7 @@ export type ConstrainedReason = MinimizeReason | 'infeasible' | 'not-finite'
 
 /**
  * Reasons why runs stopped, indexed by the numbers in `reason` of a result of many runs. Index 0 stands for an
- * unfinished run.
+ * unfinished run. Only runs with constraints end as 'infeasible' or 'not-finite'.
  */
 export const minimizeReasons = [
   null,
@@ -34,4 +34,6 @@ export const minimizeReasons = [
   'stalled',
   'max-iterations',
   'diverged',
-] as const satisfies readonly (MinimizeReason | null)[]
+  'infeasible',
+  'not-finite',
+] as const satisfies readonly (ConstrainedReason | null)[]

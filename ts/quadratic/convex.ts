@@ -68,6 +68,15 @@ export class ConvexSolver {
     return this.#active
   }
 
+  /** Forgets the active constraints and the results of the last program. */
+  forget(): void {
+    this.#active = []
+    this.#sides = []
+    this.x.fill(0)
+    this.multipliers.fill(0)
+    this.#set.multipliers.fill(0)
+  }
+
   /** Solves a program of the sizes of the solver. A warm solver starts from the active constraints of the last program. */
   solve(program: QuadraticProgram, isWarm = false): ConvexOutcome {
     this.#load(program)

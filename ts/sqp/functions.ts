@@ -21,7 +21,11 @@ export interface ConstraintFunction extends ReadConstraint {
   readonly isLinear: boolean
 }
 
-/** Reads the constraints. Their names extend the names of the objective, if the start has the names. */
+/**
+ * Reads the constraints. Their names extend the names of the objective, if the start has the names.
+ *
+ * @param x the start, or undefined for a list of starts that has numbers for all names
+ */
 export function constrainObjective(
   objective: ObjectiveFunctions,
   given: unknown,
@@ -51,7 +55,7 @@ function extendNames(
   const all = new Set(names)
   const others = isRecord(x) ? Object.keys(x) : constraints.flatMap(({ functions }) => functions.names ?? [])
   for (const name of others) all.add(name)
-  if (isRecord(x)) return [...all]
+  if (x === undefined || isRecord(x)) return [...all]
   return (x as ArrayLike<unknown> | undefined)?.length === all.size ? [...all] : names
 }
 

@@ -43,6 +43,16 @@ export class Iterate {
     this.rows = new Float64Array(problem.count * problem.size)
   }
 
+  /** Forgets the values at the last point, and moves to another point. */
+  start(x: Float64Array): void {
+    this.x.set(x)
+    this.constraints.fill(0)
+    this.gradient.fill(0)
+    this.rows.fill(0)
+    this.value = NaN
+    this.violation = NaN
+  }
+
   /** Evaluates the objective and the constraints at x. */
   evaluate(weights: Float64Array): void {
     const { count } = this.#problem

@@ -2,6 +2,7 @@
 
 import { AntigradError } from '../core/errors.js'
 import type { MinimizationProblem } from '../minimize/method.js'
+import type { BoundsBox } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { ConvexSolver } from '../quadratic/convex.js'
 import { addDifferences, type ConstraintFunction, complete } from './functions.js'
@@ -21,19 +22,16 @@ export function createProgram(
     objectiveHessian !== undefined &&
     hessians.every((hessian, k) => hessian !== undefined || constraints[k].isLinear) &&
     canDifferentiate([objectiveHessian, ...hessians], start)
-  const limits = (side: 'min' | 'max', otherwise: number) =>
-    Float64Array.from([
-      ...Array.from(start, (_, i) => box?.[side][i] ?? otherwise),
-      ...constraints.map((constraint) => constraint[side]),
-    ])
+  const limits = (side: 'min' | 'max') =>
+    Float64Array.from([...Array.from(start, () => NaN), ...constraints.map((constraint) => constraint[side])])
   const second = new Float64Array(size * size)
   const row = new Float64Array(size)
   const differentiate = checkFirst(problem, functions)
   const program: NonlinearProblem = {
     size,
     count: constraints.length,
-    min: limits('min', -Infinity),
-    max: limits('max', Infinity),
+    min: limits('min'),
+    max: limits('max'),
     isLinear: Uint8Array.from(constraints, ({ isLinear }) => (isLinear ? 1 : 0)),
     hasHessian,
     evaluate(x, out) {
@@ -115,6 +113,14 @@ function canDifferentiate(
   } catch (error) {
     if (error instanceof AntigradError) return false
     throw error
+  }
+}
+
+/** Writes the bounds of a run to the program's limits. */
+export function setBounds({ size, min, max }: NonlinearProblem, box: BoundsBox | null): void {
+  for (let i = 0; i < size; i++) {
+    min[i] = box === null ? -Infinity : box.min[i]
+    max[i] = box === null ? Infinity : box.max[i]
   }
 }
 

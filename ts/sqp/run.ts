@@ -50,31 +50,55 @@ export class SqpRun {
   #isFirst = true
   #isFresh = true
   /** Length of steps along directions without curvature. */
-  #radius: number
-  #far: number
+  #radius = 0
+  #far = 0
   #idle = 0
   #firstValue = 0
   #escapes = 0
 
-  /** @param start a point within the bounds and the linear constraints */
-  constructor(problem: NonlinearProblem, start: Float64Array, tolerance: number) {
+  constructor(problem: NonlinearProblem, tolerance: number) {
     const { size, count } = problem
     this.#problem = problem
     this.#tolerance = tolerance
     this.point = new Iterate(problem)
-    this.point.x.set(start)
     this.#trial = new Iterate(problem)
     this.multipliers = new Float64Array(size + count)
-    this.#weights = new Float64Array(count).fill(1)
+    this.#weights = new Float64Array(count)
     this.#hessian = new Float64Array(size * size)
     this.#step = new Float64Array(size)
     this.#residual = new Float64Array(size)
     this.#approximation = new Float64Array(size * size)
-    for (let i = 0; i < size; i++) this.#approximation[i * size + i] = 1
     this.subproblem = new Subproblem(problem)
-    const largest = start.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
+  }
+
+  /**
+   * Starts a run. Nothing of an earlier run is left.
+   *
+   * @param x a point within the bounds and the linear constraints
+   */
+  start(x: Float64Array): void {
+    const { size } = this.#problem
+    this.point.start(x)
+    this.outcome = null
+    this.multipliers.fill(0)
+    this.subproblem.solver.forget()
+    this.#weights.fill(1)
+    this.#approximation.fill(0)
+    for (let i = 0; i < size; i++) this.#approximation[i * size + i] = 1
+    this.#isFirst = true
+    this.#isFresh = true
+    this.#idle = 0
+    this.#firstValue = 0
+    this.#escapes = 0
+    let largest = 1
+    for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(x[i]))
     this.#radius = 10 * largest
     this.#far = FAR * largest
+  }
+
+  /** Evaluates the start, unless a step has evaluated the start. */
+  evaluateStart(): void {
+    if (this.#isFirst) this.#begin()
   }
 
   /** Performs one step, and sets the outcome at the end of the run. */

@@ -16,7 +16,8 @@ import type { StoppedRuns } from '../solve/solver.js'
 
 /** Index of the equivalent fit reason in `fitReasons`, for each index into `minimizeReasons`. */
 const reasons = minimizeReasons.map((reason) =>
-  fitReasons.indexOf(reason === 'diverged' ? 'not-finite' : reason),
+  // Only runs with constraints are infeasible.
+  reason === 'infeasible' ? -1 : fitReasons.indexOf(reason === 'diverged' ? 'not-finite' : reason),
 )
 
 class RuleMethod extends FitMethod {
