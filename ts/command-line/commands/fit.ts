@@ -1,30 +1,20 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { planFits } from '../../chunks/plan/build-plan.js'
-import { displayName, isUrl, openStream } from '../../chunks/plan/data.js'
-import { findColumns, hasColumns, readBlocks, toTable } from '../../chunks/plan/read-columns.js'
 import { AntigradError, OptionError } from '../../core/errors.js'
-import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
+import { formatCount, toKebabCase } from '../../core/text.js'
 import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
-import { profile } from '../../fits/analysis/profile.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
 import { rout } from '../../fits/fit/rout.js'
-import { covarianceMatrix } from '../../fits/fit/whitening.js'
 import { losses } from '../../fits/problem/loss.js'
-import { fitReasons, type ProfileEndReason, profileEndReasons } from '../../fits/problem/reasons.js'
-import type { ProfileColumns } from '../../fits/profiles/profile-result.js'
-import { SharedFit } from '../../fits/shared/result.js'
-import type { SharedProfile } from '../../fits/shared-solve/profile.js'
-import { SharedRun } from '../../fits/shared-solve/run.js'
+import { fitReasons } from '../../fits/problem/reasons.js'
 import {
   compareModels,
   type ExecutionOptions,
   type FitCallOptions,
   type FitColumns,
   type FitsRequest,
-  isColumn,
   type ModelComparison,
-  makeFitSettings,
   type ResolvedFits,
   readFits,
   startFits,
@@ -34,63 +24,27 @@ import {
 import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
 import { execute } from '../../many/engines/execute.js'
 import { integerBetween } from '../../options/kinds.js'
-import type { Decimal } from '../../tables/format.js'
-import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
-import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
-import { describeShared, type GroupProfileMaps, sharedInJson } from '../fits/describe-shared.js'
+import { drawing } from '../fits/drawing.js'
+import { named, readCovariance, readTable, readUnknowns, reportDroppedRows } from '../fits/input.js'
+import type { FitCommandOptions } from '../fits/options.js'
 import {
-  checkGroups,
-  describeUnknowns,
-  estimateUnknowns,
-  requestUnknowns,
-  type UnknownTable,
-} from '../fits/unknowns.js'
-import { writer } from '../plot/file.js'
-import type { DrawableFit } from '../plot/fit.js'
+  collectColumn,
+  collectText,
+  parseDelimiter,
+  parseFraction,
+  parseNames,
+  parseScale,
+  parseSharing,
+} from '../fits/parsers.js'
+import { checkShared, columnsOfSubsets, fitTogether } from '../fits/together.js'
+import { checkGroups, describeUnknowns, estimateUnknowns } from '../fits/unknowns.js'
+import { NOT_CONVERGED, untilStopped } from '../fits/until-stopped.js'
 import { describeRate } from '../sweep/progress.js'
 import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
-import {
-  addPlanOptions,
-  checkPlanOptions,
-  type PlanOptions,
-  planTitle,
-  readSizing,
-  writePlan,
-} from './plan.js'
+import { addPlanOptions, checkPlanOptions, planTitle, readSizing, writePlan } from './plan.js'
 import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTolerance } from './shared.js'
-
-/** Exit status if a fit has not converged. */
-const NOT_CONVERGED = 1
-
-/**
- * The shared parameters: parameters with one value for all groups (`all`), and parameters with one value per label of
- * a column.
- */
-interface Sharing {
-  readonly all: readonly string[]
-  readonly sharedBy: Readonly<Record<string, string>>
-}
-
-interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
-  readonly group?: string
-  readonly shared?: Sharing
-  readonly delimiter?: string
-  readonly decimal?: Decimal
-  readonly comment: string
-  readonly dropInvalid?: true
-  readonly covariance?: string
-  readonly outliers?: number
-  readonly dropOutliers?: true
-  readonly unknown?: string
-  readonly sample?: string
-  readonly json?: boolean
-  readonly correlations?: true
-  readonly plot?: string
-  readonly logX?: true
-  readonly logY?: true
-}
 
 export function configureFit(command: Command): void {
   command
@@ -323,55 +277,12 @@ async function printFits(
   }
 }
 
-/** The file's name for messages. URLs contain no credentials. */
-const named = (file: string) => (isUrl(file) ? displayName(file) : file)
-
-async function readTable(file: string, request: TableRequest): Promise<Table> {
-  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await openStream(file), request)
-  const source = await findColumns(file, request)
-  return toTable(readBlocks(file, source), source.columns, request)
-}
-
 function reportDefaultedStarts({ model, other }: ResolvedFits): void {
   const unsaid = [...new Set([...model.defaultedStarts, ...(other?.defaultedStarts ?? [])])]
   if (unsaid.length === 0) return
   say(
     `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1 by default (--start sets other values)`,
   )
-}
-
-function reportDroppedRows(
-  name: string,
-  { leftOut, rows, reasons }: Pick<Table, 'leftOut' | 'rows' | 'reasons'>,
-): void {
-  for (const reason of reasons) say(`${name}: ${reason}: the row was dropped`)
-  if (leftOut > reasons.length) {
-    const more = formatCount(leftOut - reasons.length)
-    say(`${name}: and ${more} more: ${formatCount(leftOut)} of ${formatCount(rows)} rows were dropped`)
-  }
-}
-
-/** The covariance of y in the `--covariance` file. */
-async function readCovariance({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
-  if (file === undefined) return undefined
-  return covarianceMatrix(
-    await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment }),
-  )
-}
-
-/** The table of unknowns, which has the format options of the first table. */
-async function readUnknowns(
-  file: string,
-  x: readonly string[],
-  options: FitCommandOptions,
-): Promise<UnknownTable> {
-  const { delimiter, decimal, comment, dropInvalid } = options
-  const name = named(file)
-  const columns = requestUnknowns(x, options)
-  const format = { delimiter, decimal, comment, dropsInvalid: dropInvalid === true }
-  const table = await readTable(file, { name, ...columns, ...format, onProgress: () => {} })
-  reportDroppedRows(name, table)
-  return { ...table, name, options }
 }
 
 /** Options that exclude `--plan`. A shared fit and a covariance matrix cannot be divided into chunks. */
@@ -476,85 +387,6 @@ async function fitsBeside(
   return undefined
 }
 
-/** The distinct columns whose labels share parameters. */
-function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
-  return [...new Set(Object.values(shared?.sharedBy ?? {}))]
-}
-
-/** Runs one fit of all groups with shared parameters. The result is undefined after Ctrl-C. */
-async function fitTogether(
-  table: Table,
-  model: ModelInput,
-  options: FitCommandOptions,
-  draw: Awaited<ReturnType<typeof drawing>> | null,
-): Promise<void> {
-  const stop = new AbortController()
-  const { group, shared, json, multiStart, derive } = options
-  const { all, sharedBy } = shared as Sharing
-  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
-    ...options,
-    outliers: undefined,
-    signal: stop.signal,
-  })
-  // The columns are renamed, so that their names in the file cannot collide with other data.
-  const columns = columnsOfSubsets(options)
-  const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
-  const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
-  const run = new SharedRun(
-    model.model,
-    { ...data, ...Object.fromEntries(labels) },
-    {
-      ...settings,
-      shared: all,
-      ...omitUndefined({ multiStart, derive }),
-      sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
-    },
-  )
-  const done = await untilStopped(stop, async () => {
-    const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
-    const found = new SharedFit(run, ended, table.groups)
-    return { found, profiles: options.profile ? await computeProfiles(found, stop.signal) : undefined }
-  })
-  if (done === undefined) {
-    say('stopped before the fit was done')
-    process.exitCode = STOPPED
-    return
-  }
-  const { found, profiles } = done
-  if (json) for (const line of sharedInJson(found, profiles)) await print(`${line}\n`)
-  else await print(`${describeShared(group as string, found, profiles)}\n`)
-  draw?.now(
-    table,
-    found.groups.map((_, k) => found.at(k)),
-  )
-  if (found.reason === 'converged') return
-  say('the fit did not converge')
-  process.exitCode ??= NOT_CONVERGED
-}
-
-/** Profiles of the shared parameters, and of the local parameters and derived quantities of each group. */
-async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
-  const onProgress = reporter((seconds, done: number, total: number) =>
-    describeRate('profiles', done, total, seconds),
-  )
-  const all = await profile(found, undefined, { signal, onProgress })
-  const pick = ({ low, high, lowReason, highReason }: ProfileColumns, k: number): SharedProfile => {
-    const reasonOf = (codes: Uint8Array) => profileEndReasons[codes[k]] as ProfileEndReason
-    return { low: low[k], high: high[k], lowReason: reasonOf(lowReason), highReason: reasonOf(highReason) }
-  }
-  const subsets = Object.entries(found.subsetLabels).flatMap(([name, labels]) =>
-    labels.map((label, k) => [`${name}[${label}]`, pick(all.sharedBy[name], k)] as const),
-  )
-  const profiles = new Map([...Object.entries(all.shared), ...subsets])
-  const columns = Object.entries({ ...all.local, ...all.derived })
-  return {
-    shared: new Map(found.shared.map((name) => [name, profiles.get(name) as SharedProfile])),
-    local: found.groups.map(
-      (_, group) => new Map(columns.map(([name, column]) => [name, pick(column, group)])),
-    ),
-  }
-}
-
 /** @throws OptionError if an option lacks another option, or cannot be combined with another option */
 function checkCombinations(file: string, options: FitCommandOptions): void {
   if (file === '-' && options.unknown === '-')
@@ -569,145 +401,4 @@ function checkCombinations(file: string, options: FitCommandOptions): void {
       'none with --compare (both models must have the same rows)',
       true,
     )
-}
-
-/** @throws OptionError if an option cannot be combined with --shared */
-function checkShared(options: FitCommandOptions): void {
-  const { group, correlations, compare, covariance, outliers, unknown, sample } = options
-  if (group === undefined)
-    throw new OptionError('--shared', '--group as well (the groups share the parameters)', 'none')
-  const others = { correlations, compare, covariance, outliers, unknown, sample }
-  for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
-  }
-}
-
-/** Runs the work and returns the result, or undefined if Ctrl-C stops the work. */
-async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): Promise<T | undefined> {
-  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
-  const end = () => stop.abort()
-  process.once('SIGINT', end)
-  try {
-    return await work()
-  } catch (thrown) {
-    if (!stop.signal.aborted) throw thrown
-    return undefined
-  } finally {
-    showProgress('')
-    process.off('SIGINT', end)
-  }
-}
-
-/** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
-async function drawing(
-  output: string,
-  model: ModelInput,
-  [x, ...others]: readonly string[],
-  { model: given, y, group, sigma, logX, logY }: FitCommandOptions,
-) {
-  const [column] = Object.keys(model.x)
-  if (column === undefined || others.length > 0) {
-    throw new OptionError(
-      '--plot',
-      'exactly one --x column (the horizontal axis)',
-      column === undefined ? 0 : others.length + 1,
-    )
-  }
-  const write = await writer(output)
-  const { drawFits } = await import('../plot/fit.js')
-  const { MAX_LINES } = await import('../plot/picture.js')
-  return {
-    check({ groups, columns }: Table): void {
-      if (groups.length > MAX_LINES) {
-        throw new OptionError('--plot', `at most ${MAX_LINES} groups in a plot`, groups.length)
-      }
-      for (const [is, option, lists] of [
-        [logX, '--log-x', columns[0]],
-        [logY, '--log-y', columns[1]],
-      ] as const) {
-        const below = lists.reduce(
-          (sum, list) => sum + list.reduce((count, x) => count + Number(x <= 0), 0),
-          0,
-        )
-        if (is !== true || below === 0) continue
-        if (lists.every((list) => list.every((x) => x <= 0))) {
-          throw new OptionError(option, 'at least one positive value to draw', 'none')
-        }
-        say(
-          `${option}: ${formatCount(below)} ${below === 1 ? 'value is' : 'values are'} not positive and cannot be drawn`,
-        )
-      }
-    },
-    now({ columns, groups }: Table, fits: readonly DrawableFit[]): void {
-      const all = fits.map((fit, k) => {
-        const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
-        const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
-        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
-      })
-      write(
-        drawFits(all, {
-          title: shorten(`${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable(given)}`),
-          x: toPrintable(x),
-          y: toPrintable(y),
-          column,
-          logX: logX === true,
-          logY: logY === true,
-        }),
-      )
-    },
-  }
-}
-
-/** Number of characters of a title that fit into the picture. */
-const MAX_TITLE = 90
-
-const shorten = (title: string) => (title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE - 1)}…` : title)
-
-function collectColumn(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const [, name, column] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
-  if (name === undefined) throw new InvalidArgumentError('Expected a name, or name=column.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
-  return { ...before, [name]: column ?? name }
-}
-
-/** Adds the text after the first `=` under the name before this `=`. The text may contain further `=`. */
-function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
-  if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
-  return { ...before, [name]: value }
-}
-
-/** Parses names of parameters. A parameter with `:column` has one value per label of this column. */
-function parseSharing(text: string): Sharing {
-  const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
-  const subsets = parts.filter(([, column]) => column !== undefined)
-  if (new Set(subsets.map(([name]) => name.trim())).size < subsets.length)
-    throw new InvalidArgumentError('Expected distinct names.')
-  return {
-    all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
-    sharedBy: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
-  }
-}
-
-function parseNames(text: string): string[] {
-  return text.split(',').map((name) => name.trim())
-}
-
-function parseScale(text: string): number {
-  const x = Number(text)
-  if (text.trim() !== '' && x > 0 && x < Infinity) return x
-  throw new InvalidArgumentError('Expected a number > 0.')
-}
-
-function parseFraction(text: string): number {
-  const x = Number(text)
-  if (text.trim() !== '' && x > 0 && x < 1) return x
-  throw new InvalidArgumentError('Expected a number between 0 and 1.')
-}
-
-function parseDelimiter(text: string): string {
-  if (text === 'tab' || text === '\\t') return '\t'
-  if (/^[^"\r\n]$/u.test(text)) return text
-  throw new InvalidArgumentError('Expected a single character, or tab.')
 }

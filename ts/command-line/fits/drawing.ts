@@ -1,0 +1,76 @@
+/** The plot of `antigrad fit --plot`. */
+
+import { OptionError } from '../../core/errors.js'
+import { formatCount, toPrintable } from '../../core/text.js'
+import { isColumn } from '../../jobs/fits.js'
+import type { ModelInput } from '../../jobs/model.js'
+import type { Table } from '../../tables/read-csv.js'
+import { writer } from '../plot/file.js'
+import type { DrawableFit } from '../plot/fit.js'
+import { say } from '../terminal.js'
+import type { FitCommandOptions } from './options.js'
+
+/** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
+export async function drawing(
+  output: string,
+  model: ModelInput,
+  [x, ...others]: readonly string[],
+  { model: given, y, group, sigma, logX, logY }: FitCommandOptions,
+) {
+  const [column] = Object.keys(model.x)
+  if (column === undefined || others.length > 0) {
+    throw new OptionError(
+      '--plot',
+      'exactly one --x column (the horizontal axis)',
+      column === undefined ? 0 : others.length + 1,
+    )
+  }
+  const write = await writer(output)
+  const { drawFits } = await import('../plot/fit.js')
+  const { MAX_LINES } = await import('../plot/picture.js')
+  return {
+    check({ groups, columns }: Table): void {
+      if (groups.length > MAX_LINES) {
+        throw new OptionError('--plot', `at most ${MAX_LINES} groups in a plot`, groups.length)
+      }
+      for (const [is, option, lists] of [
+        [logX, '--log-x', columns[0]],
+        [logY, '--log-y', columns[1]],
+      ] as const) {
+        const below = lists.reduce(
+          (sum, list) => sum + list.reduce((count, x) => count + Number(x <= 0), 0),
+          0,
+        )
+        if (is !== true || below === 0) continue
+        if (lists.every((list) => list.every((x) => x <= 0))) {
+          throw new OptionError(option, 'at least one positive value to draw', 'none')
+        }
+        say(
+          `${option}: ${formatCount(below)} ${below === 1 ? 'value is' : 'values are'} not positive and cannot be drawn`,
+        )
+      }
+    },
+    now({ columns, groups }: Table, fits: readonly DrawableFit[]): void {
+      const all = fits.map((fit, k) => {
+        const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
+        const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
+        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
+      })
+      write(
+        drawFits(all, {
+          title: shorten(`${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable(given)}`),
+          x: toPrintable(x),
+          y: toPrintable(y),
+          column,
+          logX: logX === true,
+          logY: logY === true,
+        }),
+      )
+    },
+  }
+}
+
+/** Number of characters of a title that fit into the picture. */
+const MAX_TITLE = 90
+
+const shorten = (title: string) => (title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE - 1)}…` : title)

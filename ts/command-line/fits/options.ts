@@ -1,0 +1,33 @@
+/** The options of `antigrad fit`. */
+
+import type { ExecutionOptions, FitsRequest } from '../../jobs/fits.js'
+import type { Decimal } from '../../tables/format.js'
+import type { PlanOptions } from '../commands/plan.js'
+
+/**
+ * The shared parameters: parameters with one value for all groups (`all`), and parameters with one value per label of
+ * a column.
+ */
+export interface Sharing {
+  readonly all: readonly string[]
+  readonly sharedBy: Readonly<Record<string, string>>
+}
+
+export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
+  readonly group?: string
+  readonly shared?: Sharing
+  readonly delimiter?: string
+  readonly decimal?: Decimal
+  readonly comment: string
+  readonly dropInvalid?: true
+  readonly covariance?: string
+  readonly outliers?: number
+  readonly dropOutliers?: true
+  readonly unknown?: string
+  readonly sample?: string
+  readonly json?: boolean
+  readonly correlations?: true
+  readonly plot?: string
+  readonly logX?: true
+  readonly logY?: true
+}

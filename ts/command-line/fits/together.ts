@@ -1,0 +1,111 @@
+/** `antigrad fit --shared`: one fit of all groups. */
+
+import { OptionError } from '../../core/errors.js'
+import { toKebabCase } from '../../core/text.js'
+import { omitUndefined } from '../../core/untrusted-input.js'
+import { profile } from '../../fits/analysis/profile.js'
+import { type ProfileEndReason, profileEndReasons } from '../../fits/problem/reasons.js'
+import type { ProfileColumns } from '../../fits/profiles/profile-result.js'
+import { SharedFit } from '../../fits/shared/result.js'
+import type { SharedProfile } from '../../fits/shared-solve/profile.js'
+import { SharedRun } from '../../fits/shared-solve/run.js'
+import { makeFitSettings } from '../../jobs/fits.js'
+import type { ModelInput } from '../../jobs/model.js'
+import { execute } from '../../many/engines/execute.js'
+import type { Table } from '../../tables/read-csv.js'
+import { describeRate } from '../sweep/progress.js'
+import { print, reporter, STOPPED, say } from '../terminal.js'
+import { describeShared, type GroupProfileMaps, sharedInJson } from './describe-shared.js'
+import type { drawing } from './drawing.js'
+import type { FitCommandOptions, Sharing } from './options.js'
+import { NOT_CONVERGED, untilStopped } from './until-stopped.js'
+
+/** The distinct columns whose labels share parameters. */
+export function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
+  return [...new Set(Object.values(shared?.sharedBy ?? {}))]
+}
+
+/** Runs one fit of all groups with shared parameters. The result is undefined after Ctrl-C. */
+export async function fitTogether(
+  table: Table,
+  model: ModelInput,
+  options: FitCommandOptions,
+  draw: Awaited<ReturnType<typeof drawing>> | null,
+): Promise<void> {
+  const stop = new AbortController()
+  const { group, shared, json, multiStart, derive } = options
+  const { all, sharedBy } = shared as Sharing
+  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
+    ...options,
+    outliers: undefined,
+    signal: stop.signal,
+  })
+  // The columns are renamed, so that their names in the file cannot collide with other data.
+  const columns = columnsOfSubsets(options)
+  const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
+  const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
+  const run = new SharedRun(
+    model.model,
+    { ...data, ...Object.fromEntries(labels) },
+    {
+      ...settings,
+      shared: all,
+      ...omitUndefined({ multiStart, derive }),
+      sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
+    },
+  )
+  const done = await untilStopped(stop, async () => {
+    const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
+    const found = new SharedFit(run, ended, table.groups)
+    return { found, profiles: options.profile ? await computeProfiles(found, stop.signal) : undefined }
+  })
+  if (done === undefined) {
+    say('stopped before the fit was done')
+    process.exitCode = STOPPED
+    return
+  }
+  const { found, profiles } = done
+  if (json) for (const line of sharedInJson(found, profiles)) await print(`${line}\n`)
+  else await print(`${describeShared(group as string, found, profiles)}\n`)
+  draw?.now(
+    table,
+    found.groups.map((_, k) => found.at(k)),
+  )
+  if (found.reason === 'converged') return
+  say('the fit did not converge')
+  process.exitCode ??= NOT_CONVERGED
+}
+
+/** Profiles of the shared parameters, and of the local parameters and derived quantities of each group. */
+async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
+  const onProgress = reporter((seconds, done: number, total: number) =>
+    describeRate('profiles', done, total, seconds),
+  )
+  const all = await profile(found, undefined, { signal, onProgress })
+  const pick = ({ low, high, lowReason, highReason }: ProfileColumns, k: number): SharedProfile => {
+    const reasonOf = (codes: Uint8Array) => profileEndReasons[codes[k]] as ProfileEndReason
+    return { low: low[k], high: high[k], lowReason: reasonOf(lowReason), highReason: reasonOf(highReason) }
+  }
+  const subsets = Object.entries(found.subsetLabels).flatMap(([name, labels]) =>
+    labels.map((label, k) => [`${name}[${label}]`, pick(all.sharedBy[name], k)] as const),
+  )
+  const profiles = new Map([...Object.entries(all.shared), ...subsets])
+  const columns = Object.entries({ ...all.local, ...all.derived })
+  return {
+    shared: new Map(found.shared.map((name) => [name, profiles.get(name) as SharedProfile])),
+    local: found.groups.map(
+      (_, group) => new Map(columns.map(([name, column]) => [name, pick(column, group)])),
+    ),
+  }
+}
+
+/** @throws OptionError if an option cannot be combined with --shared */
+export function checkShared(options: FitCommandOptions): void {
+  const { group, correlations, compare, covariance, outliers, unknown, sample } = options
+  if (group === undefined)
+    throw new OptionError('--shared', '--group as well (the groups share the parameters)', 'none')
+  const others = { correlations, compare, covariance, outliers, unknown, sample }
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
+  }
+}
