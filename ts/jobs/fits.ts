@@ -5,7 +5,6 @@ import { toCamelCase } from '../core/text.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
-import type { InverseEstimate } from '../fits/analysis/inverse.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
 import type { OutlierMethod } from '../fits/fit/outlier-method.js'
@@ -45,6 +44,8 @@ export interface ExecutionOptions {
 export interface ResolvedFits {
   readonly model: ModelInput
   readonly other: ModelInput | undefined
+  /** Further models of `--model`, which are ranked together with the first model. */
+  readonly rivals: readonly ModelInput[]
   /** The distinct columns that the models of the request use. */
   readonly x: readonly string[]
   /** Columns in reading order: first the columns of the models, then y, and then σ or weights. */
@@ -64,13 +65,17 @@ export type FitColumns = Pick<Table, 'columns'> & {
 }
 
 /**
+ * @param rivals further models, which are ranked together with the first model
  * @throws OptionError, ExpressionError if the request is invalid
  */
-export function readFits(asked: FitsRequest): ResolvedFits {
-  const [model, other] = asked.compare === undefined ? [readModel(asked)] : readModels(asked, asked.compare)
-  checkComparable(asked)
-  const x = [...new Set([model, other].flatMap((model) => Object.values(model?.x ?? {})))]
-  return { model, other, x, columns: requestColumns(x, asked) }
+export function readFits(asked: FitsRequest, rivals: readonly string[] = []): ResolvedFits {
+  const others = asked.compare === undefined ? rivals : [asked.compare]
+  const models = others.length === 0 ? [readModel(asked)] : readModels(asked, others)
+  if (others.length > 0) checkComparable(asked.compare === undefined ? '--model' : '--compare', asked)
+  const x = [...new Set(models.flatMap((model) => Object.values(model.x)))]
+  const [model, ...more] = models
+  const [other] = asked.compare === undefined ? [] : more
+  return { model, other, rivals: other ? [] : more, x, columns: requestColumns(x, asked) }
 }
 
 function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsRequest): ColumnRequest[] {
@@ -82,17 +87,12 @@ function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsR
 }
 
 /** Rejects requests whose models cannot be compared, before any fit runs. */
-function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
-  if (compare === undefined) return
+function checkComparable(option: string, { sigma, weights, loss }: FitsRequest): void {
   const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
   if (text !== undefined)
-    throw new OptionError(
-      '--compare',
-      'a column for sigma or weights (--compare does not support formulas)',
-      text,
-    )
+    throw new OptionError(option, 'a column for sigma or weights (comparisons do not support formulas)', text)
   if (loss === 'squared' || loss === 'poisson') return
-  throw new OptionError('--compare', 'the loss squared or poisson (other losses are not likelihoods)', loss)
+  throw new OptionError(option, 'the loss squared or poisson (other losses are not likelihoods)', loss)
 }
 
 /** Whether the value names a column; a formula for the value starts with =. */
@@ -206,13 +206,17 @@ const COMPARED_FIELDS = [
   'reason',
 ] as const
 
-/** Converts a fit to a line of JSON; numbers that are not finite become null. */
+/**
+ * Converts a fit to a line of JSON; numbers that are not finite become null.
+ *
+ * @param more further fields
+ */
 export function toJson(
   fit: Fit,
   group: string | undefined,
   isProfiled: boolean,
   beside: ModelComparison | undefined,
-  unknowns?: readonly InverseEstimate[],
+  more: Readonly<Record<string, unknown>> = {},
 ): string {
   return JSON.stringify({
     group,
@@ -227,6 +231,6 @@ export function toJson(
         b: createRecord(COMPARED_FIELDS, (name) => beside.fit[name]),
       },
     }),
-    ...omitUndefined({ unknowns }),
+    ...omitUndefined<unknown>(more),
   })
 }

@@ -90,12 +90,12 @@ export function readModel(options: ModelSelection): ModelInput {
 }
 
 /**
- * Reads two models that are to be compared. Each option applies to both models if both use its name.
+ * Reads models that are to be compared. Each option applies to all models that use its name.
  *
- * @throws the errors of `readModel`, and OptionError for a name that neither model uses
+ * @throws the errors of `readModel`, and OptionError for a name that no model uses
  */
-export function readModels(options: ModelSelection, other: string): readonly [ModelInput, ModelInput] {
-  const texts = [options.model, other]
+export function readModels(options: ModelSelection, others: readonly string[]): readonly ModelInput[] {
+  const texts = [options.model, ...others]
   const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}))
   for (const [option, names] of [
     ...(['x', 'start', 'min', 'max', 'fixed', 'expr'] as const).map(
@@ -107,7 +107,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
     if (stranger === undefined || (option === 'x' && names.length === 1)) continue
     throw new OptionError(`--${option}`, `names that one of the models uses: ${texts.join('; ')}`, stranger)
   }
-  const [first, second] = texts.map((model, k) => {
+  return texts.map((model, k) => {
     const only = <T>(given: Readonly<Record<string, T>> = {}) =>
       Object.fromEntries(Object.entries(given).filter(([name]) => uses[k].has(name)))
     const { x, start, min, max, fixed, expr, positive = [] } = options
@@ -122,7 +122,6 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
       positive: positive.filter((name) => uses[k].has(name)),
     })
   })
-  return [first, second]
 }
 
 /** The names that occur in a model, including the expressions of its parameters. */

@@ -1,8 +1,8 @@
 /** Streaming reader of numbers in CSV and NDJSON files. The reader holds at most one row of the text in memory. */
 
-import type { Readable } from 'node:stream'
 import { AntigradError, getMessage, OptionError } from '../core/errors.js'
 import { listNames, quote, toPrintable } from '../core/text.js'
+import { DateColumn, type DateParser, parseIsoDate } from './dates.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
 import { type Cell, ObjectReader } from './read-ndjson.js'
 import { MAX_ROW_LENGTH, Splitter } from './split.js'
@@ -14,6 +14,8 @@ export interface ColumnRequest {
   readonly column: string
   /** Required sign of the numbers, which must also be finite. */
   readonly sign?: 'above 0' | 'at least 0'
+  /** Parser of dates, if the column may contain dates instead of numbers. */
+  readonly dates?: DateParser
 }
 
 export interface TableRequest {
@@ -65,6 +67,11 @@ export interface Table {
   readonly groups: readonly string[]
   /** For each further column of labels, one label per group. */
   readonly labels: readonly (readonly string[])[]
+  /**
+   * For each requested column that contains dates, the earliest date as ISO 8601. The numbers of the column are days
+   * since this date.
+   */
+  readonly origins: readonly (string | undefined)[]
   /** Number of dropped rows, and total number of rows. */
   readonly leftOut: number
   readonly rows: number
@@ -81,7 +88,7 @@ const MIN_SAMPLE_LINES = 2
 const MAX_REPORTED_ROWS = 5
 
 /** Reads a CSV or NDJSON table. @throws AntigradError if the table cannot be read or lacks a requested column */
-export async function readCsv(source: Readable, request: TableRequest): Promise<Table> {
+export async function readCsv(source: AsyncIterable<Uint8Array>, request: TableRequest): Promise<Table> {
   const rows = new TableRows(request)
   const decoder = new Utf8Decoder()
   let splitter: Splitter | ObjectReader | null = null
@@ -103,7 +110,7 @@ export async function readCsv(source: Readable, request: TableRequest): Promise<
     return made
   }
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
       const text = decoder.write(chunk)
       if (request.onRow) bytes.add(text)
       if (splitter !== null) {
@@ -142,6 +149,7 @@ export class TableRows {
   /** A function that returns the number of bytes before the current row. */
   #before = () => 0
   #toNumber: (cell: string) => number = Number
+  #dates: readonly (DateColumn | undefined)[] = []
 
   /** @param unit the unit of the numbers in messages, such as `line` */
   constructor(request: TableRequest, unit = 'line') {
@@ -155,6 +163,7 @@ export class TableRows {
     this.#before = before
     this.#toNumber = numberReader(format)
     this.#format = format
+    this.#dates = this.#request.columns.map(({ dates }) => dates && new DateColumn(this.#toNumber, dates))
   }
 
   /** Makes a reader of NDJSON, which extracts only the requested columns. */
@@ -233,8 +242,9 @@ export class TableRows {
     const numbers: number[] = []
     for (const [k, { column, sign }] of columns.entries()) {
       const cell = cells[this.#places[k]] ?? ''
-      const x = typeof cell === 'number' ? cell : this.#toNumber(cell)
-      const problem = Number.isNaN(x) ? this.#describe(cell) : complaint(x, sign)
+      const dates = this.#dates[k]
+      const x = dates ? dates.read(cell) : typeof cell === 'number' ? cell : this.#toNumber(cell)
+      const problem = Number.isNaN(x) ? this.#describe(cell, dates) : complaint(x, sign)
       if (problem !== null) return `${toPrintable(column)} is ${problem}`
       numbers.push(x)
     }
@@ -251,9 +261,12 @@ export class TableRows {
   }
 
   /** Describes a cell whose text is not a number. */
-  #describe(cell: Cell): string {
+  #describe(cell: Cell, dates: DateColumn | undefined): string {
     if (cell === '') return 'empty'
+    const wanted = dates?.describeExpected(`${cell}`)
+    if (wanted !== undefined) return `${quote(`${cell}`)}, not ${wanted}`
     if (typeof cell === 'number') return `${cell}`
+    if (parseIsoDate(cell) !== undefined) return `${quote(cell)}, a date, not a number`
     const { decimal } = this.#format
     const other = decimal === '.' ? ',' : '.'
     const isOther = !Number.isNaN(numberReader({ ...this.#format, decimal: other })(cell))
@@ -301,8 +314,13 @@ export class TableRows {
   table(): Table {
     if (this.#width === 0) this.fail('expected a header with names of columns, got an empty file')
     if (this.#rows === 0) this.fail('expected rows below the header, got none')
+    const columns = this.#columns.map((lists, k) => {
+      const all = lists.map((list) => list.all)
+      return this.#dates[k]?.toDays(all) ?? { lists: all }
+    })
     return {
-      columns: this.#columns.map((lists) => lists.map((list) => list.all)),
+      columns: columns.map(({ lists }) => lists),
+      origins: columns.map(({ origin }) => origin),
       groups: [...this.#groups.keys()],
       labels: this.#labels,
       leftOut: this.#leftOut,

@@ -1,6 +1,5 @@
 /** Reader of matrices, which are files of numbers without a header, with rows of equal length. */
 
-import type { Readable } from 'node:stream'
 import { AntigradError, getMessage } from '../core/errors.js'
 import { quote } from '../core/text.js'
 import { type FormatOptions, findFormat, numberReader } from './format.js'
@@ -14,7 +13,11 @@ const MAX_MATRIX_LENGTH = 1 << 25
  * @param name name of the file, for messages
  * @throws AntigradError if the file cannot be read, or a cell is not a number
  */
-export async function readMatrix(source: Readable, name: string, given: FormatOptions): Promise<number[][]> {
+export async function readMatrix(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+  given: FormatOptions,
+): Promise<number[][]> {
   const fail = (problem: string): never => {
     throw new AntigradError(`${name}: ${problem}`)
   }
@@ -42,10 +45,10 @@ export async function readMatrix(source: Readable, name: string, given: FormatOp
   return rows
 }
 
-async function readText(source: Readable): Promise<string> {
+async function readText(source: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new Utf8Decoder()
   let text = ''
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of source) {
     text += decoder.write(chunk)
     if (text.length > MAX_MATRIX_LENGTH)
       throw new RangeError(`expected a matrix of at most ${MAX_MATRIX_LENGTH >> 20} MiB`)

@@ -2,6 +2,12 @@
 
 const BYTE_ORDER_MARK = '\ufeff'
 
+/** Files that are often mistaken for text, and their first bytes. */
+const archives = [
+  { begin: [0x1f, 0x8b], hint: 'a gzip file, which gunzip decompresses' },
+  { begin: [0x50, 0x4b, 3, 4], hint: 'an Excel workbook or ZIP archive; export the sheet as CSV' },
+]
+
 /**
  * Decodes bytes up to the last complete character, so that each piece of text corresponds exactly to one piece of
  * bytes.
@@ -44,6 +50,9 @@ export class Utf8Decoder {
     const problem = `expected text in UTF-8, got the byte ${shown} at offset ${this.#offset + at}`
     // In UTF-16, every second byte of a digit is 0.
     const isUtf16 = bytes[at] === 0 || bytes[at] >= 0xfe
+    const archive =
+      this.#offset === 0 ? archives.find(({ begin }) => begin.every((x, k) => bytes[k] === x)) : undefined
+    if (archive !== undefined) throw new TypeError(`${problem}: ${archive.hint}`)
     throw new TypeError(
       isUtf16
         ? `${problem}: a binary file, or UTF-16, which iconv -f UTF-16 -t UTF-8 converts`

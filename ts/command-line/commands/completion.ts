@@ -1,5 +1,6 @@
 import { Argument, type Command } from 'commander'
 import { print } from '../terminal.js'
+import { valuesOf } from './shared.js'
 
 /** The words that may follow a command: options, and the choices of options and arguments. */
 const collectWords = ({ options, registeredArguments }: Command): string[] => [
@@ -7,10 +8,26 @@ const collectWords = ({ options, registeredArguments }: Command): string[] => [
   ...[...options, ...registeredArguments].flatMap(({ argChoices }) => argChoices ?? []),
 ]
 
+/** Options of a command whose values the completion suggests. */
+const optionsWithValues = ({ options }: Command) =>
+  options.flatMap((option) => {
+    const values = valuesOf(option)
+    return option.long && values.length > 0 ? [{ flag: option.long, values }] : []
+  })
+
 const bashScript = (commands: readonly Command[]) => `_antigrad() {
   local words
   case "\${COMP_WORDS[1]}" in
 ${commands.map((command) => `    ${command.name()}) words='${[...new Set(collectWords(command))].join(' ')}' ;;`).join('\n')}
+  esac
+  case "\${COMP_WORDS[1]} \${COMP_WORDS[COMP_CWORD-1]}" in
+${commands
+  .flatMap((command) =>
+    optionsWithValues(command).map(
+      ({ flag, values }) => `    '${command.name()} ${flag}') words='${values.join(' ')}' ;;`,
+    ),
+  )
+  .join('\n')}
   esac
   [ "$COMP_CWORD" = 1 ] && words='${commands.map((command) => command.name()).join(' ')} --help --version'
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
@@ -26,7 +43,13 @@ const shells: Record<string, (commands: readonly Command[]) => string> = {
       .map((command) => {
         const [name, words] = [command.name(), [...new Set(collectWords(command))].join(' ')]
         return `complete -c antigrad -n __fish_use_subcommand -a ${name}
-complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'\n`
+complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'
+${optionsWithValues(command)
+  .map(
+    ({ flag, values }) =>
+      `complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)} -x -a '${values.join(' ')}'\n`,
+  )
+  .join('')}`
       })
       .join(''),
 }

@@ -24,13 +24,25 @@ import {
 import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
 import { execute } from '../../many/engines/execute.js'
 import { integerBetween } from '../../options/kinds.js'
+import type { Table } from '../../tables/read-csv.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
-import { drawing } from '../fits/drawing.js'
-import { named, readCovariance, readTable, readUnknowns, reportDroppedRows } from '../fits/input.js'
-import type { FitCommandOptions } from '../fits/options.js'
+import { drawing, type FitDrawing } from '../fits/drawing.js'
+import {
+  type DateUnits,
+  describeDates,
+  findDateUnits,
+  named,
+  readCovariance,
+  readTable,
+  readUnknowns,
+  reportDroppedRows,
+  requestDates,
+} from '../fits/input.js'
+import type { FitCommandOptions, ParsedFitOptions } from '../fits/options.js'
 import {
   collectColumn,
+  collectModels,
   collectText,
   parseDelimiter,
   parseFraction,
@@ -38,13 +50,28 @@ import {
   parseScale,
   parseSharing,
 } from '../fits/parsers.js'
+import {
+  describeRivalGroups,
+  describeRivals,
+  type FitsOfModel,
+  rankPerGroup,
+  rivalsInJson,
+} from '../fits/rivals.js'
 import { checkShared, columnsOfSubsets, fitTogether } from '../fits/together.js'
 import { checkGroups, describeUnknowns, estimateUnknowns } from '../fits/unknowns.js'
 import { NOT_CONVERGED, untilStopped } from '../fits/until-stopped.js'
 import { describeRate } from '../sweep/progress.js'
 import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import { addPlanOptions, checkPlanOptions, planTitle, readSizing, writePlan } from './plan.js'
-import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTolerance } from './shared.js'
+import {
+  checkGiven,
+  choice,
+  makeParser,
+  parseFile,
+  parseMaxIterations,
+  parseTolerance,
+  suggest,
+} from './shared.js'
 
 export function configureFit(command: Command): void {
   command
@@ -57,9 +84,14 @@ export function configureFit(command: Command): void {
       '<file>',
       'a table: CSV with a header, NDJSON or .safetensors; - reads CSV or NDJSON from standard input',
     )
-    .option(
-      '--model <model>',
-      `an expression such as 'a*exp(-b*t) + c', or a built-in model that guesses its starting values: ${modelNames.join(', ')}`,
+    .addOption(
+      suggest(
+        new Option(
+          '--model <model>',
+          `an expression such as 'a*exp(-b*t) + c', or a built-in model that guesses its starting values: ${modelNames.join(', ')}; repeat --model to rank several models by AICc`,
+        ).argParser(collectModels),
+        modelNames,
+      ),
     )
     .option(
       '--x <name>',
@@ -114,7 +146,12 @@ export function configureFit(command: Command): void {
       collectText,
     )
     .option('--derive <name=text>', "a derived quantity, such as 'half=log(2)/b'; repeatable", collectText)
-    .option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc')
+    .addOption(
+      suggest(
+        new Option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc'),
+        modelNames,
+      ),
+    )
     .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
     .option(
       '--outliers <q>',
@@ -166,6 +203,10 @@ export function configureFit(command: Command): void {
         ['.', ','],
       ),
     )
+    .option(
+      '--date-format <format>',
+      "format of the dates in columns of --x, such as '%d.%m.%Y %H:%M' (default: ISO 8601); x is then in days since the earliest date",
+    )
     .option('--comment <text>', 'comment prefix: lines that begin with the prefix are skipped', '#')
     .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
     .option('--json', 'print JSON, one line per fit')
@@ -190,11 +231,14 @@ engine cannot run, ${STOPPED} after Ctrl-C (fits that are done by then are print
     .action(run)
 }
 
-async function run(file: string, options: FitCommandOptions, command: Command): Promise<void> {
-  checkGiven(command, '--model <model>', options.model)
+async function run(file: string, given: ParsedFitOptions, command: Command): Promise<void> {
+  checkGiven(command, '--model <model>', given.model)
+  const [first, ...rivals] = given.model as readonly string[]
+  const options: FitCommandOptions = { ...given, model: first, rivals }
   const { group, delimiter, decimal, comment, dropInvalid } = options
   if (options.shared !== undefined) checkShared(options)
-  const read = readFits(options)
+  if (rivals.length > 0) checkRivals(options)
+  const read = readFits(options, rivals)
   const { model, other, x, columns } = read
   checkCombinations(file, options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
@@ -202,7 +246,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   const name = file === '-' ? 'standard input' : named(file)
   const table = await readTable(file, {
     name,
-    columns,
+    columns: requestDates(columns, options),
     delimiter,
     decimal,
     comment,
@@ -214,12 +258,14 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   showProgress('')
   reportDroppedRows(name, table)
   const asked = options.unknown === undefined ? undefined : await readUnknowns(options.unknown, x, options)
+  const dates = findDateUnits(columns, table, options)
   checkGroups(asked, table.groups)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
-  if (options.shared !== undefined) return fitTogether(table, model, options, draw)
+  if (options.shared !== undefined) return fitTogether(table, model, options, draw, dates)
   const source = { ...table, covariance: await readCovariance(options) }
+  if (rivals.length > 0) return fitRivals(source, table.groups, read, options, { draw, dates, table })
   const { outliers: q, dropOutliers } = options
   const outliers = q === undefined ? undefined : rout({ q, refit: dropOutliers === true })
   const found = await fitTable(source, model, x, options, { ...options, outliers })
@@ -233,13 +279,19 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   }
   const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
   if (isStopped && other !== undefined) say('the comparison (--compare) was skipped')
-  await printFits(fits, groups, { beside, unknowns: asked && estimateUnknowns(asked, groups, fits) }, options)
+  await printFits(
+    fits,
+    groups,
+    { beside, dates, unknowns: asked && estimateUnknowns(asked, groups, fits) },
+    options,
+  )
   if (fits.length > 0)
-    draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
-  const failed = fits.filter(({ reason }) => reason !== 'converged').length
-  if (failed === 0) return
-  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
-  process.exitCode ??= NOT_CONVERGED
+    draw?.now(
+      { ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) },
+      fits,
+      dates,
+    )
+  reportFailures(fits)
 }
 
 function reportStop(done: number, total: number): void {
@@ -252,37 +304,100 @@ interface PrintedExtras {
   /** The comparison with the `--compare` model, per fit. */
   readonly beside: readonly ModelComparison[] | undefined
   /** The unknowns of each fit. */
+  readonly dates: DateUnits
   readonly unknowns: ReturnType<typeof estimateUnknowns> | undefined
 }
 
 async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
-  { beside, unknowns }: PrintedExtras,
+  { beside, dates, unknowns }: PrintedExtras,
   { group, json, profile, correlations }: FitCommandOptions,
 ): Promise<void> {
   const isProfiled = profile === true
+  const hasDates = Object.keys(dates).length > 0
   if (json) {
     for (const [k, fit] of fits.entries()) {
       const label = group === undefined ? undefined : groups[k]
-      await print(`${toJson(fit, label, isProfiled, beside?.[k], unknowns?.[k])}\n`)
+      await print(
+        `${toJson(fit, label, isProfiled, beside?.[k], { unknowns: unknowns?.[k], ...(hasDates && { dates }) })}\n`,
+      )
     }
   } else if (fits.length > 0) {
     const text =
       group === undefined
         ? describeFit(fits[0], isProfiled, correlations === true, beside?.[0])
         : describeGroups(group, groups, fits, isProfiled, beside)
-    await print(`${text}\n`)
+    await print(`${text}\n${describeDates(dates)}`)
     if (unknowns) await print(`\n${describeUnknowns(unknowns, group, groups)}\n`)
   }
 }
 
-function reportDefaultedStarts({ model, other }: ResolvedFits): void {
-  const unsaid = [...new Set([...model.defaultedStarts, ...(other?.defaultedStarts ?? [])])]
+function reportDefaultedStarts({ model, other, rivals }: ResolvedFits): void {
+  const models = [model, ...(other ? [other] : []), ...rivals]
+  const unsaid = [...new Set(models.flatMap(({ defaultedStarts }) => defaultedStarts))]
   if (unsaid.length === 0) return
   say(
     `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1 by default (--start sets other values)`,
   )
+}
+
+/** Fits each model to all groups, and prints the ranking of the models. */
+async function fitRivals(
+  source: FitColumns,
+  groups: readonly string[],
+  { model, rivals, x }: ResolvedFits,
+  options: FitCommandOptions,
+  { draw, dates, table }: { draw: FitDrawing | null; dates: DateUnits; table: Table },
+): Promise<void> {
+  const models: FitsOfModel[] = []
+  for (const [k, each] of [model, ...rivals].entries()) {
+    const asked = k === 0 ? options : withoutDerived(options)
+    const found = await fitTable(source, each, x, asked, { ...options, outliers: undefined })
+    if (found.reason.some((reason) => fitReasons[reason] === null)) {
+      say('stopped before all models were fitted')
+      process.exitCode = STOPPED
+      return
+    }
+    models.push({ text: [options.model, ...options.rivals][k], fits: groups.map((_, i) => found.at(i)) })
+  }
+  const rankings = rankPerGroup(models)
+  const { group, json, profile, correlations } = options
+  const [isProfiled, hasCorrelations] = [profile === true, correlations === true]
+  if (json) {
+    const labels = groups.map((label) => (group === undefined ? undefined : label))
+    for (const line of rivalsInJson(models, rankings, labels, { isProfiled, dates })) await print(`${line}\n`)
+  } else {
+    const text =
+      group === undefined
+        ? describeRivals(models, rankings[0], { isProfiled, hasCorrelations })
+        : describeRivalGroups(group, groups, models, rankings)
+    await print(`${text}\n${describeDates(dates)}`)
+  }
+  draw?.now(
+    table,
+    rankings.map(([{ index }], k) => models[index].fits[k]),
+    dates,
+    rankings.map(([{ index }]) => [model, ...rivals][index]),
+  )
+  reportFailures(models.flatMap(({ fits }) => fits))
+}
+
+function reportFailures(fits: readonly Fit[]): void {
+  const failed = fits.filter(({ reason }) => reason !== 'converged').length
+  if (failed === 0) return
+  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
+  process.exitCode ??= NOT_CONVERGED
+}
+
+/** @throws OptionError if an option cannot be combined with several models */
+function checkRivals(options: FitCommandOptions): void {
+  for (const name of ['compare', 'shared', 'outliers', 'dropOutliers', 'unknown', 'plan'] as const) {
+    const value = options[name]
+    if (value === undefined) continue
+    const given = typeof value === 'object' ? 'a list' : value
+    throw new OptionError(`--${toKebabCase(name)}`, 'no value with several --model options', given)
+  }
 }
 
 /** Options that exclude `--plan`. A shared fit and a covariance matrix cannot be divided into chunks. */
@@ -297,6 +412,7 @@ const UNPLANNED_OPTIONS = [
   'logX',
   'logY',
   'correlations',
+  'dateFormat',
   'engine',
   'threads',
 ] as const

@@ -19,6 +19,19 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
+/** Values of options that the shell completion suggests, although the option accepts other values. */
+const suggestions = new WeakMap<Option, readonly string[]>()
+
+/** Adds suggestions to an option. */
+export function suggest(option: Option, values: readonly string[]): Option {
+  suggestions.set(option, values)
+  return option
+}
+
+/** Values of an option that the shell completion suggests. */
+export const valuesOf = (option: Option): readonly string[] =>
+  suggestions.get(option) ?? option.argChoices ?? []
+
 /** Fails without a required option. (Commander's check would hide the message about a misspelled option.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)

@@ -5,6 +5,7 @@ import type { SharedFit } from '../../fits/shared/result.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
+import type { DateUnits } from './input.js'
 
 /**
  * Profiles of shared parameters by name, in the order of the fit's `shared`, and profiles of local parameters per
@@ -90,7 +91,11 @@ export function describeShared(by: string, fit: SharedFit, profiles?: GroupProfi
 }
 
 /** One line of JSON for the shared results, and one line per group. NaN and infinities become null. */
-export function* sharedInJson(fit: SharedFit, profiles?: GroupProfileMaps): Generator<string> {
+export function* sharedInJson(
+  fit: SharedFit,
+  profiles?: GroupProfileMaps,
+  dates: DateUnits = {},
+): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit
@@ -111,6 +116,7 @@ export function* sharedInJson(fit: SharedFit, profiles?: GroupProfileMaps): Gene
     degreesOfFreedom,
     evaluations,
     ...(profiles && { profile: Object.fromEntries(profiles.shared) }),
+    ...(Object.keys(dates).length > 0 && { dates }),
   })
   for (const [k, group] of fit.groups.entries()) {
     const one = fit.at(k)

@@ -8,6 +8,7 @@ import type { Table } from '../../tables/read-csv.js'
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { say } from '../terminal.js'
+import type { DateUnits } from './input.js'
 import type { FitCommandOptions } from './options.js'
 
 /** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
@@ -15,7 +16,7 @@ export async function drawing(
   output: string,
   model: ModelInput,
   [x, ...others]: readonly string[],
-  { model: given, y, group, sigma, logX, logY }: FitCommandOptions,
+  { model: given, rivals, y, group, sigma, logX, logY }: FitCommandOptions,
 ) {
   const [column] = Object.keys(model.x)
   if (column === undefined || others.length > 0) {
@@ -50,18 +51,32 @@ export async function drawing(
         )
       }
     },
-    now({ columns, groups }: Table, fits: readonly DrawableFit[]): void {
+    /** @param models the model of each fit; by default the model of `--model` */
+    now(
+      { columns, groups }: Pick<Table, 'columns' | 'groups'>,
+      fits: readonly DrawableFit[],
+      units: DateUnits,
+      models: readonly ModelInput[] = fits.map(() => model),
+    ): void {
       const all = fits.map((fit, k) => {
         const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
         const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
-        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
+        return {
+          name,
+          x: Array.from(columns[0][k]),
+          y: Array.from(columns[1][k]),
+          bars,
+          fit,
+          column: Object.keys(models[k].x)[0],
+        }
       })
       write(
         drawFits(all, {
-          title: shorten(`${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable(given)}`),
-          x: toPrintable(x),
+          title: shorten(
+            `${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable([given, ...rivals].join('; '))}`,
+          ),
+          x: toPrintable(Object.hasOwn(units, x) ? `${x} (${units[x]})` : x),
           y: toPrintable(y),
-          column,
           logX: logX === true,
           logY: logY === true,
         }),
@@ -69,6 +84,8 @@ export async function drawing(
     },
   }
 }
+
+export type FitDrawing = Awaited<ReturnType<typeof drawing>>
 
 /** Number of characters of a title that fit into the picture. */
 const MAX_TITLE = 90

@@ -18,7 +18,10 @@ export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOp
   readonly shared?: Sharing
   readonly delimiter?: string
   readonly decimal?: Decimal
+  /** Further models of a repeated `--model`. */
+  readonly rivals: readonly string[]
   readonly comment: string
+  readonly dateFormat?: string
   readonly dropInvalid?: true
   readonly covariance?: string
   readonly outliers?: number
@@ -30,4 +33,9 @@ export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOp
   readonly plot?: string
   readonly logX?: true
   readonly logY?: true
+}
+
+/** The options as they are parsed: `--model` is repeatable. */
+export interface ParsedFitOptions extends Omit<FitCommandOptions, 'model' | 'rivals'> {
+  readonly model?: readonly string[]
 }

@@ -51,3 +51,8 @@ export function parseDelimiter(text: string): string {
   if (/^[^"\r\n]$/u.test(text)) return text
   throw new InvalidArgumentError('Expected a single character, or tab.')
 }
+
+export const collectModels = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+]

@@ -16,7 +16,8 @@ import type { Table } from '../../tables/read-csv.js'
 import { describeRate } from '../sweep/progress.js'
 import { print, reporter, STOPPED, say } from '../terminal.js'
 import { describeShared, type GroupProfileMaps, sharedInJson } from './describe-shared.js'
-import type { drawing } from './drawing.js'
+import type { FitDrawing } from './drawing.js'
+import { type DateUnits, describeDates } from './input.js'
 import type { FitCommandOptions, Sharing } from './options.js'
 import { NOT_CONVERGED, untilStopped } from './until-stopped.js'
 
@@ -30,7 +31,8 @@ export async function fitTogether(
   table: Table,
   model: ModelInput,
   options: FitCommandOptions,
-  draw: Awaited<ReturnType<typeof drawing>> | null,
+  draw: FitDrawing | null,
+  dates: DateUnits,
 ): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json, multiStart, derive } = options
@@ -65,11 +67,12 @@ export async function fitTogether(
     return
   }
   const { found, profiles } = done
-  if (json) for (const line of sharedInJson(found, profiles)) await print(`${line}\n`)
-  else await print(`${describeShared(group as string, found, profiles)}\n`)
+  if (json) for (const line of sharedInJson(found, profiles, dates)) await print(`${line}\n`)
+  else await print(`${describeShared(group as string, found, profiles)}\n${describeDates(dates)}`)
   draw?.now(
     table,
     found.groups.map((_, k) => found.at(k)),
+    dates,
   )
   if (found.reason === 'converged') return
   say('the fit did not converge')

@@ -45,14 +45,15 @@ export interface DrawnGroup {
   /** Standard deviations of y, if known. */
   readonly bars: readonly number[] | null
   readonly fit: DrawableFit
+  /** Name of x in the fit's model. */
+  readonly column: string
 }
 
-/** Titles of the plot and of its axes. `column` is the name of x in the model. */
+/** Titles of the plot and of its axes. */
 export interface Titles {
   readonly title: string
   readonly x: string
   readonly y: string
-  readonly column: string
   /** Whether the axes are logarithmic. */
   readonly logX: boolean
   readonly logY: boolean
@@ -74,7 +75,7 @@ interface FitPlotView extends HorizontalAxis {
 export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const [scaleX, scaleY] = [titles.logX, titles.logY].map(getScale)
   const x = widened(computeRange(all.flatMap((drawn) => computeRange(drawn.x.map(scaleX.position)))), 0.02)
-  const curves = all.map((drawn) => computeCurve(drawn, titles.column, scaleX))
+  const curves = all.map((drawn) => computeCurve(drawn, scaleX))
   const y = computeView(all, curves, scaleY)
   const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, UPPER, CURVES[0], scaleY)]
   const view = { x, scaleX, atX, atY }
@@ -189,7 +190,7 @@ const getColor = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
 /** The model's curve over the range of the data. */
-function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale): FitCurve {
+function computeCurve({ x, fit, column }: DrawnGroup, scale: AxisScale): FitCurve {
   const [low, high] = computeRange(x.map(scale.position))
   const at = Array.from({ length: POINTS }, (_, k) => scale.invert(low + ((high - low) * k) / (POINTS - 1)))
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
