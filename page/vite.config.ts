@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type Rolldown } from 'vite'
 import { storyPages } from './story-plugin.js'
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
 /** A virtual module with the equations of the rules, which are read from the rules' sources. */
 const equations = {
   name: 'equations',
@@ -15,11 +17,13 @@ const equations = {
   },
 }
 
-/** Leaves out the program of L-BFGS in lanes: the race runs L-BFGS one update at a time. */
+/** Leaves out the programs of methods in lanes: the race runs methods one update at a time. */
 const withoutLanes = {
   name: 'without lanes',
-  load: (id: string) =>
-    id.endsWith('methods/lanes/lbfgs.js') ? 'export const lbfgsLanes = undefined' : null,
+  load: (id: string) => {
+    const [, name] = /methods\/lanes\/(lbfgs|newton)\.js$/.exec(id) ?? []
+    return name ? `export const ${name}Lanes = undefined` : null
+  },
 }
 
 /**
@@ -75,6 +79,34 @@ const inFirstCurve =
 const isCore = (id: string) =>
   (id.includes('/dist/') && !onDemand.test(id) && !id.endsWith('/tables/utf8.js')) || inFirstCurve.test(id)
 
+/** Modules of the library that the race page's first screen does not need. */
+const afterFirstScreen =
+  /\/dist\/(?!(arena|checkpoint|core|engines|gradients|minimize|model|objectives|options|plots|rules(?!\/documentation)|step)\/|functions\/(exp|log|numbers|pow|quarter-turns|trigonometric|twice)\.|webassembly\/(catalogue|module|packed-module|unpack)\.|(command-line\/race|extensions|optimizer|schedules\/(kind|option|schedule|warmup))\.js)/
+
+const library = here('../dist/')
+
+interface ModuleGraph {
+  getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null
+}
+
+/** The modules that the race page's main module imports, up to the library. */
+function findFirst(graph: ModuleGraph): Set<string> {
+  const found = new Set([here('./src/main.ts')])
+  // The set grows while it is read, so that imports of imports are included.
+  for (const id of found)
+    for (const imported of graph.getModuleInfo(id)?.importedIds ?? [])
+      if (!imported.startsWith(library)) found.add(imported)
+  return found
+}
+
+let first: Set<string> | null = null
+/** The chunk of the race page's first screen. One chunk is compressed better than many. */
+const nameIfFirst = (id: string, graph: ModuleGraph) => {
+  first ??= findFirst(graph)
+  const isFirst = id.startsWith(library) ? !afterFirstScreen.test(id) : first.has(id)
+  return isFirst ? 'main' : null
+}
+
 /** The input of each mode, and the folder of its files, which distinguishes the files of the pages. */
 const inputs: Readonly<Record<string, { readonly file: string; readonly chunks: string }>> = {
   race: { file: 'index.html', chunks: 'assets/' },
@@ -91,8 +123,6 @@ const docsLink: Plugin = {
     return html.replace('<!-- link to the docs -->', link)
   },
 }
-
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
   root: here('.'),
@@ -128,6 +158,13 @@ export default defineConfig(({ mode }) => ({
       output: {
         chunkFileNames: `${(inputs[mode] ?? inputs.race).chunks}[name]-[hash].js`,
         ...(mode === 'fit' && { codeSplitting: { groups: [{ name: 'core', test: isCore }] } }),
+        // The race page's first screen and all its imports form one chunk, which is compressed better than many.
+        ...(mode === 'race' && {
+          codeSplitting: {
+            includeDependenciesRecursively: false,
+            groups: [{ name: nameIfFirst, debugName: 'main' }],
+          },
+        }),
       },
     },
   },

@@ -10,7 +10,7 @@ import {
 } from 'antigrad'
 import { getMessage } from '../../dist/page.js'
 import { CONVERGED, DIVERGED, type OutcomePoints, UNFINISHED } from './outcomes.js'
-import { build, CUSTOM, type RuleEntry } from './rules.js'
+import { build, CUSTOM, isMethod, type RuleEntry } from './rules.js'
 import { readSchedules } from './schedules.js'
 
 /** The properties that all pieces of a plot share. */
@@ -47,6 +47,7 @@ addEventListener('message', async ({ data }: MessageEvent<OutcomeJob | null>) =>
   const answer = (message: OutcomeReply) => postMessage(message)
   try {
     if (entry.rule === CUSTOM) (await import('./custom-rule.js')).readEquations()
+    if (isMethod(entry.rule)) (await import('./methods.js')).readMethods()
     const { rule, clip } = build(entry)
     const found = await minimizeMany(expression(text), starts, rule as Rule, { ...options, clip, signal })
     const { x, iterations, engine } = found

@@ -16,7 +16,7 @@ import {
   startNear,
   UNFINISHED,
 } from './outcomes.js'
-import type { Race } from './race.js'
+import { pairs, type Race } from './race.js'
 import { build, describeEntry, getOption, isSchedule, type RuleEntry } from './rules.js'
 import { stateObjectiveText } from './texts.js'
 import { theme } from './theme.js'
@@ -188,11 +188,11 @@ export class Basins {
 
   async #begin(entry: RuleEntry): Promise<void> {
     const { state, landscape } = this.#race as Race
-    const { objective, expression, condition, tolerance, maxIterations, distance } = state
+    const { objective, expression, condition, tolerance, maxIterations, distance, bounds } = state
     const { view, minima } = landscape
     this.#showRate(entry)
     const key = JSON.stringify([
-      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
+      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance, bounds],
     ])
     if (key === this.#key) return
     this.#restart(key, entry)
@@ -215,9 +215,11 @@ export class Basins {
           ? `basins support only elementwise rules of one stage, and ${this.#name} is not one`
           : message,
       )
+    const [x, y] = bounds ? pairs(bounds) : []
+    const limits = x && y && { bounds: { x, y } }
     const run = (known: readonly Point[]) => {
       const outcomes = new Outcomes(view, known, distance)
-      this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
+      this.#crew.start({ text, entry, options: { tolerance, maxIterations, ...limits } }, view, {
         found: (piece, ends) => {
           outcomes.take(piece, ends)
           // The previous plot stays visible until the first piece of the new one arrives.
@@ -228,7 +230,7 @@ export class Basins {
         failed,
       })
     }
-    const place = JSON.stringify([text, view, distance])
+    const place = JSON.stringify([text, view, distance, bounds])
     if (place === this.#scouted.place) {
       run(this.#scouted.minima)
       return
@@ -236,7 +238,7 @@ export class Basins {
     // A coarse scouting plot with a rule that converges finds the minima first. Their colors are then the same for all
     // rules, and runs that circle a minimum forever can be assigned to it.
     const scouted = new Outcomes(view, minima, distance)
-    this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {
+    this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000, ...limits } }, view, {
       found: (piece, ends) => {
         scouted.take(piece, ends)
         this.#scouted = { place, minima: scouted.minima.map(({ point }) => point) }

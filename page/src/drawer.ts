@@ -81,7 +81,7 @@ function makeForms(session: Session) {
   const view: RaceView = {
     show(state: RaceState, { landscape }: Race) {
       settings.show(state)
-      settings.formula(landscape.formula)
+      settings.describe(landscape)
       if (state.entries !== own) optimizers.show(state.entries)
       own = state.entries
     },

@@ -1,14 +1,17 @@
 /** The functions of the race: the library's test objectives and custom functions. */
 
-import { type Objective, type ObjectiveName, objectives, type Point, type View } from 'antigrad'
+import { type ObjectiveName, objectives, type Point, type TwiceDifferentiable, type View } from 'antigrad'
+import { loadMethods } from './lazy.js'
 import type { RaceState } from './state.js'
 
 /** A function with everything that the plots need. */
 export interface ObjectiveView {
-  readonly objective: Required<Objective>
+  readonly objective: TwiceDifferentiable & Required<Pick<TwiceDifferentiable, 'gradient'>>
   readonly view: View
-  /** The global minima; empty if they are unknown. */
+  /** The global minima, within the bounds if there are bounds; empty if they are unknown. */
   readonly minima: readonly Point[]
+  /** The bounds of x and of y; null without bounds. */
+  readonly bounds: View | null
   readonly formula: string
 }
 
@@ -47,19 +50,45 @@ const formulas: Readonly<Record<ObjectiveName, string>> = {
   bowl: '½·(x² + c·y²), c the condition number',
 }
 
-/** @throws Error with a sentence if a custom function is invalid */
+/** Whether a race needs second derivatives, so that the objective of all optimizers is an expression. */
+export const needsHessian = ({ entries }: Pick<RaceState, 'entries'>): boolean =>
+  entries.some(({ rule }) => rule === 'newton')
+
+/** @throws Error with a sentence if a custom function is invalid, or if a part of the page cannot be loaded */
 export async function makeLandscape(state: RaceState): Promise<ObjectiveView> {
+  const found = await makeUnbounded(state)
+  const { bounds } = state
+  const objective = needsHessian(state) ? await makeSmooth(state) : found.objective
+  if (bounds === null) return { ...found, objective }
+  const inside = found.minima.filter((minimum) => isWithin(minimum, bounds))
+  // A global minimum within the bounds remains one. Otherwise the minimum within the bounds is computed.
+  const minima = inside.length > 0 ? inside : [(await loadMethods()).findMinimumIn(objective, bounds)]
+  return { ...found, objective, minima, bounds }
+}
+
+const isWithin = ([x, y]: Point, [x0, x1, y0, y1]: View) => x >= x0 && x <= x1 && y >= y0 && y <= y1
+
+/** The objective as an expression of the library, which has exact second derivatives. */
+async function makeSmooth(state: RaceState): Promise<ObjectiveView['objective']> {
+  const [{ differentiable }, { stateObjectiveText }] = await Promise.all([
+    loadMethods(),
+    import('./texts.js'),
+  ])
+  return differentiable(await stateObjectiveText(state))
+}
+
+async function makeUnbounded(state: RaceState): Promise<ObjectiveView> {
   if (state.objective === 'own') {
     const { parseObjective } = await import('./expression.js')
     const { expression, view } = state
-    return { objective: parseObjective(expression), view, minima: [], formula: expression }
+    return { objective: parseObjective(expression), view, minima: [], bounds: null, formula: expression }
   }
   const { condition } = state
   const objective =
     state.objective === 'bowl' ? objectives.bowl({ condition }) : objectives[state.objective]()
   const { view } = objective
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
-  return { objective, view, minima, formula: formulas[state.objective] }
+  return { objective, view, minima, bounds: null, formula: formulas[state.objective] }
 }
 
 /** Enlarges the view so that x and y have the same scale in a plot with this aspect ratio. */

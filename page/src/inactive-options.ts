@@ -2,7 +2,7 @@
 
 import { Minimization } from 'antigrad'
 import { getMessage } from '../../dist/page.js'
-import { makeClip, type Race } from './race.js'
+import { makeRunOptions, type Race } from './race.js'
 import { build, fields, getOption, type OptionField, type OptionValue, type RuleEntry } from './rules.js'
 
 /** Number of compared updates. Typical warm-ups and RAdam's rectification end earlier. */
@@ -43,9 +43,8 @@ function otherValues({ kind, choices }: OptionField, value: OptionValue): Option
 
 function computePath(entry: RuleEntry, { state, landscape }: Race): number[] {
   const { rule } = build(entry)
-  const { start, noise } = state
-  const options = { tolerance: 0, maxIterations: UPDATES, clip: makeClip(entry, noise) }
-  const run = new Minimization(landscape.objective, [...start], rule as never, options)
+  const options = makeRunOptions(entry, { ...state, tolerance: 0, maxIterations: UPDATES })
+  const run = new Minimization(landscape.objective, [...state.start], rule as never, options)
   const path: number[] = []
   while (run.step()) path.push(...run.params)
   return [...path, ...run.params]

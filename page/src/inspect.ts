@@ -5,7 +5,7 @@ import { formatNumber, h, labeled } from './dom.js'
 import { explainCoefficients, explainLines } from './explain.js'
 import type { Race, Racer } from './race.js'
 import { Replay, type ReplayedUpdate } from './replay.js'
-import { CUSTOM, getTitle, isMethod } from './rules.js'
+import { CUSTOM, getTitle, isMethod, type MethodName } from './rules.js'
 import { swatch } from './theme.js'
 
 export class Inspector {
@@ -55,17 +55,17 @@ const pages: Readonly<Record<string, string>> = {
   [CUSTOM]: 'equations',
 }
 
-const names: Readonly<Record<string, string>> = { lbfgs: 'L-BFGS', newton: 'Newton’s method' }
+/** Why a method has no equation per parameter. */
+const methods: Readonly<Record<MethodName, string>> = {
+  lbfgs:
+    'L-BFGS has no equation per parameter, because it computes one direction for all parameters and searches along that direction.',
+  newton:
+    'Newton’s method has no equation per parameter: it solves a system of equations with the matrix of second derivatives, and limits the length of the step.',
+}
 
 function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpdate | null): Node[] {
   if (isMethod(entry.rule)) {
-    return [
-      h(
-        'p',
-        { className: 'hint' },
-        `${names[entry.rule]} has no equation per parameter, because it computes one direction for all parameters and searches along that direction.`,
-      ),
-    ]
+    return [h('p', { className: 'hint' }, methods[entry.rule])]
   }
   if (!update) {
     const why =

@@ -7,9 +7,15 @@ import type { RaceMap } from './map/map.js'
 import { readableNames } from './names.js'
 import type { Race } from './race.js'
 import { computePull, Replay } from './replay.js'
-import { isMethod } from './rules.js'
+import { isMethod, type MethodName } from './rules.js'
 import { swatch } from './theme.js'
 import type { RaceView } from './view.js'
+
+/** The ends of sentences that describe an update of a method. */
+const searches: Readonly<Record<MethodName, string>> = {
+  lbfgs: 'computes one direction for both coordinates and searches along it.',
+  newton: 'solves for a step with the exact curvature, and limits the length of the step.',
+}
 
 export class Live implements RaceView {
   /** Whether arrows are drawn. */
@@ -62,8 +68,9 @@ export class Live implements RaceView {
     const name = readableNames(race.racers.map(({ name }) => name))[number]
     const update = this.#replays[number]?.update() ?? null
     if (!update) {
-      const why = isMethod(racer.entry.rule)
-        ? 'computes one direction for both coordinates and searches along it.'
+      const { rule } = racer.entry
+      const why = isMethod(rule)
+        ? searches[rule]
         : `has stopped after ${formatCount(racer.iterations)} updates.`
       this.#title.replaceChildren(swatch(number), name)
       this.#lines.replaceChildren(h('p', { className: 'hint' }, `${name} ${why}`))

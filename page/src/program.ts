@@ -1,37 +1,52 @@
 /** Writes a TypeScript program that reproduces a race. */
 
+import type { View } from 'antigrad'
+import { needsHessian } from './functions.js'
+import { pairs } from './race.js'
 import { build, CUSTOM, describeEntry, isMethod, type RuleEntry, readCustomRule } from './rules.js'
 import type { RaceState } from './state.js'
 import { stateObjectiveText } from './texts.js'
 
 /** Writes a program with the same runs that uses only the library. `node race.ts` prints the end of each run. */
 export async function writeProgram(state: RaceState): Promise<string> {
-  const { objective, condition, start, tolerance, maxIterations, noise } = state
+  const { start, tolerance, maxIterations, noise, bounds } = state
   const made = state.entries.map((entry) => ({ name: describeEntry(entry), ...written(entry, noise) }))
-  const isOwn = objective === 'own'
-  const names = [
-    ...['minimize', isOwn ? 'expression' : objective],
-    ...made.flatMap(({ uses }) => uses),
-    ...(noise > 0 ? ['noise'] : []),
-  ]
+  const { subject, uses, isExpression } = await writeObjective(state)
+  const names = [...['minimize', uses], ...made.flatMap(({ uses }) => uses), ...(noise > 0 ? ['noise'] : [])]
   const imports = [...new Set(names)].sort().join(', ')
-  const subject = isOwn
-    ? `expression(${JSON.stringify(await stateObjectiveText(state))})`
-    : `${objective}(${objective === 'bowl' ? `{ condition: ${condition} }` : ''})`
   const lines = made.map(({ name, rule, clip }) => `  [${JSON.stringify(name)}, ${rule}, ${clip}],`)
   return `import { ${imports} } from 'antigrad'
 
 const objective = ${subject}
-const start = ${isOwn ? `{ x: ${start[0]}, y: ${start[1]} }` : JSON.stringify(start)}
-const options = { tolerance: ${tolerance}, maxIterations: ${maxIterations} }
+const start = ${isExpression ? `{ x: ${start[0]}, y: ${start[1]} }` : JSON.stringify(start)}
+const options = { tolerance: ${tolerance}, maxIterations: ${maxIterations}${bounds ? `, bounds: ${writeBounds(bounds, isExpression)}` : ''} }
 
 for (const [name, rule, clip] of [
 ${lines.join('\n')}
 ] as const) {
-  const { x, value, iterations, reason } = minimize(objective, ${isOwn ? 'Object.values(start)' : 'start'}, rule, { ...options, ...clip })
+  const { x, value, iterations, reason } = minimize(objective, start, rule, { ...options, ...clip })
   console.log(name, [...x], value, iterations, reason)
 }
 `
+}
+
+/** The code of the objective and its import. With Newton, the objective is an expression. */
+async function writeObjective(state: RaceState) {
+  const { objective, condition } = state
+  if (objective === 'own' || needsHessian(state)) {
+    const subject = `expression(${JSON.stringify(await stateObjectiveText(state))
+      .replaceAll("'", "\\'")
+      .replace(/^"|"$/g, "'")})`
+    return { subject, uses: 'expression', isExpression: true }
+  }
+  const subject = `${objective}(${objective === 'bowl' ? `{ condition: ${condition} }` : ''})`
+  return { subject, uses: objective, isExpression: false }
+}
+
+/** The code of bounds, by name if the parameters have names. */
+function writeBounds(bounds: View, isNamed: boolean): string {
+  const [x, y] = pairs(bounds).map((pair) => `[${pair.join(', ')}]`)
+  return isNamed ? `{ x: ${x}, y: ${y} }` : `[${x}, ${y}]`
 }
 
 /** The code of an entry: its rule, its clipping and its imports. */
@@ -69,25 +84,23 @@ const literal = (value: object) => (Object.keys(value).length === 0 ? '' : JSON.
 
 /** Writes a short program for a race without clipping, noise and custom rules; other races need the full program. */
 export async function writeShortProgram(state: RaceState): Promise<string> {
-  const { objective, condition, start, tolerance, maxIterations, noise, entries } = state
+  const { start, tolerance, maxIterations, noise, entries, bounds } = state
   const made = entries.map((entry) => written(entry, noise))
   if (entries.some(({ rule }) => rule === CUSTOM) || made.some(({ clip }) => clip !== '{}')) {
     return writeProgram(state)
   }
-  const isOwn = objective === 'own'
-  const names = ['minimize', isOwn ? 'expression' : objective, ...made.flatMap(({ uses }) => uses)]
-  const subject = isOwn
-    ? `expression(${JSON.stringify(await stateObjectiveText(state))})`
-    : `${objective}(${objective === 'bowl' ? `{ condition: ${condition} }` : ''})`
+  const { subject, uses, isExpression } = await writeObjective(state)
+  const names = ['minimize', uses, ...made.flatMap(({ uses }) => uses)]
   const options = [
     ...(tolerance !== DEFAULTS.tolerance ? [`tolerance: ${tolerance}`] : []),
     ...(maxIterations !== DEFAULTS.maxIterations ? [`maxIterations: ${maxIterations}`] : []),
+    ...(bounds ? [`bounds: ${writeBounds(bounds, isExpression)}`] : []),
   ].join(', ')
   const lines = [
     `import { ${[...new Set(names)].sort().join(', ')} } from 'antigrad'`,
     '',
     `const f = ${subject}`,
-    `const start = [${start.join(', ')}]`,
+    isExpression ? `const start = { x: ${start[0]}, y: ${start[1]} }` : `const start = [${start.join(', ')}]`,
     ...(options === '' ? [] : [`const options = { ${options} }`]),
     'for (const rule of [',
     ...made.map(({ rule }) => `  ${plainLiteral(rule)},`),

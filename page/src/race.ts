@@ -1,13 +1,13 @@
 /**
  * The race: each racer is a `Minimization` of the library and stores every visited point. Races are computed ahead and
- * displayed along a timeline. The timeline counts updates of rules, and gradients of a method (L-BFGS), which may need
+ * displayed along a timeline. The timeline counts updates of rules, and gradients of a method (L-BFGS or Newton), which may need
  * several gradients per update.
  */
 
-import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
+import { Minimization, type MinimizeReason, noise, type Point, type View } from 'antigrad'
 import { getMessage } from '../../dist/page.js'
 import type { ObjectiveView } from './functions.js'
-import { build, describeEntry, type RuleEntry } from './rules.js'
+import { build, describeEntry, isMethod, type RuleEntry } from './rules.js'
 import type { RaceState } from './state.js'
 
 /** The clipping of an entry's gradients, combined with the noise of the race. */
@@ -15,6 +15,30 @@ export function makeClip(entry: RuleEntry, sigma: number) {
   const { clip } = build(entry)
   return sigma > 0 ? { ...clip, noise: noise({ eta: sigma * sigma, gamma: 0 }) } : clip
 }
+
+/** The options of the run of an entry. */
+export function makeRunOptions(
+  entry: RuleEntry,
+  {
+    tolerance,
+    maxIterations,
+    noise,
+    bounds,
+  }: Pick<RaceState, 'tolerance' | 'maxIterations' | 'noise' | 'bounds'>,
+) {
+  return {
+    tolerance,
+    maxIterations,
+    ...(!isMethod(entry.rule) && { clip: makeClip(entry, noise) }),
+    ...(bounds && { bounds: pairs(bounds) }),
+  }
+}
+
+/** Bounds as the library reads them: [min, max] of x and of y. */
+export const pairs = ([x0, x1, y0, y1]: View): [Point, Point] => [
+  [x0, x1],
+  [y0, y1],
+]
 
 export class Racer {
   readonly name: string
@@ -44,16 +68,15 @@ export class Racer {
   readonly #distance: number
 
   constructor(entry: RuleEntry, landscape: ObjectiveView, state: RaceState) {
-    const { start, tolerance, maxIterations, distance, noise } = state
+    const { start, distance } = state
     const { rule } = build(entry)
     this.entry = entry
     this.name = describeEntry(entry)
     this.#landscape = landscape
     this.#distance = distance
-    const isMethod = 'method' in rule
-    const options = { tolerance, maxIterations, ...(!isMethod && { clip: makeClip(entry, noise) }) }
+    const options = makeRunOptions(entry, state)
     this.#run = new Minimization(landscape.objective, [...start], rule as never, options)
-    this.#asked = isMethod ? [0] : null
+    this.#asked = isMethod(entry.rule) ? [0] : null
     this.engine = this.#run.engine
     this.#keep()
   }

@@ -1,6 +1,6 @@
 /** Replays a racer's updates, to show the rule's state and the gradient that the rule received. */
 
-import { Optimizer, type Point } from 'antigrad'
+import { Optimizer, type Point, type View } from 'antigrad'
 import type { Pull } from './map/arrows.js'
 import { makeClip, type Race, type Racer } from './race.js'
 import { build, CUSTOM, isMethod, type RuleEntry } from './rules.js'
@@ -45,7 +45,9 @@ export class Replay {
     if (!this.#optimizer || iterations < this.#made) {
       const { state } = this.#race
       this.#made = 0
-      this.#optimizer = new Optimizer(Float64Array.from(state.start), build(entry).rule as never, {
+      const start = Float64Array.from(state.start)
+      if (state.bounds) project(start, state.bounds)
+      this.#optimizer = new Optimizer(start, build(entry).rule as never, {
         clip: makeClip(entry, state.noise),
       })
     }
@@ -63,12 +65,22 @@ export class Replay {
 
   #step(optimizer: Optimizer<Float64Array>): Point {
     const at = optimizer.gradientPoint()
-    this.#race.landscape.objective.gradient(at, optimizer.grads)
+    const { bounds } = this.#race.state
+    const inside = bounds ? project(Float64Array.from(at), bounds) : at
+    this.#race.landscape.objective.gradient(inside, optimizer.grads)
     const gradient: Point = [optimizer.grads[0], optimizer.grads[1]]
     optimizer.step()
+    if (bounds) project(optimizer.params, bounds)
     this.#made++
     return gradient
   }
+}
+
+/** Moves a point to the closest point within the bounds, as `minimize` does. */
+function project(point: Float64Array, [x0, x1, y0, y1]: View): Float64Array {
+  point[0] = Math.min(x1, Math.max(x0, point[0]))
+  point[1] = Math.min(y1, Math.max(y0, point[1]))
+  return point
 }
 
 /** The saved scalars of a tensor: its update counter and scalars per tensor. */

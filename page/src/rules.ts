@@ -6,7 +6,7 @@ import {
   type CustomRule,
   delayedStart,
   type Lbfgs,
-  lbfgs,
+  type Newton,
   type Rule,
   type Scheduled,
   warmup,
@@ -34,10 +34,9 @@ export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsS
 /**
  * The methods that also take part in the race. Their timeline counts gradients, because an update may need several.
  */
-const methods = { lbfgs } as const
-export type MethodName = keyof typeof methods
-export const methodNames = Object.keys(methods) as MethodName[]
-export const isMethod = (name: string): name is MethodName => Object.hasOwn(methods, name)
+export const methodNames = ['lbfgs', 'newton'] as const
+export type MethodName = (typeof methodNames)[number]
+export const isMethod = (name: string): name is MethodName => methodNames.includes(name as MethodName)
 /** The name of custom rules. */
 export const CUSTOM = 'own'
 export type RacerName = RuleName | MethodName | typeof CUSTOM
@@ -156,8 +155,8 @@ export function getOption(entry: RuleEntry, name: string): OptionValue {
  *
  * @throws OptionError if an option is unknown or out of range
  */
-export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip: Clip } {
-  if (isMethod(entry.rule)) return { rule: methods[entry.rule](entry.options), clip: {} }
+export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs | Newton; clip: Clip } {
+  if (isMethod(entry.rule)) return { rule: makeMethod(entry.rule, entry.options), clip: {} }
   const { name: title } = getDefinition(entry)
   for (const [name, kind] of Object.entries(extras)) {
     readOption(`${title}: ${name}`, optional(kind), entry.options[name])
@@ -169,6 +168,21 @@ export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip
     rule: delay > 0 ? delayedStart(delay, simple) : simple,
     clip: { ...(clipNorm > 0 && { norm: clipNorm }), ...(clipValue > 0 && { value: clipValue }) },
   }
+}
+
+/** The functions of the methods, by name. */
+type MethodMakers = Readonly<Record<MethodName, (options: object) => Lbfgs | Newton>>
+
+let methods: MethodMakers | null = null
+
+/** Sets the methods, which are loaded on demand (see methods.ts). */
+export function setMethods(loaded: MethodMakers): void {
+  methods = loaded
+}
+
+function makeMethod(name: MethodName, options: object): Lbfgs | Newton {
+  if (!methods) throw new Error(`${name}: the part of the page that has this method could not be loaded`)
+  return methods[name](options)
 }
 
 /** Whether a value is the text of a schedule, not a number or a word. */
@@ -227,8 +241,8 @@ function make(entry: Pick<RuleEntry, 'rule' | 'equations'>, options: object): Bu
 
 /** The options whose values are schedules, including warm-ups. */
 export function collectSchedules(entry: RuleEntry): [name: string, schedule: Scheduled][] {
-  const { rule } = build(entry)
-  if ('method' in rule) return []
+  if (isMethod(entry.rule)) return []
+  const rule = build(entry).rule as Rule
   const plain = 'rule' in rule ? rule.rule : rule
   return Object.entries(plain).filter((option): option is [string, Scheduled] =>
     Object.hasOwn(Object(option[1]), 'schedule'),

@@ -2,7 +2,7 @@
 
 import { download } from './dom.js'
 import type { RaceMap } from './map/map.js'
-import { generateCorners, makeStar } from './map/plot.js'
+import { computeRectangle, generateCorners, makeStar, type PlotBox } from './map/plot.js'
 import { colorOf } from './map/ramp.js'
 import { shortNames } from './names.js'
 import { writeProgram } from './program.js'
@@ -35,6 +35,9 @@ export async function saveProgram(state: RaceState): Promise<void> {
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const at = (x: number) => String(Math.round(10 * x) / 10)
 
+const makeRect = ({ left, top, width, height }: PlotBox) =>
+  `x="${at(left)}" y="${at(top)}" width="${at(width)}" height="${at(height)}"`
+
 function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: RaceMap['drawing']): string {
   const colors = theme()
   const path = (corners: Iterable<readonly [number, number, boolean]>) =>
@@ -49,6 +52,8 @@ function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: 
         .map((p) => p.map(at))
         .join(' ')}"/>`,
   )
+  const { bounds, view } = terrain.landscape
+  const limits = bounds ? makeRect(computeRectangle(box, bounds, view)) : ''
   const names = shortNames(race.racers.map(({ name }) => name))
   const racers = race.racers.map((racer, number) => {
     const { color, dash } = getStyle(number)
@@ -71,6 +76,7 @@ function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: 
 <g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colorOf(colors.heights, 0)}"/>
 <g fill-rule="evenodd" stroke="${colors.contour}" stroke-width="0.6">${ground.join('\n')}</g>
 <g fill="${colors.star}" stroke="${colors.surface}">${stars.join('')}</g>
+${limits && `<rect ${limits} fill="none" stroke="${colors.text}" stroke-width="2"/>`}
 ${racers.join('\n')}</g>
 </svg>
 `

@@ -83,6 +83,14 @@ export const scenes: readonly Scene[] = [
     ],
   },
   {
+    title: 'Newton and bounds',
+    hash: 'f=rosenbrock&from=-1.5,2&maxIterations=20000&bounds=-1.8,0.5,-0.5,2.5&newton=&lbfgs=&adam=lr:0.1',
+    says: [
+      'The optimizers must stay in the box, so the lowest point that they can reach is on the right side of the box, where the star is.',
+      'Newton knows the exact curvature and arrives first, L-BFGS estimates the curvature and arrives second, and Adam is moved back into the box after each step.',
+    ],
+  },
+  {
     title: 'Custom rule',
     hash: `f=bowl&from=-2.7,1.4&condition=100&tolerance=0&maxIterations=600&distance=0.1&equations=${encodeURIComponent(TIGER)}&own=lr:0.03,beta:0.9&gradientDescent=lr:0.018`,
     says: [

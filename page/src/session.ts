@@ -3,9 +3,9 @@
 import type { Point } from 'antigrad'
 import { getMessage } from '../../dist/page.js'
 import { decodePart, remember } from './address.js'
-import { equalView, makeLandscape, type ObjectiveView } from './functions.js'
+import { equalView, makeLandscape, needsHessian, type ObjectiveView } from './functions.js'
 import { type HeightField, sampleHeights } from './height-field.js'
-import { loadCustomRules, loadSchedules } from './lazy.js'
+import { haveMethods, loadCustomRules, loadMethods, loadSchedules } from './lazy.js'
 import { BUDGET, Loop } from './loop.js'
 import type { StartMove } from './map/drag.js'
 import { Race } from './race.js'
@@ -73,9 +73,11 @@ export class Session {
   async load(changed: RaceState, beginning: Beginning = usualBeginning()): Promise<string> {
     const load = ++this.#loads
     try {
-      const { objective, condition, expression, view, equal } = changed
+      const { objective, condition, expression, view, equal, bounds, entries } = changed
       const aspect = equal === 1 ? this.#aspect().toFixed(3) : ''
-      const key = [objective, condition, expression, view, aspect].join('|')
+      const smooth = needsHessian(changed)
+      const key = [objective, condition, expression, view, aspect, bounds, smooth].join('|')
+      if (haveMethods(entries)) await loadMethods()
       let found = this.#landscape
       if (key !== this.#key || !found) {
         found = await makeLandscape(changed)
@@ -159,7 +161,9 @@ export class Session {
 
 /** Reads the settings of an address. A module that cannot be loaded is reported as one of the problems. */
 export async function readAddress(hash: string): Promise<ReturnType<typeof fromHash>> {
-  const hasOwn = hash.includes('equations=')
-  await Promise.allSettled([loadSchedules(decodePart(hash)), ...(hasOwn ? [loadCustomRules()] : [])])
+  const needed: Promise<unknown>[] = [loadSchedules(decodePart(hash))]
+  if (hash.includes('equations=')) needed.push(loadCustomRules())
+  if (/[#&](lbfgs|newton)=/.test(hash)) needed.push(loadMethods())
+  await Promise.allSettled(needed)
   return fromHash(hash)
 }

@@ -2,8 +2,8 @@
 
 import { objectives, type Point, type View } from 'antigrad'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
-import { titles } from './functions.js'
-import { isView, numerics, type RaceState } from './state.js'
+import { type ObjectiveView, titles } from './functions.js'
+import { areBounds, isView, numerics, type RaceState } from './state.js'
 
 /** The slider position that means no noise, at the left end. */
 const NO_NOISE = -2.02
@@ -15,6 +15,9 @@ export class Settings {
   readonly #formula = h('p', { className: 'formula' })
   readonly #numbers = new Map<string, HTMLInputElement>()
   readonly #equal = h('input', { type: 'checkbox' })
+  readonly #bounded = h('input', { type: 'checkbox' })
+  /** The fields of the bounds. */
+  readonly #box: HTMLElement
   readonly #noise = h('input', { type: 'range', min: '-2.02', max: '2', step: '0.02' })
   readonly #noiseHelp = h(
     'small',
@@ -27,12 +30,15 @@ export class Settings {
   readonly #onChange: (state: RaceState, isSliding?: boolean) => void
   readonly element: HTMLElement
   #state!: RaceState
+  #view: View = [0, 1, 0, 1]
 
   constructor(onChange: (state: RaceState, isSliding?: boolean) => void) {
     this.#onChange = onChange
     this.#onlyBowl = h('div', { className: 'row' }, this.#number('condition', 'condition number'))
     const sides = ['x from', 'x to', 'y from', 'y to'].map((label, i) => this.#number(`view${i}`, label))
     this.#onlyOwn = h('div', { className: 'row' }, labeled('F(x, y) =', this.#expression), ...sides)
+    const limits = ['x at least', 'x at most', 'y at least', 'y at most']
+    this.#box = h('div', { className: 'row' }, ...limits.map((label, i) => this.#number(`bounds${i}`, label)))
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     const shared = h('div', { className: 'row' }, labeled('Function', this.#function), this.#noiseSlider())
     const more = h(
@@ -60,8 +66,17 @@ export class Settings {
           this.#equal,
           'x and y have the same scale, so that steps of gradient descent are perpendicular to the contours',
         ),
+        explainedField(
+          'bounds',
+          this.#bounded,
+          'all optimizers stay in a box: L-BFGS and Newton search only inside; the other optimizers have no bounds of their own, so each of their steps is moved to the closest point of the box',
+        ),
+        this.#box,
         this.#noiseHelp,
       ),
+    )
+    this.#bounded.addEventListener('change', () =>
+      this.#onChange({ ...this.#state, bounds: this.#bounded.checked ? middle(this.#view) : null }),
     )
     this.#equal.addEventListener('change', () =>
       this.#onChange({ ...this.#state, equal: Number(this.#equal.checked) }),
@@ -91,6 +106,8 @@ export class Settings {
     this.#state = state
     this.#function.value = state.objective
     this.#equal.checked = state.equal === 1
+    this.#bounded.checked = state.bounds !== null
+    this.#box.hidden = state.bounds === null
     this.#noise.value = String(state.noise > 0 ? Math.log10(state.noise) : NO_NOISE)
     this.#noiseText.textContent = state.noise > 0 ? formatNumber(state.noise, 3) : 'none'
     this.#noise.setAttribute('aria-valuetext', this.#noiseText.textContent)
@@ -104,8 +121,10 @@ export class Settings {
     this.fail('')
   }
 
-  formula(text: string): void {
-    this.#formula.textContent = `F(x, y) = ${text}`
+  /** Shows the formula of the function. */
+  describe({ formula, view }: ObjectiveView): void {
+    this.#view = view
+    this.#formula.textContent = `F(x, y) = ${formula}`
     this.#formula.hidden = this.#state.objective === 'own'
   }
 
@@ -144,9 +163,17 @@ export class Settings {
   }
 }
 
+/** The middle of a view, with half its width and half its height. */
+function middle([x0, x1, y0, y1]: View): View {
+  const [w, h] = [(x1 - x0) / 4, (y1 - y0) / 4]
+  const round = (x: number) => Number(x.toPrecision(3))
+  return [round(x0 + w), round(x1 - w), round(y0 + h), round(y1 - h)]
+}
+
 function getNumber(state: RaceState, name: string): number {
   if (name === 'x' || name === 'y') return state.start[name === 'x' ? 0 : 1]
   if (name.startsWith('view')) return state.view[Number(name.slice(4))]
+  if (name.startsWith('bounds')) return state.bounds?.[Number(name.slice(6))] ?? NaN
   return state[name as keyof typeof numerics]
 }
 
@@ -160,6 +187,10 @@ function setNumber(state: RaceState, name: string, value: number): RaceState | s
   if (name.startsWith('view')) {
     const view = state.view.with(Number(name.slice(4)), value) as unknown as View
     return isView(view) ? { ...state, view } : '“from” below “to”, both finite'
+  }
+  if (name.startsWith('bounds')) {
+    const bounds = (state.bounds as View).with(Number(name.slice(6)), value) as unknown as View
+    return areBounds(bounds) ? { ...state, bounds } : '“at least” below “at most”, both finite'
   }
   const { accepts, expected } = numerics[name as keyof typeof numerics]
   return accepts(value) ? { ...state, [name]: value } : expected

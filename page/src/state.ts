@@ -33,6 +33,8 @@ export interface RaceState {
   readonly noise: number
   /** 1 if x and y have the same scale on the map, otherwise 0. */
   readonly equal: number
+  /** The bounds of x and of y; null without bounds. */
+  readonly bounds: View | null
 }
 
 /** Maximum number of optimizers. More paths and colors could not be distinguished. */
@@ -53,6 +55,7 @@ export const initial: RaceState = {
   distance: 0.01,
   noise: 0,
   equal: 0,
+  bounds: null,
 }
 
 /** The valid range of a number, and its description. */
@@ -86,6 +89,7 @@ export function toHash(state: RaceState): string {
   for (const name of Object.keys(numerics) as (keyof typeof numerics)[]) {
     if (state[name] !== initial[name]) parts.push(`${name}=${state[name]}`)
   }
+  if (state.bounds) parts.push(`bounds=${state.bounds.join()}`)
   let written = ''
   for (const { rule, options, equations = '' } of state.entries) {
     if (rule === CUSTOM && equations !== written) parts.push(`equations=${encodeURIComponent(equations)}`)
@@ -128,6 +132,10 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
       const view = parseNumbers(text, 4) as View | null
       if (view && isView(view)) state.view = view
       else refuse(`The view “${text}”`, 'x from, x to, y from, y to, such as -3,3,-3,3')
+    } else if (key === 'bounds') {
+      const bounds = parseNumbers(text, 4) as View | null
+      if (bounds && areBounds(bounds)) state.bounds = bounds
+      else refuse(`The bounds “${text}”`, 'min of x, max of x, min of y, max of y, such as -1,1,0,2')
     } else if (Object.hasOwn(numerics, key)) {
       const name = key as keyof typeof numerics
       if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
@@ -151,7 +159,7 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
       else
         refuse(
           `“${key}”`,
-          `f, from, expression, view, equations, ${Object.keys(numerics).join(', ')} or a rule`,
+          `f, from, expression, view, bounds, equations, ${Object.keys(numerics).join(', ')} or a rule`,
         )
     }
   }
@@ -162,6 +170,12 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
 
 export const isView = ([x0, x1, y0, y1]: View) =>
   x0 < x1 && y0 < y1 && [x0, x1, y0, y1].every((x) => Math.abs(x) <= 1e9) && x1 - x0 > 1e-9 && y1 - y0 > 1e-9
+
+/** Whether numbers are bounds of x and y: finite, each minimum below its maximum. */
+export const areBounds = (bounds: View) => {
+  const [x0, x1, y0, y1] = bounds
+  return x0 < x1 && y0 < y1 && bounds.every(Number.isFinite)
+}
 
 function parseNumbers(text: string, count: number): number[] | null {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))

@@ -20,6 +20,7 @@ import { countLevels, GRID, sampleHeights } from '../../page/src/height-field.js
 import { withoutEffect } from '../../page/src/inactive-options.js'
 import { readLiteral } from '../../page/src/literal.js'
 import { measure, selectSizes } from '../../page/src/measure.js'
+import { readMethods } from '../../page/src/methods.js'
 import { placeLabels, shortNames } from '../../page/src/names.js'
 import { describeOutcome } from '../../page/src/outcome-text.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
@@ -37,6 +38,8 @@ import { scenes, TIGER } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
+
+readMethods()
 
 describe('a function typed on the race page', () => {
   test.each([

@@ -4,6 +4,7 @@ import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
 import { makeLandscape } from '../../page/src/functions.js'
+import { readMethods } from '../../page/src/methods.js'
 import { writeProgram } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'
@@ -12,6 +13,7 @@ import { fromHash, toHash } from '../../page/src/state.js'
 
 readSchedules()
 readEquations()
+readMethods()
 const antigrad = { ...all }
 
 async function raced(title: string) {
@@ -130,6 +132,21 @@ describe('the sentences on the race page are true', () => {
     expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
     // The target is reached after a number of gradients. Some updates need several gradients.
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
+  })
+
+  test('for the scene Newton and bounds', async () => {
+    const race = await raced('Newton and bounds')
+    const [newton, lbfgs, adam] = reachedAt(race)
+    expect(newton).toBeLessThan(lbfgs)
+    expect(lbfgs).toBeLessThan(adam)
+    expect(adam).toBeLessThan(Infinity)
+    const [minimum] = race.landscape.minima
+    expect(minimum).toEqual([0.5, expect.closeTo(0.25, 9)])
+    for (const number of [0, 1, 2]) {
+      for (const [x, y] of pathOf(race, number)) {
+        expect(x >= -1.8 && x <= 0.5 && y >= -0.5 && y <= 2.5).toBe(true)
+      }
+    }
   })
 
   test('for the scene Custom rule', async () => {

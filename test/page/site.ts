@@ -8,8 +8,9 @@ import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
 import { makeLandscape } from '../../page/src/functions.js'
-import { makeClip } from '../../page/src/race.js'
-import { describeEntry, isMethod, build as ruleOf } from '../../page/src/rules.js'
+import { readMethods } from '../../page/src/methods.js'
+import { makeRunOptions } from '../../page/src/race.js'
+import { describeEntry, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
@@ -18,6 +19,7 @@ import { type Site, type SiteInChromium, serveFolder, toChromium } from '../stat
 
 readSchedules()
 readEquations()
+readMethods()
 
 // The policy permits no resources from other hosts, and no code from strings.
 const policy =
@@ -94,14 +96,14 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
   const { objective } = await makeLandscape(state)
-  const { start, tolerance, maxIterations, noise } = state
+  const { start } = state
   return state.entries.map((entry, number) => {
     const { rule } = ruleOf(entry)
     const line = (x: ArrayLike<number>, iteration: number) =>
       [number + 1, describeEntry(entry), iteration, x[0], x[1], objective.value(x)].join()
     const lines = [line(start, 0)]
     const { x, iterations, reason } = minimize(objective, start, rule as Rule, {
-      ...{ tolerance, maxIterations, ...(!isMethod(entry.rule) && { clip: makeClip(entry, noise) }) },
+      ...makeRunOptions(entry, state),
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
     // A final point that is not finite is not passed to the callback.

@@ -3,10 +3,11 @@
 import type { Point } from 'antigrad'
 import type { ContourLevel } from '../../../dist/page.js'
 import { formatNumber } from '../dom.js'
+import type { ObjectiveView } from '../functions.js'
 import type { HeightField } from '../height-field.js'
 import { theme } from '../theme.js'
 import { placeContourLabel } from './labels.js'
-import { drawAxes, generateCorners, type PlotBox } from './plot.js'
+import { computeRectangle, drawAxes, generateCorners, type PlotBox } from './plot.js'
 import { colorOf } from './ramp.js'
 
 const FONT = '600 11px system-ui, sans-serif'
@@ -39,8 +40,26 @@ export function drawGround(
     context.globalAlpha = 1
   }
   drawLabels(context, box, terrain, contours, obstacles)
+  drawBounds(context, box, terrain.landscape)
   context.restore()
   drawAxes(context, box, terrain.landscape.view)
+}
+
+/** Draws the bounds as a rectangle, and veils what is outside. */
+function drawBounds(context: CanvasRenderingContext2D, box: PlotBox, { bounds, view }: ObjectiveView): void {
+  if (!bounds) return
+  const { left, top, width, height } = computeRectangle(box, bounds, view)
+  const { surface, text } = theme()
+  context.beginPath()
+  context.rect(box.left, box.top, box.width, box.height)
+  context.rect(left, top, width, height)
+  context.globalAlpha = 0.55
+  context.fillStyle = surface
+  context.fill('evenodd')
+  context.globalAlpha = 1
+  context.strokeStyle = text
+  context.lineWidth = 2
+  context.strokeRect(left, top, width, height)
 }
 
 function trace(context: CanvasRenderingContext2D, box: PlotBox, rings: ContourLevel['rings']): void {

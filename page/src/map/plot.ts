@@ -2,7 +2,7 @@
 
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
-import { axisMarks, type ContourLevel, starCorners } from '../../../dist/page.js'
+import { axisMarks, type ContourLevel, starCorners, toFractions } from '../../../dist/page.js'
 import { formatNumber, roundForRange } from '../dom.js'
 import { theme } from '../theme.js'
 
@@ -35,6 +35,15 @@ const fraction = (x: number) => Math.min(1, Math.max(0, x))
 export function computePoint([x0, x1, y0, y1]: View, u: number, v: number): Point {
   const [x, y] = [x0 + fraction(u) * (x1 - x0), y1 - fraction(v) * (y1 - y0)]
   return [roundForRange(x, x1 - x0), roundForRange(y, y1 - y0)]
+}
+
+/** The rectangle of bounds in pixels, cut off a little outside of the plot. */
+export function computeRectangle(box: PlotBox, [minX, maxX, minY, maxY]: View, view: View): PlotBox {
+  const [[u0, v0], [u1, v1]] = [toFractions([minX, minY], view), toFractions([maxX, maxY], view)]
+  const limit = (x: number) => Math.min(1.1, Math.max(-0.1, x))
+  const [left, right] = [u0, u1].map((u) => box.left + box.width * limit(u))
+  const [bottom, top] = [v0, v1].map((v) => box.top + box.height * (1 - limit(v)))
+  return { left, top, width: right - left, height: bottom - top }
 }
 
 /** Draws a frame with numbers along its axes. */
