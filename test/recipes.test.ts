@@ -117,7 +117,7 @@ test('each example program is short, and is listed in examples/README.md and in 
     readFileSync(join(home, file), 'utf8'),
   )
   const programs = readdirSync(join(home, 'examples')).filter((name) => /\.(mjs|html)$/.test(name))
-  const parts = ['data.mjs', 'network.mjs', 'random.mjs', 'runge-kutta.mjs']
+  const parts = ['data.mjs', 'network.mjs', 'random.mjs']
   const whole = ['train.mjs', 'word-vectors.mjs', 'tfjs.mjs']
   for (const name of programs) {
     if (!parts.includes(name)) for (const text of texts) expect(text).toContain(name)

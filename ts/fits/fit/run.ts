@@ -58,6 +58,7 @@ import {
   solutionColumns,
 } from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
+import { forceTypeScript } from '../solve/function-engine.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
@@ -99,16 +100,6 @@ function createList<T>(length: number, make: () => T): T[] {
 /** @throws OptionError if an option is set that does not apply to the fit */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
-}
-
-/** Selects the TypeScript engine, the only engine that can run model functions. */
-function forceTypeScript(options: FitManyValues, module: WasmModule): EngineChoice<BatchRunner> {
-  const why = 'the model is a function'
-  if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
-  const { instructionSet, threads } = options
-  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, module)
-  const remedy = 'fromFunction (antigrad/from-function) gives exact derivatives and all engines'
-  return { engine, runner, reasons: [`${why}: it runs in JavaScript`, remedy] }
 }
 
 export class FitRun {
@@ -224,7 +215,7 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, this.#expectedStart(data), undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
-      ? forceTypeScript(options, module)
+      ? forceTypeScript(options, exact !== undefined, module)
       : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()

@@ -77,6 +77,7 @@ export class OdeModel {
   get [exactModel](): ExactModel {
     const { definition } = this.system
     return {
+      names: [definition.time, ...(definition.observe.size > 1 ? [OBSERVABLE] : []), ...definition.names],
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),

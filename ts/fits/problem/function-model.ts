@@ -84,6 +84,8 @@ export const exactModel: unique symbol = Symbol('exact model')
 
 /** Further abilities of a model with exact derivatives, such as a model of differential equations. */
 export interface ExactModel {
+  /** Names of all columns and parameters that the model may read. */
+  readonly names: readonly string[]
   /** Names of the parameters, if the data have the given columns. */
   parameters(columns: { has(name: string): boolean }): string[]
   /** Converts the data and the options of a call to columns with one response. */
@@ -98,6 +100,12 @@ export interface ExactModel {
   ): { readonly columns: Readonly<Record<string, Float64Array>>; readonly rows: number }
   /** A remark on the parameters of a fit, such as the reason why the model has no value; '' for no remark. */
   remark(values: Readonly<Record<string, number>>, columns: Readonly<Record<string, Float64Array>>): string
+}
+
+/** A model that computes all rows together with exact derivatives, such as a model of `ode`. */
+export interface ExactFunctionModel {
+  /** @internal */
+  readonly [exactModel]: ExactModel
 }
 
 /** A validated function model. */

@@ -243,7 +243,8 @@ function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], poin
   const weight = isMany ? WEIGHT : problems[0].weight
   const columns = isMany
     ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
-    : problems[0].columns
+    : // The values and derivatives of a function model are columns.
+      [...problems[0].columns, ...problems[0].evaluatedExpressions]
   const [model, ...slopes] = ofValues[0].map((_, i) => ofRow(ofValues.map((nodes) => nodes[i])))
   return { problem: { ...problems[0], graph, y, weight, columns, model }, slopes }
 }

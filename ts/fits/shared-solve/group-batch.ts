@@ -24,6 +24,7 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { GroupRange, Lanes } from '../solve/group-lanes.js'
 import type { CreateLanes } from '../solve/lane-slots.js'
+import { FunctionLanes } from './function-lanes.js'
 
 type SecondDerivative = 'weight' | 'curvature'
 
@@ -326,8 +327,11 @@ export class GroupBatch implements EliminationSize {
     const { waits, isBounded } = this
     const look = loadEvaluation(problems, this, { waits, isBounded, second, penalized: this.#penalized })
     const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
-    const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
-    const lanes = this.#createLanes(look.program, this.#ranges, data)
+    const data = () => look.program.columns.map((name) => columns.get(name) as DataColumn)
+    const lanes =
+      this.problem.functionModel === null
+        ? this.#createLanes(look.program, this.#ranges, data())
+        : new FunctionLanes(this.problem, look, this.#ranges, columns)
     for (const [k, parameter] of look.fieldOffsets.fixed.entries()) lanes.write(parameter, this.#fixed[k])
     const made = { lanes, look }
     this.#lanes.set(second, made)

@@ -9,7 +9,12 @@ import {
   type ValuesOf,
 } from '../../options/kinds.js'
 import type { MultiStart } from '../problem/multi-start.js'
-import { type CommonFitOptions, commonOptionTable, type FitColumn } from '../problem/options.js'
+import {
+  type CommonFitOptions,
+  commonOptionTable,
+  type FitColumn,
+  type NoiseByQuantity,
+} from '../problem/options.js'
 
 /** Options that `fitShared` has in common with `fitMany`. */
 type CommonOptions = Pick<
@@ -57,9 +62,9 @@ export interface SharedOptions extends CommonOptions {
    * Standard deviations of the response. For a model with several outputs, `sigma` is an object with one column per
    * response. A string is an expression of the model's value, as in `fit`.
    */
-  readonly sigma?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
+  readonly sigma?: FitColumn | string | NoiseByQuantity | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */
-  readonly weights?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
+  readonly weights?: FitColumn | string | NoiseByQuantity | Readonly<Record<string, FitColumn | string>>
 }
 
 const nameOption = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')

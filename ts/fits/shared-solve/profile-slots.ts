@@ -95,7 +95,8 @@ export class ProfileRun {
       Math.floor(MAX_GROUPS / labels.length),
       Math.floor(MAX_ROWS / statistics.observations),
     )
-    if (count <= 1) {
+    // Only compiled programs gain from slots.
+    if (count <= 1 || run.isFunction) {
       const solver = run.createSolver(values)
       this.#resources.push(solver)
       for (const search of searches) yield* search(solver)

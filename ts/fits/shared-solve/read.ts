@@ -25,9 +25,16 @@ import {
 } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
+import {
+  BoundFunctionModel,
+  type ExactFunctionModel,
+  type ExactModel,
+  exactModel,
+  type FunctionModelSpec,
+} from '../problem/function-model.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
-import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
+import { MAX_COMPILED_PARAMETERS, MAX_PROFILED_PARAMETERS } from '../problem/problem.js'
 import { selectRows } from '../problem/row-selection.js'
 import { loadPrograms } from '../programs/program-cache.js'
 import { compileWeights, WEIGHTS, type WeightFunction, weightExpression } from '../solve/model-weights.js'
@@ -37,7 +44,11 @@ import type { SharedValues } from './options.js'
 
 /** A model for all groups, an object that maps response columns to outputs of a model, or an array of models. */
 export type SharedModel = SingleModel | readonly SingleModel[]
-type SingleModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
+type SingleModel =
+  | Expression
+  | FitModel
+  | ExactFunctionModel
+  | Readonly<Record<string, Expression | FitModel>>
 
 /** A parameter that is shared by all groups, or by the groups of one label. */
 export interface SharedParameter {
@@ -53,6 +64,8 @@ export const sharedName = ({ parameter, label }: SharedParameter) =>
 interface ParsedOutput {
   readonly y: string | null
   readonly text: string
+  /** A function model that replaces the text. */
+  readonly functionModel: FunctionModelSpec | undefined
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
@@ -103,8 +116,10 @@ export interface ParsedSharedFit {
  */
 const MAX_SHARED_PARAMETERS = 1024
 
-export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedSharedFit {
+export function readShared(model: unknown, given: unknown, values: SharedValues): ParsedSharedFit {
   const models = readModels(model)
+  const exact = exactModelOf(models)
+  const { data, options } = exact?.prepare(given, values) ?? { data: given, options: values }
   const ofModels =
     models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
   const ofLabels = [...Object.values(options.sharedBy ?? {}), ...ofModels]
@@ -116,7 +131,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const modelOf = selectModel(models, grouped, ofModels[0])
   const subsets = readSubsets(grouped, options)
   const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
-  const known = [...names].filter((name) => !columns.has(name))
+  const known = exact?.parameters(columns) ?? [...names].filter((name) => !columns.has(name))
   const defaults: ParsedGroupModel['defaults'] = Object.assign({}, ...models.map((one) => one.defaults))
   const parameters = readParameters(options, known, defaults, names)
   const roles = readRoles(options, parameters)
@@ -227,7 +242,10 @@ function readModels(given: unknown): ParsedGroupModel[] {
 
 function readOne(argument: string, given: unknown): ParsedGroupModel {
   const isOne =
-    given instanceof Expression || !isRecord(given) || typeof Reflect.get(given, 'text') === 'string'
+    given instanceof Expression ||
+    !isRecord(given) ||
+    exactModel in given ||
+    typeof Reflect.get(given, 'text') === 'string'
   const entries: (readonly [string | null, unknown])[] = isOne
     ? [[null, given]]
     : Object.entries(ownProperties(given as object))
@@ -235,11 +253,26 @@ function readOne(argument: string, given: unknown): ParsedGroupModel {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x, extraColumns, remark, search } = readModel(one)
+    // Only models with exact derivatives may be functions.
+    const isExact = isObject(one) && exactModel in one
+    const { text, functionModel, parameters, guess, x, extraColumns, remark, search } = readModel(
+      one,
+      isExact || undefined,
+    )
     Object.assign(defaults, parameters)
-    return { y, text, names: namesIn(text), guess, x, extraColumns, remark, search: search?.() }
+    const names = functionModel?.exact?.names ?? namesIn(text)
+    return { y, text, functionModel, names, guess, x, extraColumns, remark, search: search?.() }
   })
   return { outputs, defaults }
+}
+
+/** @throws OptionError if a function model is one of several models */
+function exactModelOf(models: readonly ParsedGroupModel[]): ExactModel | undefined {
+  const outputs = models.flatMap((one) => one.outputs)
+  const exact = outputs.find(({ functionModel }) => functionModel !== undefined)?.functionModel?.exact
+  if (exact !== undefined && (outputs.length > 1 || outputs[0].y !== null))
+    throw new OptionError('model', 'one model of ode for all groups and columns (see observe)', 'several')
+  return exact
 }
 
 function selectModel(
@@ -405,7 +438,7 @@ const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): str
 ]
 
 function readOutput(
-  { text, names, remark, search, x, extraColumns }: ParsedOutput,
+  { text, functionModel, names, remark, search, x, extraColumns }: ParsedOutput,
   y: string,
   { columns: known, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
@@ -422,7 +455,7 @@ function readOutput(
     weights: compute('weights', weights),
     missing,
   } as FitValues
-  const read = readData(names, own as FitData, settings)
+  const read = readData(functionModel ?? names, own as FitData, settings)
   const count = labels.length
   for (const [name, { offsets }] of read.columns) {
     if (offsets !== null && offsets.length - 1 !== count)
@@ -435,7 +468,8 @@ function readOutput(
   const columns = sharedFirst(all)
   const counted = runToEnd(selectRows(columns, weight, count, missing === 'drop'))
   if (loss === 'poisson') runToEnd(checkCounts(y, counted.columns))
-  const made = loadPrograms(text, parameters, {
+  const bound = functionModel && new BoundFunctionModel(functionModel, read.columns)
+  const made = loadPrograms(bound ?? text, parameters, {
     columns: [...columns.keys()],
     y,
     weight,
@@ -445,8 +479,9 @@ function readOutput(
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
   made.problem.graph.linkedRows?.refuse('model')
-  if (made.isDense) {
-    const expected = `1 to ${MAX_COMPILED_PARAMETERS} free parameters per group`
+  const most = bound ? MAX_PROFILED_PARAMETERS : MAX_COMPILED_PARAMETERS
+  if (made.problem.free.length > most) {
+    const expected = `1 to ${most} free parameters per group`
     throw new OptionError('start', expected, `${made.problem.free.length}`)
   }
   const output: GroupOutput = {

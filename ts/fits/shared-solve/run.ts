@@ -12,6 +12,7 @@ import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
 import { hasBounds } from '../programs/group-evaluation.js'
+import { forceTypeScript } from '../solve/function-engine.js'
 import { GroupLanes } from '../solve/group-lanes.js'
 import type { CreateLanes } from '../solve/lane-slots.js'
 import { MAX_ROUNDS } from '../solve/model-weights.js'
@@ -74,7 +75,9 @@ export class SharedRun {
       .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
     // An origin of x that is chosen from the data would differ from group to group.
     if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
-    this.choice = selectRunner({ ...this.options, workers: undefined }, wasmModule)
+    this.choice = this.isFunction
+      ? forceTypeScript(this.options, true, wasmModule)
+      : selectRunner({ ...this.options, workers: undefined }, wasmModule)
     this.#tolerance = tolerance
     this.solver = this.createSolver()
     const { shared } = this.parsed
@@ -104,6 +107,11 @@ export class SharedRun {
       if (families[f]?.groups.length === groups.length) families[f].freeze(frozen)
     const shared = this.parsed.shared.map(({ parameter }) => parameter)
     return new ArrowheadSolver(families, shared, this.#tolerance)
+  }
+
+  /** Whether the model is a function, such as a model of differential equations. */
+  get isFunction(): boolean {
+    return this.parsed.batches.some(({ outputs }) => outputs[0].compiled.problem.functionModel !== null)
   }
 
   get maxIterations(): number {
@@ -139,6 +147,7 @@ export class SharedRun {
     const hasGuess = batches.some(({ guess }) => guess !== undefined)
     const canRestart =
       (hasGuess || first.reason !== NOT_FINITE) &&
+      !this.isFunction &&
       this.solver.batches.some(({ local, active }) => local * active > 0) &&
       batches.every(({ outputs }) => outputs.length === 1 && !outputs[0].isIncomplete.includes(1))
     const again = hasConverged || (canRestart && hasGuess) ? null : yield* this.#restart(start, first)

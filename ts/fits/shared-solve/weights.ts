@@ -3,7 +3,7 @@
 import { pauseAfterNumbers, type Slices } from '../../core/slices.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { compileModel, modelColumns } from '../programs/function-curve.js'
+import { compileModel, FunctionCurve, modelColumns } from '../programs/function-curve.js'
 import { isSettledWeight, WEIGHTS } from '../solve/model-weights.js'
 import type { ArrowheadPoint, ArrowheadSolver } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
@@ -38,12 +38,22 @@ export function* setWeights(
           ...problem.fixed.map((name) => constants.get(name)?.[group] as number),
         ]
         const [all, counted] = [data[k], outputs[k].columns].map((columns) => weightsOf(columns, group))
+        const { functionModel } = problem
+        const curve =
+          functionModel &&
+          new FunctionCurve(
+            problem,
+            functionModel,
+            columns,
+            point.slice(problem.free.length),
+            y.length,
+          ).value(point.slice(0, problem.free.length))
         let next = 0
         for (let row = 0; row < y.length; row++) {
           const numbers = columns.map((column) => column[row])
           if (Number.isNaN(y[row]) || numbers.some(Number.isNaN)) continue
-          machine.run([...point, ...numbers], [], 0)
-          const value = weigh(machine.slots[machine.program.outputs[0]], numbers)
+          if (curve === null) machine.run([...point, ...numbers], [], 0)
+          const value = weigh(curve?.[row] ?? machine.slots[machine.program.outputs[0]], numbers)
           if (!(value > 0 && value < Infinity)) return { group, value }
           all[row] = value
           counted[next++] = value

@@ -2,6 +2,8 @@
 
 import { isObject, mapRecord } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { BoundFunctionModel } from '../problem/function-model.js'
+import type { Problem } from '../problem/problem.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { triangle } from '../programs/ldlt.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
@@ -102,7 +104,7 @@ function toSingleFits(
   const own = (columns: ReadonlyMap<string, DataColumn>) =>
     new Map([...columns].map(([name, by]) => [name, { numbers: numbersInRun(by, group), offsets: null }]))
   return outputs.map((output, k) => ({
-    problem: output.compiled.problem,
+    problem: bindToGroup(output.compiled.problem, own),
     solved,
     starts,
     observations: output.rows.slice(group, group + 1),
@@ -113,6 +115,17 @@ function toSingleFits(
     columns: own(output.columns),
     errorScale: { observations, cost: stop.cost, degreesOfFreedom },
   }))
+}
+
+/** The problem with a function model that is bound to the rows of one group. */
+function bindToGroup(
+  problem: Problem,
+  select: (columns: ReadonlyMap<string, DataColumn>) => ReadonlyMap<string, DataColumn>,
+): Problem {
+  const { functionModel } = problem
+  return functionModel === null
+    ? problem
+    : { ...problem, functionModel: new BoundFunctionModel(functionModel, select(functionModel.data)) }
 }
 
 const one = (x: number) => Float64Array.of(x)

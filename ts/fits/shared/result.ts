@@ -2,6 +2,7 @@ import { checkIndex } from '../../core/errors.js'
 import { joinTexts, toPrintable } from '../../core/text.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
+import { copyColumns } from '../problem/function-model.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
 import { sharedName } from '../shared-solve/read.js'
@@ -300,7 +301,15 @@ export class SharedFit {
       [...groups.subarray(0, active)].filter((_, at) => !Number.isFinite(this.#statistics.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
-    const where = groups.length === 0 ? '' : `, in group ${called(first)}`
-    return `χ² or a derivative is not finite where the fit starts${where}`
+    if (groups.length === 0) return 'χ² or a derivative is not finite where the fit starts'
+    const why = this.#whyNotFinite(first)
+    return `χ² or a derivative is not finite where the fit starts, in group ${called(first)}${why && `: ${why}`}`
+  }
+
+  /** The reason why a model with exact derivatives has no value in a group, or ''. */
+  #whyNotFinite(group: number): string {
+    const { functionModel } = this.#run.solver.batches[this.#batch[group]].outputs[0].compiled.problem
+    const columns = functionModel?.exact && copyColumns(functionModel.data, group)
+    return (columns && functionModel?.exact?.remark(this.at(group).values, columns)) ?? ''
   }
 }

@@ -31,8 +31,7 @@ export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean
   const numbers = new Map<string, number>()
   return fullModel.groups.every(({ values, parts }, k) => {
     const other = reducedModel.groups[k]
-    if (parts.some(({ context }, i) => context.problem.text !== other.parts[i].context.problem.text))
-      return false
+    if (parts.some((part, i) => !haveSameModel(part, other.parts[i]))) return false
     return Object.entries(values).every(([name, x]) => {
       if (fullModel.local.has(name)) return true
       const there = other.values[name]
@@ -42,4 +41,11 @@ export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean
       return numbers.get(key) === there
     })
   })
+}
+
+function haveSameModel(
+  { context: { problem: a } }: ComparedPart,
+  { context: { problem: b } }: ComparedPart,
+): boolean {
+  return a.text === b.text && a.functionModel?.model === b.functionModel?.model
 }
