@@ -1,60 +1,67 @@
 /** The fit of the page as a command line of `antigrad fit`. */
 
-import type { DisplayedState } from './displayed-state.js'
+import { groupColumn, headingsOf, modelColumns, type SavedPoints } from './points-file.js'
 import type { FitPageState } from './state.js'
-import { type FitTask, isRobust, modelWeights, sharedParameters } from './task.js'
+import { type FitTask, isRobust, modelWeights, sharedParameters, testsOutliers } from './task.js'
 
-const quote = (text: string) => (/^[\w./=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+const quote = (text: string) => (/^[\w./=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
-/** Name of a model or loss on the command line, such as `four-p-l`. */
+/** Name of a loss on the command line, such as `soft-l1`. */
 const dashed = (name: string) => name.replace(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase()
 
 /** The models whose options the command line cannot set are written as expressions. */
 const plainModel = ({ model, logEC50 }: FitPageState) =>
   !['own', 'peaks', 'polynomial', 'inhibition'].includes(model) && logEC50 === 'no'
 
-/** A command for the table of the page, saved as `data.csv`. */
+/** Where the command finds its table. */
+const NOTE = '# fit.csv: the button “Save the points” writes it'
+
+/** A command that repeats the fit for the points that the page saves. */
 export function writeCommand(
-  { chosen, task, table }: Pick<DisplayedState, 'chosen' | 'table'> & { readonly task: FitTask },
+  { chosen, task, table, outcome, at }: SavedPoints & { readonly task: FitTask },
   state: FitPageState,
 ): string {
-  const parts = ['antigrad', 'fit', table.shape === 'points' ? 'data.csv' : 'points.csv']
+  const parts = ['antigrad', 'fit', 'fit.csv']
   const add = (option: string, value?: string) =>
     parts.push(`--${option}`, ...(value === undefined ? [] : [quote(value)]))
+  const heading = headingsOf(table)
   const isPlain = plainModel(state)
-  add('model', isPlain ? dashed(state.model) : task.text)
-  const { x, y, sigma, weights, extra } = chosen
-  add('x', task.names.x === x.title || isPlain ? x.title : `${task.names.x}=${x.title}`)
-  if (extra) add('x', `${task.columns[1]}=${extra.title}`)
-  add('y', y.title)
-  addParameters(task, state, add)
-  if (sigma) add('sigma', sigma.title)
+  add('model', isPlain ? state.model : task.text)
+  const { y, sigma, weights } = chosen
+  for (const { name, column } of modelColumns(table, chosen, task))
+    add('x', name === heading(column) || isPlain ? heading(column) : `${name}=${heading(column)}`)
+  add('y', heading(y))
+  // The command line guesses starting values only for the models that it offers.
+  const estimates = isPlain || state.model === 'own' ? {} : (outcome?.fits[at]?.values ?? {})
+  addParameters(task, state, estimates, add)
+  if (sigma) add('sigma', heading(sigma))
   if (sigma && state.absoluteSigma) add('absolute-sigma')
-  if (weights) add('weights', weights.title)
+  if (weights) add('weights', heading(weights))
   else if (modelWeights.includes(state.weights)) add('weights', `=${state.weights}`)
   if (state.loss !== 'squared') add('loss', dashed(state.loss))
   if (isRobust(state.loss) && state.lossScale !== 1) add('loss-scale', `${state.lossScale}`)
-  if (state.outliers !== 'keep') add('outliers', '0.01')
-  if (state.outliers === 'drop') add('drop-outliers')
+  if (testsOutliers(state)) add('outliers', '0.01')
+  if (testsOutliers(state) && state.outliers === 'drop') add('drop-outliers')
   if (state.profile) add('profile')
   for (const part of state.derive.split(';')) if (part.trim() !== '') add('derive', part.replaceAll(' ', ''))
-  const group = state.group || table.curves
-  if (group !== '') add('group', table.all.find(({ name }) => name === group)?.title ?? group)
-  const shared = sharedParameters(task, { ...state, group })
+  const group = groupColumn(table, state)
+  if (group) add('group', heading(group))
+  const shared = sharedParameters(task, { ...state, group: group?.name ?? '' })
   if (shared.length > 0) add('shared', shared.join())
   if (state.compare !== '') add('compare', state.compare)
-  const note = table.shape === 'points' ? '' : '# points.csv: “Save the points” writes it\n'
-  return `${note}${parts.join(' ')}`
+  return `${NOTE}\n${parts.join(' ')}`
 }
 
 function addParameters(
   { parameters, guessed }: FitTask,
   { parameters: entries }: FitPageState,
+  estimates: Readonly<Record<string, number>>,
   add: (option: string, value: string) => void,
 ): void {
   const list = (field: 'start' | 'min' | 'max') =>
     parameters.flatMap((name) => {
-      const value = entries[name]?.[field]
+      const estimate = field === 'start' ? estimates[name] : undefined
+      const value = entries[name]?.[field] ?? (estimate && Number(estimate.toPrecision(6)))
       return value === undefined || entries[name]?.expr ? [] : [`${name}=${value}`]
     })
   for (const field of ['start', 'min', 'max'] as const)

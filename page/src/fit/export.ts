@@ -6,6 +6,7 @@ import { writeCommand } from './command.js'
 import type { DisplayedState } from './displayed-state.js'
 import type { FitOutcome } from './fit-input.js'
 import type { PageView } from './page-view.js'
+import { writePoints } from './points-file.js'
 import { writeProgram } from './program.js'
 import type { FitPageState } from './state.js'
 import { toJson } from './summary.js'
@@ -26,26 +27,8 @@ export function saveJson({ shown: { groups, at }, outcome: { fits, about } }: Sa
 }
 
 /** Saves each used row with the value of the model and the residual. */
-export function saveCsv({ shown, outcome }: SavedFit): void {
-  download('fit.csv', 'text/csv', writeCsv(shown, outcome))
-}
-
-const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-
-export function writeCsv(
-  { groups, chosen, table }: Pick<DisplayedState, 'groups' | 'chosen' | 'table'>,
-  { fits }: Pick<FitOutcome, 'fits'>,
-): string {
-  const isGrouped = groups.length > 1
-  const head = [...(isGrouped ? ['group'] : []), 'line', chosen.x.title, chosen.y.title, 'model', 'residual']
-  const lines = groups.flatMap(({ name, rows }, k) => {
-    const values = fits[k].predict()
-    return rows.kept.map((row, i) => {
-      const numbers = [table.lines[row], rows.x[i], rows.y[i], values[i], fits[k].residuals[i]]
-      return [...(isGrouped ? [name] : []), ...numbers].map((one) => cell(`${one}`)).join()
-    })
-  })
-  return `${[head.map(cell).join(), ...lines].join('\n')}\n`
+export function saveCsv({ shown, outcome: { task }, state }: SavedFit): void {
+  download('fit.csv', 'text/csv', writePoints(shown, task, state))
 }
 
 export function saveSvg({ view }: SavedFit): void {

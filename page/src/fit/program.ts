@@ -3,7 +3,14 @@
 import type { DisplayedState } from './displayed-state.js'
 import { optionsOf } from './model-list.js'
 import type { FitPageState } from './state.js'
-import { columnsByName, type FitTask, fitOptions, sharedParameters } from './task.js'
+import {
+  columnsByName,
+  type FitTask,
+  fitOptions,
+  sharedParameters,
+  type TaskRows,
+  testsOutliers,
+} from './task.js'
 
 /** Writes a value as a literal. Typed arrays become arrays. */
 function literal(value: unknown): string {
@@ -25,27 +32,51 @@ function modelCall({ task }: { readonly task: FitTask }, state: FitPageState): s
   return `models.${model}(${literal({ x: task.names.x, ...extra, ...options })})`
 }
 
+/** The rows of all groups as one. */
+function stack(groups: DisplayedState['groups']): TaskRows {
+  const all = groups.map(({ rows }) => rows)
+  const join = (pick: (rows: TaskRows) => Float64Array) =>
+    Float64Array.from(all.flatMap((rows) => Array.from(pick(rows))))
+  const [first] = all
+  return {
+    ...first,
+    data: Object.fromEntries(Object.keys(first.data).map((name) => [name, join(({ data }) => data[name])])),
+    sigma: first.sigma && join(({ sigma }) => sigma as Float64Array),
+    weights: first.weights && join(({ weights }) => weights as Float64Array),
+  }
+}
+
+function unusedName(name: string, taken: readonly string[]): string {
+  return taken.includes(name) ? unusedName(`${name}_`, taken) : name
+}
+
 /** A program that repeats the fit of the page and prints the estimates. */
 export function writeProgram(
   { groups, task, table }: Pick<DisplayedState, 'groups' | 'table'> & { readonly task: FitTask },
   state: FitPageState,
 ): string {
-  const errors = columnsByName(groups, ({ sigma, weights }) => ({
-    ...(sigma && { sigma }),
-    ...(weights && { weights }),
-  }))
-  const columns = columnsByName(groups, ({ data }) => data)
   const names = groups.map(({ name }) => name)
   const isSeveral = groups.length > 1
   const group = state.group || table.curves
   const shared = isSeveral ? sharedParameters(task, { ...state, group }) : []
+  // Fits with shared parameters have one table with a column of labels.
+  const parts = shared.length > 0 ? [{ rows: stack(groups) }] : groups
+  const errors = columnsByName(parts, ({ sigma, weights }) => ({
+    ...(sigma && { sigma }),
+    ...(weights && { weights }),
+  }))
+  const columns: Record<string, unknown> = columnsByName(parts, ({ data }) => data)
   const fields = Object.entries(fitOptions(task, state, errors)).map(
     ([name, value]) => `${name}: ${literal(value)}`,
   )
-  if (state.outliers !== 'keep' && shared.length === 0)
+  if (testsOutliers(state) && shared.length === 0)
     fields.push(`outliers: rout({ refit: ${state.outliers === 'drop'} })`)
   if (state.profile && shared.length === 0) fields.push('intervals: profileIntervals()')
-  if (shared.length > 0) fields.push(`shared: ${literal(shared)}`)
+  if (shared.length > 0) {
+    const label = unusedName('group', [...Object.keys(columns), ...task.parameters])
+    columns[label] = groups.flatMap(({ name, rows }) => rows.kept.map(() => name))
+    fields.push(`group: ${literal(label)}`, `shared: ${literal(shared)}`)
+  }
   const call = shared.length > 0 ? 'fitSharedSync' : isSeveral ? 'fitManySync' : 'fit'
   const imports = [call, ...(state.model === 'own' ? [] : ['models'])]
   if (fields.some((field) => field.startsWith('outliers'))) imports.push('rout')

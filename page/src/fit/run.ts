@@ -4,7 +4,14 @@ import { type Fit, type FitManyOptions, type FitManyResult, fitMany } from 'anti
 import type { ShownFit } from './displayed-fit.js'
 import type { CountedPeaks, FitInput, FitOutcome } from './fit-input.js'
 import type { FitPageState } from './state.js'
-import { columnsByName, type FitTask, fitOptions, sharedParameters, type TaskRows } from './task.js'
+import {
+  columnsByName,
+  type FitTask,
+  fitOptions,
+  sharedParameters,
+  type TaskRows,
+  testsOutliers,
+} from './task.js'
 
 /** @throws (rejects with) the errors of the library; the reason of the signal */
 export async function runFits(input: FitInput): Promise<FitOutcome> {
@@ -68,10 +75,10 @@ function rename(
   return Object.fromEntries(Object.entries(data).map(([name, numbers]) => [newName(name), numbers]))
 }
 
-async function outlierMethod({ outliers, loss, weights }: FitPageState): Promise<Partial<FitManyOptions>> {
-  if (outliers === 'keep' || loss !== 'squared' || weights.startsWith('1/f')) return {}
+async function outlierMethod(state: FitPageState): Promise<Partial<FitManyOptions>> {
+  if (!testsOutliers(state)) return {}
   const { rout } = await import('./outliers.js')
-  return { outliers: rout({ refit: outliers === 'drop' }) }
+  return { outliers: rout({ refit: state.outliers === 'drop' }) }
 }
 
 function describe(

@@ -247,6 +247,10 @@ export function fitOptions(
 /** Whether a loss has a scale. */
 export const isRobust = (loss: FitPageState['loss']): boolean => loss !== 'squared' && loss !== 'poisson'
 
+/** Whether the fit tests for outliers, which needs a sum of squares. */
+export const testsOutliers = ({ outliers, loss, weights }: FitPageState): boolean =>
+  outliers !== 'keep' && loss === 'squared' && !modelWeights.includes(weights)
+
 /** @throws Error with a sentence if a part is not of the form `half = log(2)/b` */
 function parseDerived(text: string): Record<string, string> {
   const parts = text.split(';').filter((part) => part.trim() !== '')
