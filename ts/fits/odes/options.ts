@@ -56,7 +56,7 @@ export interface OdeOptions {
   readonly method?: 'auto' | 'explicit' | 'stiff'
   /** Relative tolerance of the states. Default 1e-8. */
   readonly rtol?: number
-  /** Absolute tolerance: a number, or numbers by state. Default 1e-12. */
+  /** Absolute tolerance: a number, or numbers by state. Default 1e-6·rtol, at most 1e-12. */
   readonly atol?: number | Readonly<Record<string, number>>
   /** Maximum number of steps of one integration, accepted and rejected. Default 100,000. */
   readonly maxSteps?: number
@@ -201,7 +201,7 @@ export function readDefinition(given: unknown): OdeDefinition {
     initialTime: read.initialTime,
     method: read.method ?? 'auto',
     rtol: read.rtol,
-    atol: readTolerances(read.atol, states),
+    atol: readTolerances(read.atol, states, read.rtol),
     maxSteps: read.maxSteps,
     controlsSensitivities: read.controlSensitivities,
   }
@@ -261,19 +261,22 @@ function readInputs(given: unknown): Map<string, InputTable> {
   )
 }
 
-const MIN_ATOL = 1e-12
+/** Largest default of the absolute tolerance, and default relative to the relative tolerance. */
+const MAX_ATOL = 1e-12
+const ATOL_RATIO = 1e-6
 
-function readTolerances(given: unknown, states: readonly string[]): number[] {
+function readTolerances(given: unknown, states: readonly string[], rtol: number): number[] {
+  const usual = Math.min(MAX_ATOL, ATOL_RATIO * rtol)
   const check = (argument: string, one: unknown): number => {
     if (typeof one === 'number' && one > 0 && one < Infinity) return one
     throw new OptionError(argument, 'a finite number > 0', one)
   }
   if (!isRecord(given)) {
-    const one = check('atol', given ?? MIN_ATOL)
+    const one = check('atol', given ?? usual)
     return states.map(() => one)
   }
   const own = ownProperties(given) as Readonly<Record<string, unknown>>
   const stranger = Object.keys(own).find((name) => !states.includes(name))
   if (stranger !== undefined) throw new OptionError('atol', `states among ${states.join(', ')}`, stranger)
-  return states.map((name) => check(`atol: ${name}`, own[name] ?? MIN_ATOL))
+  return states.map((name) => check(`atol: ${name}`, own[name] ?? usual))
 }
