@@ -101,6 +101,11 @@ test('a likelihood without a maximum does not converge', () => {
   expect(found.errors.theta).toBeNaN()
 })
 
+test('a rate of 0 has no finite logarithm', () => {
+  const none = fit(expression('exp(a)'), { y: x.map(() => 0) }, { start: { a: 0 }, distribution: poisson() })
+  expect([none.reason, none.unidentifiable]).toEqual(['singular', ['a']])
+})
+
 test('censored rows enter by their probability', () => {
   const limit = 0.5
   const below = y.map((value) => Number(value < limit))

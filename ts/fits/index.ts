@@ -78,6 +78,7 @@ export {
 export type { DistributionName } from './likelihood/families.js'
 export type { ResidualKind, ResidualOptions } from './likelihood/residuals.js'
 export type { LikelihoodFit, LikelihoodResult } from './likelihood/result.js'
+export type { LikelihoodGroup, SharedLikelihoodFit } from './likelihood/shared-result.js'
 export type { OriginOptions } from './models/define.js'
 export type { ModelName } from './models/index.js'
 export type { InhibitionKind, InhibitionOptions } from './models/inhibition.js'
@@ -110,6 +111,7 @@ export {
   type ProfileEndReason,
   profileEndReasons,
 } from './problem/reasons.js'
+export type { GroupLabel, SharedParameterValues } from './problem/shared-parameters.js'
 export type { Contour, ContourOptions } from './profiles/contour.js'
 export { type ProfileIntervalOptions, profileIntervals } from './profiles/profile-intervals.js'
 export type {
@@ -121,10 +123,8 @@ export type {
 export type { SharedBootstrap } from './shared/bootstrap-result.js'
 export { fitShared, fitSharedSync, type SharedData } from './shared/fit-shared.js'
 export type { SharedGroup } from './shared/group.js'
-export type { SharedParameterValues } from './shared/parameter-values.js'
 export type { SharedFit } from './shared/result.js'
 export type { SharedProfiles } from './shared/shared-profiles.js'
-export type { GroupLabel } from './shared-solve/groups.js'
 export type { SharedOptions } from './shared-solve/options.js'
 export type { SharedProfile } from './shared-solve/profile.js'
 export type { SharedModel } from './shared-solve/read.js'

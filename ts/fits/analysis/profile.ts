@@ -6,6 +6,7 @@ import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
+import type { LikelihoodGroup, SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import {
   createProfile,
   createProfiles,
@@ -66,6 +67,15 @@ export function profile<Names extends string, Name extends Names = Names>(
   names?: Name | readonly Name[],
   options?: ProfileManyOptions,
 ): ManyProfiles<Name>
+/**
+ * Profile intervals of a fit with a distribution and shared parameters: of its shared parameters, or for a group of all
+ * parameters of the group. All other parameters of all groups minimize −2 log L.
+ */
+export function profile(
+  found: SharedLikelihoodFit | LikelihoodGroup,
+  names?: string | readonly string[],
+  options?: ProfileOptions,
+): Profiles<string>
 /**
  * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. Each column of the
  * result contains one endpoint per fit. A reason per endpoint explains the endpoint's position. The native engine does

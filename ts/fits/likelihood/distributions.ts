@@ -4,7 +4,12 @@ import { OptionError } from '../../core/errors.js'
 import { choice, type GivenOf, option, optional, type ValuesOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { FitData, FitValues } from '../problem/options.js'
-import { Distribution, type DistributionFits } from '../solve/distribution.js'
+import {
+  Distribution,
+  type DistributionFits,
+  type SharedDistributionFits,
+  type SharedRequest,
+} from '../solve/distribution.js'
 import {
   binomialFamily,
   gammaFamily,
@@ -17,14 +22,16 @@ import {
 } from './families.js'
 import { type Likelihood, namesOfDistribution } from './problem.js'
 import { LikelihoodRun } from './run.js'
+import { SharedLikelihoodRun } from './shared-run.js'
 
 class FamilyDistribution extends Distribution {
   readonly name: string
+  readonly uses: readonly string[]
   readonly #likelihood: Likelihood
 
   constructor(likelihood: Likelihood) {
     super()
-    namesOfDistribution(likelihood)
+    this.uses = namesOfDistribution(likelihood)
     this.name = likelihood.family.name
     this.#likelihood = likelihood
     Object.freeze(this)
@@ -32,6 +39,10 @@ class FamilyDistribution extends Distribution {
 
   createFits(model: unknown, data: unknown, options: FitValues): DistributionFits {
     return new LikelihoodRun(this.#likelihood, model, data as FitData, options)
+  }
+
+  createSharedFits(request: SharedRequest): SharedDistributionFits {
+    return new SharedLikelihoodRun(this.#likelihood, request)
   }
 }
 

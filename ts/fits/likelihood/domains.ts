@@ -1,19 +1,31 @@
 /** Checks that a distribution can have the responses, and the predictions and σ at the start. */
 
 import { OptionError } from '../../core/errors.js'
+import { toPrintable } from '../../core/text.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { evaluateRows } from './evaluate.js'
 import { type LikelihoodProblem, rowOutputs } from './problem.js'
 
-const place = (row: number, fit: number, count: number) => `in row ${row}${count > 1 ? ` of fit ${fit}` : ''}`
+/** The parts of a run that the checks read. */
+interface CheckedRun {
+  readonly likelihood: LikelihoodProblem
+  readonly data: ReadonlyMap<string, DataColumn>
+  readonly starts: ReadonlyMap<string, Float64Array>
+  readonly count: number
+  readonly labels: readonly GroupLabel[] | undefined
+  rowsOf(fit: number): Float64Array[]
+}
+
+function place(row: number, fit: number, { count, labels }: Pick<CheckedRun, 'count' | 'labels'>): string {
+  if (labels) return `in row ${row} of group ${toPrintable(String(labels[fit]))}`
+  return `in row ${row}${count > 1 ? ` of fit ${fit}` : ''}`
+}
 
 /** @throws OptionError that names the first row whose response the distribution cannot have */
-export function checkResponse(
-  { family, problem, texts }: LikelihoodProblem,
-  data: ReadonlyMap<string, DataColumn>,
-  count: number,
-  drops: boolean,
-): void {
+export function checkResponse(run: Omit<CheckedRun, 'starts' | 'rowsOf'>, drops: boolean): void {
+  const { data, count } = run
+  const { family, problem, texts } = run.likelihood
   const { accepts, expected } = family.response
   const rows = (name: string | null | undefined, fit: number) => {
     const column = data.get(name ?? '')
@@ -31,18 +43,10 @@ export function checkResponse(
       throw new OptionError(
         `data: ${problem.y}`,
         `${expected} (${family.name})`,
-        `${y[row]} ${place(row, fit, count)}`,
+        `${y[row]} ${place(row, fit, run)}`,
       )
     }
   }
-}
-
-/** The parts of a run that the check of a start reads. */
-interface StartedRun {
-  readonly likelihood: LikelihoodProblem
-  readonly starts: ReadonlyMap<string, Float64Array>
-  readonly count: number
-  rowsOf(fit: number): Float64Array[]
 }
 
 /**
@@ -52,8 +56,8 @@ interface StartedRun {
  * @throws OptionError that names the row if σ or another option is not positive at the start, or if the distribution
  * cannot have the model's value
  */
-export function findInvalidStart(run: StartedRun, fit: number): number | null {
-  const { likelihood, starts, count } = run
+export function findInvalidStart(run: CheckedRun, fit: number): number | null {
+  const { likelihood, starts } = run
   const { problem, family, texts } = likelihood
   const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[fit] ?? NaN)
   const outputs = evaluateRows(likelihood, point, run.rowsOf(fit))
@@ -63,14 +67,14 @@ export function findInvalidStart(run: StartedRun, fit: number): number | null {
     for (const name of family.positive) {
       const value = outputs[rowOutputs.length + options.indexOf(name)][row]
       if (value > 0 && value < Infinity) continue
-      throw new OptionError(name, 'a finite value > 0 at the start', `${value} ${place(row, fit, count)}`)
+      throw new OptionError(name, 'a finite value > 0 at the start', `${value} ${place(row, fit, run)}`)
     }
     const { accepts, expected } = family.prediction
     if (!accepts(outputs[0][row]))
       throw new OptionError(
         'start',
         `a model value ${expected} (${family.name})`,
-        `${outputs[0][row]} ${place(row, fit, count)}`,
+        `${outputs[0][row]} ${place(row, fit, run)}`,
       )
     if (!Number.isFinite(outputs[1][row])) return row
   }

@@ -2,7 +2,7 @@
 
 import { isRowParallel, ProgramRunner } from '../../expressions/run.js'
 import { memoizeBy } from '../programs/function-curve.js'
-import type { SecondOrderEvaluation } from './dense-newton.js'
+import type { SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'
 
 const machineOf = memoizeBy(

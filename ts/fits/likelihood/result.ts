@@ -1,38 +1,19 @@
 /** Results of fits by likelihood. */
 
-import { checkIndex, OptionError } from '../../core/errors.js'
-import { joinTexts, plural } from '../../core/text.js'
-import { mapRecord } from '../../core/untrusted-input.js'
+import { checkIndex } from '../../core/errors.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
-import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { readOptions } from '../../options/read.js'
-import { type FitReason, fitReasons } from '../problem/reasons.js'
-import { triangleIndex } from '../programs/ldlt.js'
 import { likelihoodResults } from '../solve/distribution.js'
 import { hasBit } from '../solve/fit-context.js'
-import { type BandOptions, bandTable } from '../uncertainty/bands.js'
 import { parameterColumns } from '../uncertainty/estimates.js'
-import { FitView } from '../uncertainty/fit-view.js'
-import type { RequestedColumns } from '../uncertainty/linearize.js'
 import { analyzeFit, analyzeFits } from './analysis.js'
 import type { DistributionName } from './families.js'
-import { predictionBand } from './prediction.js'
-import { computeResiduals, type ResidualKind, type ResidualOptions } from './residuals.js'
 import type { LikelihoodFits, LikelihoodSource } from './source.js'
+import { LikelihoodView } from './view.js'
 
 const { log } = elementary('float64')
 
 type Columns<Names extends string> = Readonly<Record<Names, Float64Array>>
-
-const MESSAGES: Readonly<Record<FitReason, string>> = {
-  converged: '',
-  stalled: 'stalled: no step lowers −2 log L, although its gradient is not small',
-  'max-iterations': 'stopped at maxIterations',
-  'not-finite': '−2 log L is not finite at the start: a number is missing, or the model overflows',
-  singular: 'the observed information is singular: the data do not determine all parameters',
-  'too-few-points': 'fewer rows than free parameters',
-}
 
 /** Results of `fitMany` with a distribution. Each quantity is a column with one number per fit. */
 export class LikelihoodResult<Names extends string = string> {
@@ -112,19 +93,13 @@ export class LikelihoodResult<Names extends string = string> {
 }
 
 /** The result of one fit with a distribution. */
-export class LikelihoodFit<Names extends string = string> extends FitView<Names> {
-  /** −2 log L at the estimates, with all constants of the density. */
-  declare readonly minus2LogLikelihood: number
+export class LikelihoodFit<Names extends string = string> extends LikelihoodView<Names> {
   /** Akaike information criterion: −2 log L + 2·p, for p free parameters that are not at a bound. */
   declare readonly aic: number
   /** Bayesian information criterion: −2 log L + log(n)·p. */
   declare readonly bic: number
   /** Number of observations minus the number of free parameters that are not at a bound. */
   declare readonly degreesOfFreedom: number
-  /** Number of rows dropped by the option `missing`. */
-  declare readonly droppedRows: number
-  /** Number of rows in use whose value is censored. */
-  declare readonly censoredRows: number
   /** Number of evaluations of −2 log L and its derivatives. */
   declare readonly evaluations: number
   /**
@@ -132,12 +107,6 @@ export class LikelihoodFit<Names extends string = string> extends FitView<Names>
    * errors away from the minimum, which certifies that a fit has converged. NaN if the information is singular.
    */
   declare readonly predictedDecrease: number
-  /** Names of the free parameters that ended at a bound. Their standard errors are NaN. */
-  declare readonly atBound: readonly Names[]
-  /** Names of the free parameters that the data do not determine. */
-  declare readonly unidentifiable: readonly Names[]
-  /** Name of the distribution. */
-  declare readonly distribution: DistributionName
   /** The engine that ran the fit. */
   declare readonly engine: EngineName
   /** Reasons for the choice of the engine. */
@@ -151,89 +120,16 @@ export class LikelihoodFit<Names extends string = string> extends FitView<Names>
 
   /** @internal */
   constructor(all: LikelihoodResult<Names>, fit: number, run: LikelihoodFits) {
-    const { solutions, likelihood, data, starts, parameters } = run
-    const { problem } = likelihood
-    const entry = (i: number, j: number) => solutions.covariance[triangleIndex(i, j)][fit]
-    const atBound = all.free.filter((_, i) => hasBit(solutions.atBound, fit, i))
-    const p = all.free.length - atBound.length
-    const n = all.observations[fit]
-    const cost = all.minus2LogLikelihood[fit]
-    const estimates = {
-      values: mapRecord(all.values, (column) => column[fit]),
-      errors: mapRecord(all.errors, (column) => column[fit]),
-      free: all.free,
-      chiSquared: cost,
-      observations: n,
-      reason: fitReasons[all.reason[fit]] as FitReason,
-    }
-    super(estimates, {
-      covariance: () => all.free.map((_, i) => all.free.map((_, j) => entry(i, j))),
-      distribution: { isAbsolute: true, degreesOfFreedom: n - p, variance: 1, parameters },
-      parts: () => [{ context: { problem, data, starts, weightAt: null, solved: solutions }, index: fit }],
-    })
+    super(all, { run, fit })
+    const { minus2LogLikelihood: cost, observations: n, free, atBound } = this
+    const p = free.length - atBound.length
     this.#source = { run, fit }
-    this.minus2LogLikelihood = cost
     this.aic = cost + 2 * p
     this.bic = cost + log(n) * p
     this.degreesOfFreedom = n - p
-    this.droppedRows = all.droppedRows[fit]
-    this.censoredRows = countCensored(run, fit)
     this.evaluations = all.evaluations[fit]
-    this.predictedDecrease = solutions.decrement[fit]
-    this.atBound = atBound
-    this.unidentifiable = all.free.filter((_, i) => hasBit(solutions.unidentifiable, fit, i))
-    this.distribution = all.distribution
+    this.predictedDecrease = run.solutions.decrement[fit]
     this.engine = all.engine
     this.engineReasons = all.engineReasons
   }
-
-  /** Explanation of `reason`, and warnings. The message is empty if the fit has converged without warnings. */
-  get message(): string {
-    const { atBound, droppedRows } = this
-    const held = atBound.length > 0 ? `${atBound.join(', ')} held at a bound, and counted as fixed` : ''
-    const dropped = droppedRows > 0 ? `${plural(droppedRows, 'row')} with missing values left out` : ''
-    return joinTexts(MESSAGES[this.reason], held, dropped)
-  }
-
-  /**
-   * Lower and upper limits of a band around `predict(at)`. The band 'confidence' of the curve uses the delta method.
-   * The band 'prediction' contains a new observation with the probability `level`: its limits are quantiles of the
-   * distribution at the estimates. For normal, log-normal and Student's distributions, the variance of the curve is
-   * added to σ².
-   *
-   * @param at columns of the model and of the distribution, as for `predict`
-   * @throws OptionError if `at` or an option is invalid
-   */
-  override band(
-    at?: RequestedColumns,
-    options: BandOptions = {},
-  ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level, kind } = readOptions('options', options, bandTable)
-    if (kind === 'confidence') return super.band(at, { level })
-    return predictionBand(this.#source, at, level)
-  }
-
-  /**
-   * Residuals of all rows in use.
-   *
-   * @param kind 'pearson' for (y − mean)/standard deviation; 'deviance' for the signed root of the row's deviance;
-   * 'quantile' for Φ⁻¹(F(y)), which is standard normal if the distribution is right. For counts, quantile residuals are
-   * randomized within the step of F (Dunn and Smyth, 1996), and a censored row draws from the probability of its limit.
-   * @throws OptionError if the kind is unknown, or if the seed is not an integer
-   */
-  residualsOf(kind: ResidualKind, options: ResidualOptions = {}): Float64Array {
-    if (!['pearson', 'deviance', 'quantile'].includes(kind))
-      throw new OptionError('kind', "'pearson', 'deviance' or 'quantile'", kind)
-    return computeResiduals(this.#source, kind, options)
-  }
-}
-
-function countCensored({ likelihood: { below, above }, selection }: LikelihoodFits, fit: number): number {
-  const marks = [below, above].flatMap((name) => {
-    const column = selection.columns.get(name ?? '') as DataColumn | undefined
-    return column ? [numbersInRun(column, fit)] : []
-  })
-  let count = 0
-  for (let row = 0; row < (marks[0]?.length ?? 0); row++) if (marks.some((mark) => mark[row] !== 0)) count++
-  return count
 }

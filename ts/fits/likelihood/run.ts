@@ -23,6 +23,7 @@ import {
 } from '../problem/parameters.js'
 import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import type { DistributionFits } from '../solve/distribution.js'
 import { checkResponse, findInvalidStart } from './domains.js'
@@ -39,7 +40,7 @@ import { createSolutions, type LikelihoodSolutions, refine } from './solutions.j
 import type { PendingRun } from './source.js'
 
 /** Default of the predicted decrease of −2 log L below which a fit has converged. */
-const TOLERANCE = 1e-10
+export const TOLERANCE = 1e-10
 /** Tolerance of the runs in lanes, whose solutions are refined afterwards. */
 const LANE_TOLERANCE = 1e-6
 
@@ -70,9 +71,18 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly model: unknown
   readonly distribution: Likelihood
   readonly solutions: LikelihoodSolutions
+  readonly labels: readonly GroupLabel[] | undefined
   readonly #guess: (() => void) | undefined
 
-  constructor(distribution: Likelihood, model: unknown, data: FitData, options: LikelihoodValues) {
+  /** @param labels labels of the groups of a fit with shared parameters */
+  constructor(
+    distribution: Likelihood,
+    model: unknown,
+    data: FitData,
+    options: LikelihoodValues,
+    labels?: readonly GroupLabel[],
+  ) {
+    this.labels = labels
     for (const [name, expected] of Object.entries(refused)) {
       const value: unknown = options[name as keyof typeof refused]
       if (value !== undefined) throw new OptionError(name, expected, value)
@@ -116,7 +126,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const inputs = { text, parameters: this.parameters, columns: [...columns.keys()], y, weight }
     this.likelihood = makeLikelihood(distribution, inputs)
     this.choice = selectRunner(options, wasmModule)
-    checkResponse(this.likelihood, columns, this.count, options.missing === 'drop')
+    checkResponse(this, options.missing === 'drop')
     this.selection = runToEnd(selectRows(columns, weight, this.count, options.missing === 'drop'))
     const started = this.parameters.filter(({ expr }) => expr === null)
     this.starts = new Map(started.map((parameter) => [parameter.name, startsOf(parameter, this.count)]))
@@ -145,6 +155,11 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   }
 
   release(): void {}
+
+  /** Fills the starting values that the model guesses from the data. */
+  guessStarts(): void {
+    this.#guess?.()
+  }
 
   *calls(): Generator<EngineCall> {
     const { problem } = this.likelihood

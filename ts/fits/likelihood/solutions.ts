@@ -4,13 +4,8 @@ import type { Problem } from '../problem/problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { hasBit, type SolvedFits } from '../solve/fit-context.js'
-import {
-  freeIndices,
-  invertHessian,
-  minimizeDense,
-  type NewtonProblem,
-  type SecondOrderEvaluation,
-} from './dense-newton.js'
+import { invertHessian, minimizeDense } from './dense-newton.js'
+import { freeIndices, type NewtonProblem, NOISE, type SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'
 
 /** The columns of solved fits that a likelihood has, and the certificate of convergence. */
@@ -39,7 +34,7 @@ export function createSolutions({ free }: Problem, count: number): LikelihoodSol
   }
 }
 
-const reasons = {
+export const reasonCodes = {
   converged: CONVERGED,
   stalled: STALLED,
   'max-iterations': MAX_ITERATIONS,
@@ -62,21 +57,30 @@ interface StoredSolution {
 
 /** Rise of −2 log L one standard error away from the minimum, below which a parameter has no finite estimate. */
 const MIN_RISE = 0.01
+/** Smallest rise that counts, because smaller ones underflow. */
+const MIN_NUMBER = 1e-30
 
 /**
  * Whether −2 log L hardly rises one standard error away, as for theta → ∞ if counts scatter like Poisson counts. Such
  * a likelihood has no minimum, although the next step would hardly lower it.
  */
-function isFlat(
+export function isFlat(
   { x, value }: { readonly x: Float64Array; readonly value: number },
   i: number,
   error: number,
-  { evaluate, min, max }: Pick<NewtonProblem, 'evaluate' | 'min' | 'max'>,
+  { evaluate, min, max }: Pick<NewtonProblem<unknown>, 'evaluate' | 'min' | 'max'>,
 ): boolean {
   return [error, -error].some((step) => {
     const to = x.slice()
-    to[i] += step
-    return to[i] > min[i] && to[i] < max[i] && evaluate(to).value - value < MIN_RISE
+    // Where the model overflows or underflows, a shorter step decides; the rise of a parabola is quadratic.
+    for (let part = 1; MIN_RISE * part * part > NOISE * Math.abs(value) + MIN_NUMBER; part /= 2) {
+      to[i] = x[i] + part * step
+      if (!(to[i] > min[i] && to[i] < max[i])) return false
+      const rise = evaluate(to).value - value
+      if (Number.isFinite(rise)) return rise < MIN_RISE * part * part
+    }
+    // The model has no values at an appreciable part of the standard error, so that the error has no meaning.
+    return true
   })
 }
 
@@ -95,7 +99,7 @@ export function refine(
   to.cost[fit] = value
   to.evaluations[fit] = iterations + found.evaluations
   to.decrement[fit] = found.decrement
-  to.reason[fit] = reasons[status]
+  to.reason[fit] = reasonCodes[status]
   for (let i = 0; i < x.length; i++) to.free[i][fit] = x[i]
   if (status === 'not-finite') return
   const free = freeIndices(problem, x, found)

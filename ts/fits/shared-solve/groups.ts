@@ -5,9 +5,7 @@ import { toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import { listColumns, type TableColumns } from '../problem/data-table.js'
 import type { FitColumn } from '../problem/options.js'
-
-/** Label of a group. */
-export type GroupLabel = string | number
+import type { GroupLabel } from '../problem/shared-parameters.js'
 
 /** Data columns that contain one array per group, or numbers for all groups. */
 export interface GroupedData {

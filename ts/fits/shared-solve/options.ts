@@ -15,6 +15,7 @@ import {
   type FitColumn,
   type NoiseByQuantity,
 } from '../problem/options.js'
+import { distributionOption } from '../solve/distribution.js'
 
 /** Options that `fitShared` has in common with `fitMany`. */
 type CommonOptions = Pick<
@@ -65,6 +66,12 @@ export interface SharedOptions extends CommonOptions {
   readonly sigma?: FitColumn | string | NoiseByQuantity | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */
   readonly weights?: FitColumn | string | NoiseByQuantity | Readonly<Record<string, FitColumn | string>>
+  /**
+   * Distribution of the response, as in `poisson()` or `normal({ sigma: 'prop*f' })`. The parameters of σ are shared or
+   * local like all others. The fit then maximizes the likelihood, and the result is a `SharedLikelihoodFit`. Default:
+   * least squares.
+   */
+  readonly distribution?: undefined
 }
 
 const nameOption = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
@@ -118,6 +125,7 @@ export const sharedOptionTable = {
   modelColumn: optional(nameOption),
   sigma: passThrough<FitColumn | string>(),
   weights: passThrough<FitColumn | string>(),
+  distribution: distributionOption,
 } satisfies Record<keyof SharedOptions, Option>
 
 export type SharedValues = ValuesOf<typeof sharedOptionTable>

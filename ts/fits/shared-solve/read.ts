@@ -36,29 +36,20 @@ import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
 import { MAX_COMPILED_PARAMETERS, MAX_PROFILED_PARAMETERS } from '../problem/problem.js'
 import { selectRows } from '../problem/row-selection.js'
+import type { GroupLabel, SharedParameter } from '../problem/shared-parameters.js'
 import { loadPrograms } from '../programs/program-cache.js'
 import { compileWeights, WEIGHTS, type WeightFunction, weightExpression } from '../solve/model-weights.js'
 import type { GroupBatchInput, GroupOutput } from './group-batch.js'
-import { type GroupedData, type GroupLabel, readGroups } from './groups.js'
+import { type GroupedData, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
 
 /** A model for all groups, an object that maps response columns to outputs of a model, or an array of models. */
 export type SharedModel = SingleModel | readonly SingleModel[]
-type SingleModel =
+export type SingleModel =
   | Expression
   | FitModel
   | ExactFunctionModel
   | Readonly<Record<string, Expression | FitModel>>
-
-/** A parameter that is shared by all groups, or by the groups of one label. */
-export interface SharedParameter {
-  readonly parameter: Parameter
-  readonly label: GroupLabel | null
-}
-
-/** Name of a shared parameter: `k`, or `k[label]` for a subset. */
-export const sharedName = ({ parameter, label }: SharedParameter) =>
-  label === null ? parameter.name : `${parameter.name}[${label}]`
 
 /** A validated output of a model. The field `y` is null if the output is unnamed. */
 interface ParsedOutput {
@@ -167,7 +158,10 @@ export function readShared(model: unknown, given: unknown, values: SharedValues)
 }
 
 /** Label of each group, for each parameter that the groups of one label share. */
-function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map<string, GroupLabel[]> {
+export function readSubsets(
+  grouped: GroupedData,
+  { sharedBy = {} }: SharedValues,
+): Map<string, GroupLabel[]> {
   const columns = [...new Set(Object.values(sharedBy))]
   const labels = createRecord(columns, (column) => grouped.labelsOf('sharedBy', column))
   return new Map(Object.entries(sharedBy).map(([name, column]) => [name, labels[column]]))
@@ -180,7 +174,10 @@ function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map
  * parameter
  * @throws OptionError if there are too many shared values
  */
-function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly (GroupLabel | undefined)[]) {
+export function placeShared(
+  roles: ParameterRoles,
+  labelsOf: (name: string) => readonly (GroupLabel | undefined)[],
+) {
   const shared: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
   const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
   const sharedBy = new Map<string, GroupLabel[]>()
@@ -233,7 +230,7 @@ function createBatch(
   }
 }
 
-function readModels(given: unknown): ParsedGroupModel[] {
+export function readModels(given: unknown): ParsedGroupModel[] {
   if (!Array.isArray(given)) return [readOne('model', given)]
   const list = toBoundedArray(given, 256)
   if (list === undefined || list.length === 0) throw new OptionError('model', '1 to 256 models', given)
@@ -296,7 +293,7 @@ interface ParameterRoles {
   readonly sharedBy: readonly Parameter[]
 }
 
-function readRoles(
+export function readRoles(
   { shared = [], local, sharedBy = {} }: SharedValues,
   parameters: readonly Parameter[],
 ): ParameterRoles {
@@ -339,7 +336,7 @@ function readRoles(
   return roles
 }
 
-function checkStarts(
+export function checkStarts(
   parameters: readonly Parameter[],
   { shared, sharedBy }: ParameterRoles,
   count: number,
@@ -411,7 +408,7 @@ function readWeights(options: SharedValues, models: readonly ParsedGroupModel[])
 }
 
 /** The response column of models with one unnamed output. */
-function responseColumn(
+export function responseColumn(
   models: readonly ParsedGroupModel[],
   columns: TableColumns,
   given: string | undefined,
@@ -431,7 +428,7 @@ function responseColumn(
 }
 
 /** Names of the columns of numbers that the models can use. */
-const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): string[] => [
+export const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): string[] => [
   ...models.flatMap(({ outputs }) =>
     outputs.flatMap(({ names, y: own }) => [...names, own ?? (y as string)]),
   ),

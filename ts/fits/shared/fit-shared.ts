@@ -1,13 +1,24 @@
 import { execute, executeSync } from '../../many/engines/execute.js'
+import { readOptions } from '../../options/read.js'
+import type { WithDistribution } from '../fit/options.js'
+import type { SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import type { FitData } from '../problem/options.js'
-import type { SharedOptions } from '../shared-solve/options.js'
-import type { SharedModel } from '../shared-solve/read.js'
+import { createSharedFits } from '../shared-solve/distribution.js'
+import { type SharedOptions, sharedOptionTable } from '../shared-solve/options.js'
+import type { SharedModel, SingleModel } from '../shared-solve/read.js'
 import { SharedRun } from '../shared-solve/run.js'
+import { Distribution, type SharedDistributionFits } from '../solve/distribution.js'
 import { SharedFit } from './result.js'
 
 /** Data of groups: columns of numbers and columns of labels, or an array of rows. Unused columns are ignored. */
 export type SharedData = FitData
 
+/** With a distribution, the fit maximizes the likelihood of all groups. */
+export async function fitShared(
+  model: SingleModel,
+  data: SharedData,
+  options: WithDistribution<SharedOptions>,
+): Promise<SharedLikelihoodFit>
 /**
  * Fits groups of rows that share parameters, as one least-squares problem. A parameter is shared by all groups, shared
  * by the groups of one label, or local to each group. The Levenberg-Marquardt algorithm eliminates the local parameters
@@ -27,18 +38,57 @@ export async function fitShared(
   model: SharedModel,
   data: SharedData,
   options: SharedOptions,
-): Promise<SharedFit> {
-  const run = new SharedRun(model, data, options)
+): Promise<SharedFit>
+export async function fitShared(
+  model: SharedModel,
+  data: SharedData,
+  options: object,
+): Promise<SharedFit | SharedLikelihoodFit> {
+  const byLikelihood = createByLikelihood(model, data, options)
+  if (byLikelihood) {
+    const { choice, options: read, progress } = byLikelihood
+    await execute(choice, byLikelihood.calls(), read.signal, () => {}, progress.repeat)
+    return byLikelihood.result() as SharedLikelihoodFit
+  }
+  const run = new SharedRun(model, data, options as SharedOptions)
   const { choice, options: read, progress } = run
   const ended = await execute(choice, run.calls(), read.signal, () => run.release(), progress.repeat)
   run.release()
   return new SharedFit(run, ended)
 }
 
+/** With a distribution, the fit maximizes the likelihood of all groups. */
+export function fitSharedSync(
+  model: SingleModel,
+  data: SharedData,
+  options: WithDistribution<SharedOptions>,
+): SharedLikelihoodFit
 /** Synchronous version of {@link fitShared}. */
-export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit {
-  const run = new SharedRun(model, data, options)
+export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit
+export function fitSharedSync(
+  model: SharedModel,
+  data: SharedData,
+  options: object,
+): SharedFit | SharedLikelihoodFit {
+  const byLikelihood = createByLikelihood(model, data, options)
+  if (byLikelihood) {
+    executeSync(byLikelihood.choice, byLikelihood.calls())
+    return byLikelihood.result() as SharedLikelihoodFit
+  }
+  const run = new SharedRun(model, data, options as SharedOptions)
   const ended = executeSync(run.choice, run.calls())
   run.release()
   return new SharedFit(run, ended)
+}
+
+/** The fit by likelihood if the options have a distribution. */
+function createByLikelihood(
+  model: SharedModel,
+  data: SharedData,
+  options: { readonly distribution?: unknown },
+): SharedDistributionFits | undefined {
+  const distribution = options?.distribution
+  if (!Distribution.has(distribution)) return undefined
+  const read = readOptions('options', { ...options, distribution }, sharedOptionTable)
+  return createSharedFits(distribution, model, data, read)
 }

@@ -5,8 +5,8 @@ import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { triangle } from '../programs/ldlt.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
 import {
   AT_BOUND,
   groupCovariance,

@@ -1,9 +1,9 @@
 /** Sources of the results of `fitShared` and of their groups, for functions that analyze a result. */
 
+import type { SharedParameterValues } from '../problem/shared-parameters.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
 import type { BootstrapSource } from '../uncertainty/bootstrap-result.js'
-import type { SharedParameterValues } from './parameter-values.js'
 
 /** A group as a single fit, for one output of the group's model. */
 export type SingleFitContext = BootstrapSource<string>['context']

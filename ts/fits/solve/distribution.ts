@@ -5,6 +5,8 @@ import type { EngineChoice } from '../../engines/select-engine.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
+import type { Parameter } from '../problem/parameters.js'
+import type { GroupLabel, SharedParameter } from '../problem/shared-parameters.js'
 import { objectOption } from './object-option.js'
 
 /** Fits by likelihood of one call, not started yet. */
@@ -15,6 +17,33 @@ export interface DistributionFits {
   calls(): Generator<EngineCall>
   release(): void
   result(): { readonly length: number; at(fit: number): unknown }
+}
+
+/** The roles of the parameters of a fit with shared parameters. */
+export interface ParameterPlaces {
+  readonly joint: readonly SharedParameter[]
+  /** Index among the joint parameters, or one index per group. A local parameter is missing. */
+  readonly placesOf: ReadonlyMap<string, number | Uint32Array>
+  /** Labels of the groups that share one value, by parameter name. */
+  readonly sharedBy: ReadonlyMap<string, readonly GroupLabel[]>
+}
+
+/** Groups of rows that share parameters. */
+export interface SharedRequest {
+  readonly model: unknown
+  /** Columns with one array per group, or with numbers for all groups. */
+  readonly data: object
+  readonly options: FitValues
+  readonly labels: readonly GroupLabel[]
+  /** Validates the roles of the parameters. */
+  readonly place: (parameters: readonly Parameter[]) => ParameterPlaces
+}
+
+/** Fits of groups that share parameters, not started yet. */
+export interface SharedDistributionFits extends Pick<DistributionFits, 'choice' | 'progress'> {
+  readonly options: { readonly signal: AbortSignal | undefined }
+  calls(): Generator<EngineCall>
+  result(): object
 }
 
 /**
@@ -33,6 +62,10 @@ export abstract class Distribution {
 
   /** @internal Validates the other arguments of a call and creates its fits. */
   abstract createFits(model: unknown, data: unknown, options: FitValues): DistributionFits
+  /** @internal Names in the expressions of the distribution: columns and parameters. */
+  abstract readonly uses: readonly string[]
+  /** @internal Validates the other arguments of a call and creates the fit of groups that share parameters. */
+  abstract createSharedFits(request: SharedRequest): SharedDistributionFits
 }
 
 /** An option that accepts distributions. */

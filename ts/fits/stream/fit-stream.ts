@@ -15,7 +15,7 @@ import type {
   OnlyParameters,
   ParametersOf,
 } from '../problem/parameters.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { type BatchFits, BatchFitter } from './batch-fits.js'
 import { type BatchLimits, BatchSource, type SourceBatch } from './batch-source.js'
 import { GroupFit } from './group-fit.js'

@@ -1,6 +1,6 @@
 /** The rows of groups, collected until they are fitted. */
 
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 
 /** Complete groups: one array per group in each column. */
 export interface CompleteGroups {

@@ -1,6 +1,6 @@
 import type { Fit, FitManyResult } from '../fit/result.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 
 /** The fit of one group of a stream. */
 export class GroupFit<Names extends string = string> {

@@ -3,7 +3,7 @@
 import { OptionError, shown } from '../../core/errors.js'
 import { isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
 import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { type CompleteGroups, GroupBuffer } from './group-buffer.js'
 
 /** Number of latest labels among which a label must not occur again. The limit keeps the memory constant. */

@@ -1,4 +1,19 @@
-/** Values of all parameters of a fit with shared parameters. */
+/** The parameters of a fit with shared parameters. */
+
+import type { Parameter } from './parameters.js'
+
+/** Label of a group. */
+export type GroupLabel = string | number
+
+/** A parameter that is shared by all groups, or by the groups of one label. */
+export interface SharedParameter {
+  readonly parameter: Parameter
+  readonly label: GroupLabel | null
+}
+
+/** Name of a shared parameter: `k`, or `k[label]` for a subset. */
+export const sharedName = ({ parameter, label }: SharedParameter) =>
+  label === null ? parameter.name : `${parameter.name}[${label}]`
 
 type NamedColumns = Readonly<Record<string, Float64Array>>
 

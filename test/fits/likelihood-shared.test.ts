@@ -1,0 +1,112 @@
+/** Fits by likelihood of groups that share parameters. */
+
+import { expression } from 'antigrad'
+import { fit, fitShared, fitSharedSync, normal, poisson, profile } from 'antigrad/fit'
+import { expect, test } from 'vitest'
+
+const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
+const y = [9.1, 8.4, 6.6, 5.6, 4.2, 3.1, 1.9, 0.9, 0.42, 0.09]
+const groups = [0, 1, 2].map((k) => y.map((v, row) => v * (1 + 0.3 * k) * (1 + 0.03 * ((row * (k + 3)) % 5))))
+const decay = expression('a*exp(-b*t)')
+const proportional = normal({ sigma: 'prop*f' })
+const start = { a: 8, b: 0.1, prop: 0.1 }
+const grouped = { t: groups.map(() => t), y: groups }
+
+test('shared and local parameters equal those of one fit with a parameter per group', () => {
+  const found = fitSharedSync(decay, grouped, { shared: ['b'], start, distribution: proportional })
+  const data = {
+    t: [...t, ...t, ...t],
+    g: groups.flatMap((_, k) => t.map(() => k)),
+    y: groups.flat(),
+  }
+  const select = (name: string) => `(g == 0 ? ${name}0 : g == 1 ? ${name}1 : ${name}2)`
+  const whole = fit(expression(`${select('a')}*exp(-b*t)`), data, {
+    y: 'y',
+    distribution: normal({ sigma: `${select('prop')}*f` }),
+    start: { a0: 8, a1: 8, a2: 8, b: 0.1, prop0: 0.1, prop1: 0.1, prop2: 0.1 },
+  })
+  expect([found.reason, found.message]).toEqual(['converged', ''])
+  expect(found.minus2LogLikelihood).toBeCloseTo(whole.minus2LogLikelihood, 9)
+  expect([found.aic, found.bic]).toEqual([expect.closeTo(whole.aic, 9), expect.closeTo(whole.bic, 9)])
+  expect(found.values.shared.b).toBeCloseTo(whole.values.b, 10)
+  expect(found.errors.shared.b).toBeCloseTo(whole.errors.b, 9)
+  for (const k of [0, 1, 2] as const) {
+    expect(found.values.local.prop[k]).toBeCloseTo(whole.values[`prop${k}`], 9)
+    expect(found.errors.local.a[k]).toBeCloseTo(whole.errors[`a${k}`], 8)
+  }
+  const ends = profile(whole, ['b', 'prop1'])
+  expect(profile(found).b.low).toBeCloseTo(ends.b.low, 8)
+  expect(profile(found.at(1), 'prop').prop.high).toBeCloseTo(ends.prop1.high, 8)
+  const group = found.at(1)
+  const inOrder = ['a', 'b', 'prop'].map((name) => group.free.indexOf(name))
+  const [a, b] = inOrder
+  expect(group.covariance[a][b]).toBeCloseTo(whole.covariance[1][3], 9)
+  expect(group.residualsOf('pearson')[2]).toBeCloseTo(whole.residualsOf('pearson')[12], 8)
+})
+
+test('a column of labels and subsets place the parameters, with the same bits on every engine', async () => {
+  const data = {
+    t: [...t, ...t, ...t],
+    y: groups.flat(),
+    tube: ['A', 'B', 'C'].flatMap((label) => t.map(() => label)),
+    assay: ['x', 'y', 'x'].flatMap((label) => t.map(() => label)),
+  }
+  const options = {
+    y: 'y',
+    group: 'tube',
+    shared: ['b'],
+    sharedBy: { prop: 'assay' },
+    start,
+    distribution: proportional,
+  }
+  const reference = await fitShared(decay, data, { ...options, engine: 'typescript' })
+  expect(reference.shared).toEqual(['b', 'prop[x]', 'prop[y]'])
+  expect(reference.at(0).values.prop).toBe(reference.at(2).values.prop)
+  expect(reference.values.sharedBy.prop[1]).toBe(reference.at(1).values.prop)
+  for (const engine of ['wasm', 'native'] as const) {
+    const other = await fitShared(decay, data, { ...options, engine })
+    expect([other.values, other.errors, other.minus2LogLikelihood]).toEqual([
+      reference.values,
+      reference.errors,
+      reference.minus2LogLikelihood,
+    ])
+  }
+})
+
+test('a group without information has a reason of its own', () => {
+  const x = [0, 1, 2, 3]
+  const counts = [[3, 4, 9, 14], [0, 0, 0, 0], [5, 8, 13, 30], []]
+  const found = fitSharedSync(
+    expression('exp(a + b*x)'),
+    { x: counts.map((own) => x.slice(0, own.length)), y: counts },
+    { shared: ['b'], start: { a: 1, b: 0.3 }, distribution: poisson() },
+  )
+  expect(found.reason).toBe('converged')
+  expect([0, 1, 2, 3].map((k) => found.at(k).reason)).toEqual([
+    'converged',
+    'singular',
+    'converged',
+    'too-few-points',
+  ])
+  expect(found.unidentifiable).toEqual(['a[1]'])
+  expect(found.message).toContain('left out for fewer rows than local parameters: 3')
+  expect(found.errors.local.a[1]).toBeNaN()
+})
+
+test('invalid roles, groups and responses are errors before the fit', () => {
+  const wrong = (data: object, options: object) => () =>
+    fitSharedSync(decay, data as never, { shared: ['b'], start, distribution: proportional, ...options })
+  expect(wrong(grouped, { shared: ['c'] })).toThrow('shared: expected names among')
+  expect(wrong(grouped, { start: { ...start, b: [1, 2, 3] } })).toThrow('it is shared')
+  expect(wrong(grouped, { sigma: 'f' })).toThrow('normal({ sigma })')
+  expect(wrong(grouped, { distribution: normal({ sigma: 'prop', estimate: 'reml' }) })).toThrow('estimate')
+  expect(wrong(grouped, { start: { ...start, prop: [0.1, 0, 0.1] } })).toThrow('in row 0 of group 1')
+  expect(() =>
+    fitSharedSync([decay, decay] as never, grouped, { shared: ['b'], start, distribution: proportional }),
+  ).toThrow('one model if distribution is set')
+  const missing = { ...grouped, y: [groups[0], groups[1].with(3, Number.NaN), groups[2]] }
+  const found = fitSharedSync(decay, missing, { shared: ['b'], start, distribution: proportional })
+  expect(found.reason).toBe('not-finite')
+  expect(found.message).toContain('group 1')
+  expect(found.values.shared.b).toBe(0.1)
+})

@@ -1,0 +1,84 @@
+/** Analyses of fits by likelihood of groups that share parameters. */
+
+import { ArgumentError } from '../../core/errors.js'
+import { createRecord } from '../../core/untrusted-input.js'
+import { norminv } from '../../functions/erf.js'
+import { readOptions } from '../../options/read.js'
+import { hasUsablePoint } from '../problem/reasons.js'
+import { sharedName } from '../problem/shared-parameters.js'
+import { type Profile, profileTable } from '../profiles/profile-result.js'
+import { fromInternalInterval } from '../programs/internal-parameters.js'
+import type { LikelihoodAnalysis } from '../solve/distribution.js'
+import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
+import { readNames, toProfile } from './profile.js'
+import type { SharedLikelihoodFits } from './shared-source.js'
+
+function refuse(found: string): never {
+  throw new ArgumentError('found', 'a fit without distribution', found)
+}
+
+export function analyzeShared(fits: SharedLikelihoodFits): LikelihoodAnalysis {
+  const { joint } = fits.places
+  const what = 'a result of fitShared with a distribution'
+  return {
+    profile: (names, options) =>
+      profilePlaces(fits, new Map(joint.map((one, k) => [sharedName(one), k])), names, options),
+    compare: () => refuse(what),
+    rank: () => refuse(what),
+    bootstrap: () => refuse(what),
+    derive: () => refuse(what),
+  }
+}
+
+export function analyzeGroup({
+  fits,
+  group,
+}: {
+  readonly fits: SharedLikelihoodFits
+  readonly group: number
+}): LikelihoodAnalysis {
+  const what = 'a group of a fit with a distribution'
+  const places = new Map(fits.free.map(({ name }, i) => [name, fits.layout.places[group][i]]))
+  return {
+    profile: (names, options) => profilePlaces(fits, places, names, options),
+    compare: () => refuse(what),
+    rank: () => refuse(what),
+    bootstrap: () => refuse(what),
+    derive: () => refuse(what),
+  }
+}
+
+/** Profiles of parameters by name. All other parameters of all groups minimize −2 log L. */
+function profilePlaces(
+  fits: SharedLikelihoodFits,
+  places: ReadonlyMap<string, number>,
+  given: unknown,
+  options: object,
+): Record<string, Profile> {
+  const { level } = readOptions('options', options, profileTable)
+  const names = readNames([...places.keys()], given)
+  const { solution } = fits
+  const problem = fits.problem()
+  const { x: best, value: minimum, reason, atBound, errors } = solution
+  const z = norminv((1 + level) / 2)
+  return createRecord(names, (name): Profile => {
+    const place = places.get(name) as number
+    const parameter = parameterAt(fits, place)
+    const search = (sign: 1 | -1): Side => {
+      const [min, max] = [problem.min[place], problem.max[place]]
+      if (!hasUsablePoint(reason) || !(min < max)) return { end: NaN, reason: 'unavailable' }
+      const limit = sign > 0 ? max : min
+      if (atBound.has(place) && best[place] === limit) return { end: limit, reason: 'bound' }
+      const path = parameterPath(problem, place, { best, minimum, error: errors[place] })
+      return searchEndpoint(path, z * z, sign)
+    }
+    return toProfile(name, search, parameter.isLogarithmic ? fromInternalInterval(parameter) : (end) => end)
+  })
+}
+
+/** The parameter whose value has a place in the vector of all parameters. */
+function parameterAt({ places, layout, free, isLocal }: SharedLikelihoodFits, place: number) {
+  if (place < layout.joint) return places.joint[place].parameter
+  const local = free.filter((_, i) => isLocal[i])
+  return local[(place - layout.joint) % local.length]
+}

@@ -1,0 +1,41 @@
+/** The solved fit of groups that share parameters, for its results and analyses. */
+
+import type { Parameter } from '../problem/parameters.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
+import type { ParameterPlaces } from '../solve/distribution.js'
+import type { ArrowheadHessian, ArrowheadInverse, ArrowheadLayout } from './arrowhead.js'
+import type { ProfiledProblem } from './endpoint.js'
+import type { LikelihoodFits } from './source.js'
+
+/** The solution of a shared fit, in internal units. */
+export interface SharedSolution {
+  /** Values of the joint parameters, followed by those of the local parameters, group by group. */
+  readonly x: Float64Array
+  readonly value: number
+  readonly decrement: number
+  readonly evaluations: number
+  readonly reason: number
+  readonly inverse: ArrowheadInverse | null
+  /** Standard errors by place; NaN if unknown. */
+  readonly errors: Float64Array
+  readonly atBound: ReadonlySet<number>
+  readonly unidentifiable: ReadonlySet<number>
+  /** Group that could not start, or −1. */
+  readonly failedGroup: number
+}
+
+export interface SharedLikelihoodFits {
+  /** The groups as fits, with the solution in columns with one number per group. */
+  readonly base: LikelihoodFits
+  readonly places: ParameterPlaces
+  readonly labels: readonly GroupLabel[]
+  readonly layout: ArrowheadLayout
+  /** Free parameters in the order of the layout, and whether they are local. */
+  readonly free: readonly Parameter[]
+  readonly isLocal: readonly boolean[]
+  /** Groups that take part. */
+  readonly isActive: Uint8Array
+  readonly solution: SharedSolution
+  /** The problem of all groups together. */
+  problem(): ProfiledProblem<ArrowheadHessian>
+}
