@@ -12,7 +12,7 @@ const proportional = normal({ sigma: 'prop*f' })
 const start = { a: 8, b: 0.1, prop: 0.1 }
 const grouped = { t: groups.map(() => t), y: groups }
 
-test('shared and local parameters equal those of one fit with a parameter per group', () => {
+test('shared and local parameters equal the parameters of one fit with a parameter per group', () => {
   const found = fitSharedSync(decay, grouped, { shared: ['b'], start, distribution: proportional })
   const data = {
     t: [...t, ...t, ...t],

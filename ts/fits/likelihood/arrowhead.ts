@@ -34,7 +34,7 @@ interface GroupFactors {
   readonly crossed: readonly (readonly number[])[]
 }
 
-interface Factors {
+interface ArrowheadFactors {
   readonly groups: readonly GroupFactors[]
   /** Places of the joint free parameters, their order, and the factor of their Schur complement. */
   readonly joint: readonly number[]
@@ -76,7 +76,7 @@ function factor(
   { blocks, diagonal }: ArrowheadHessian,
   free: readonly number[],
   damping: number,
-): Factors | null {
+): ArrowheadFactors | null {
   const isFree = new Uint8Array(diagonal.length)
   for (const i of free) isFree[i] = 1
   const scale = diagonal.map(equilibration)

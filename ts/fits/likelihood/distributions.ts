@@ -7,8 +7,8 @@ import type { FitData, FitValues } from '../problem/options.js'
 import {
   Distribution,
   type DistributionFits,
+  type GroupRequest,
   type SharedDistributionFits,
-  type SharedRequest,
 } from '../solve/distribution.js'
 import {
   binomialFamily,
@@ -41,7 +41,7 @@ class FamilyDistribution extends Distribution {
     return new LikelihoodRun(this.#likelihood, model, data as FitData, options)
   }
 
-  createSharedFits(request: SharedRequest): SharedDistributionFits {
+  createSharedFits(request: GroupRequest): SharedDistributionFits {
     return new SharedLikelihoodRun(this.#likelihood, request)
   }
 }

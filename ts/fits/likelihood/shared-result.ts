@@ -14,7 +14,7 @@ import { multiplyHalves } from './arrowhead.js'
 import type { DistributionName } from './families.js'
 import { analyzeGroup, analyzeShared } from './shared-analysis.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
-import { LikelihoodView, likelihoodMessages, type ParameterColumns } from './view.js'
+import { type EstimateColumns, LikelihoodView, likelihoodMessages } from './view.js'
 
 const { exp, log } = elementary('float64')
 
@@ -54,7 +54,7 @@ export class SharedLikelihoodFit {
   readonly engine: EngineName
   readonly engineReasons: readonly string[]
   readonly #fits: SharedLikelihoodFits
-  readonly #columns: ParameterColumns
+  readonly #columns: EstimateColumns
 
   static {
     const { get } = likelihoodResults
@@ -187,7 +187,7 @@ export class SharedLikelihoodFit {
   }
 
   /** Numbers of the groups as values by role. A shared value is read from its first group that takes part. */
-  #toValues(columns: ParameterColumns['values']): SharedParameterValues {
+  #toValues(columns: EstimateColumns['values']): SharedParameterValues {
     const { places, free, isLocal, layout, isActive, labels } = this.#fits
     const names = (some: readonly { readonly name: string }[]) => some.map(({ name }) => name)
     const valueAt = (place: number) => {
@@ -234,7 +234,7 @@ export class LikelihoodGroup<Names extends string = string> extends LikelihoodVi
   }
 
   /** @internal */
-  constructor(columns: ParameterColumns, group: number, fits: SharedLikelihoodFits) {
+  constructor(columns: EstimateColumns, group: number, fits: SharedLikelihoodFits) {
     super(columns, { run: fits.base, fit: group })
     this.label = fits.labels[group]
     this.#source = { fits, group }

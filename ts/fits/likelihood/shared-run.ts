@@ -7,7 +7,7 @@ import { MAX_ITERATIONS, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
-import type { ParameterPlaces, SharedDistributionFits, SharedRequest } from '../solve/distribution.js'
+import type { GroupRequest, ParameterPlaces, SharedDistributionFits } from '../solve/distribution.js'
 import {
   type ArrowheadHessian,
   type ArrowheadLayout,
@@ -38,13 +38,13 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
   readonly isLocal: readonly boolean[]
   /** Number of values in the vector of all parameters. */
   readonly size: number
-  readonly request: SharedRequest
+  readonly request: GroupRequest
   readonly distribution: Likelihood
   /** Groups that take part. */
   readonly isActive: Uint8Array
   solution: SharedSolution
 
-  constructor(distribution: Likelihood, request: SharedRequest) {
+  constructor(distribution: Likelihood, request: GroupRequest) {
     const { model, data, options, labels, place } = request
     this.request = request
     this.distribution = distribution

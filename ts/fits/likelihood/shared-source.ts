@@ -9,7 +9,7 @@ import type { LikelihoodFits } from './source.js'
 
 /** The solution of a shared fit, in internal units. */
 export interface SharedSolution {
-  /** Values of the joint parameters, followed by those of the local parameters, group by group. */
+  /** Values of the joint parameters, followed by the values of the local parameters, group by group. */
   readonly x: Float64Array
   readonly value: number
   readonly decrement: number

@@ -72,7 +72,7 @@ export function isFlat(
 ): boolean {
   return [error, -error].some((step) => {
     const to = x.slice()
-    // Where the model overflows or underflows, a shorter step decides; the rise of a parabola is quadratic.
+    // If the model overflows or underflows, a shorter step decides. The rise of a parabola is quadratic.
     for (let part = 1; MIN_RISE * part * part > NOISE * Math.abs(value) + MIN_NUMBER; part /= 2) {
       to[i] = x[i] + part * step
       if (!(to[i] > min[i] && to[i] < max[i])) return false

@@ -1,4 +1,4 @@
-/** What one fit with a distribution and a group of a shared fit have in common. */
+/** Properties that the result of one fit with a distribution and the result of a group have in common. */
 
 import { OptionError } from '../../core/errors.js'
 import { joinTexts, plural } from '../../core/text.js'
@@ -16,8 +16,6 @@ import { predictionBand } from './prediction.js'
 import { computeResiduals, type ResidualKind, type ResidualOptions } from './residuals.js'
 import type { LikelihoodFits, LikelihoodSource } from './source.js'
 
-type Columns = Readonly<Record<string, Float64Array>>
-
 export const likelihoodMessages: Readonly<Record<FitReason, string>> = {
   converged: '',
   stalled: 'stalled: no step lowers −2 log L, although its gradient is not small',
@@ -28,9 +26,9 @@ export const likelihoodMessages: Readonly<Record<FitReason, string>> = {
 }
 
 /** Values and standard errors of all parameters, as columns with one number per fit. */
-export interface ParameterColumns {
-  readonly values: Columns
-  readonly errors: Columns
+export interface EstimateColumns {
+  readonly values: Readonly<Record<string, Float64Array>>
+  readonly errors: Readonly<Record<string, Float64Array>>
 }
 
 /** Result of one fit with a distribution, or of one group of a fit with shared parameters. */
@@ -50,7 +48,7 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
   readonly #source: LikelihoodSource
 
   /** @internal */
-  constructor(columns: ParameterColumns, source: LikelihoodSource) {
+  constructor(columns: EstimateColumns, source: LikelihoodSource) {
     const { run, fit } = source
     const { solutions, likelihood, data, starts, parameters, selection } = run
     const { problem, family } = likelihood

@@ -29,7 +29,7 @@ export interface ParameterPlaces {
 }
 
 /** Groups of rows that share parameters. */
-export interface SharedRequest {
+export interface GroupRequest {
   readonly model: unknown
   /** Columns with one array per group, or with numbers for all groups. */
   readonly data: object
@@ -65,7 +65,7 @@ export abstract class Distribution {
   /** @internal Names in the expressions of the distribution: columns and parameters. */
   abstract readonly uses: readonly string[]
   /** @internal Validates the other arguments of a call and creates the fit of groups that share parameters. */
-  abstract createSharedFits(request: SharedRequest): SharedDistributionFits
+  abstract createSharedFits(request: GroupRequest): SharedDistributionFits
 }
 
 /** An option that accepts distributions. */
