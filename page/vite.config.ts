@@ -94,8 +94,9 @@ function findFirst(graph: ModuleGraph): Set<string> {
   const found = new Set([here('./src/main.ts')])
   // The set grows while it is read, so that imports of imports are included.
   for (const id of found)
+    // The start module needs the helper before it can load the main module.
     for (const imported of graph.getModuleInfo(id)?.importedIds ?? [])
-      if (!imported.startsWith(library)) found.add(imported)
+      if (!imported.startsWith(library) && !imported.includes('preload-helper')) found.add(imported)
   return found
 }
 

@@ -57,7 +57,9 @@ export class Live implements RaceView {
   #pull(): void {
     const race = this.#race as Race
     const pulls = race.racers.map((racer, i) =>
-      racer.reason === null ? computePull(racer, race, this.#replays[i].update()) : null,
+      racer.reason === null && racer.arrivedAt === null
+        ? computePull(racer, race, this.#replays[i].update())
+        : null,
     )
     this.#map.pull(this.hasArrows ? pulls : [])
   }

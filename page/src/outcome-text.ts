@@ -2,6 +2,7 @@
 
 import { formatCount } from '../../dist/page.js'
 import { formatNumber, formatPoint } from './dom.js'
+import { readableNames } from './names.js'
 import type { Race, Racer } from './race.js'
 
 /** Describes why a racer has stopped. */
@@ -23,19 +24,21 @@ export function describeReason(racer: Racer, { state, landscape }: Race): string
 export function describeOutcome(race: Race): string {
   const { racers, landscape, state } = race
   const [first] = race.ranking()
+  const names = readableNames(racers.map(({ name }) => name))
+  const nameOf = (racer: Racer) => names[racers.indexOf(racer)]
   const arrived = racers.filter(({ arrivedAt }) => arrivedAt !== null).length
   const failures = racers
     .filter(({ reason }) => reason === 'error')
-    .map((racer) => ` ${racer.name} ${describeReason(racer, race)}.`)
+    .map((racer) => ` ${nameOf(racer)} ${describeReason(racer, race)}.`)
     .join('')
   if (landscape.minima.length === 0) {
     const at = formatPoint(landscape.view, first.pointAt(first.iterations))
-    const where = `${first.name} reached the lowest value, ${formatNumber(first.values[first.iterations], 3)} at ${at}`
+    const where = `${nameOf(first)} reached the lowest value, ${formatNumber(first.values[first.iterations], 3)} at ${at}`
     return `The race is over: the minimum is unknown; ${where}.${failures}`
   }
   const said =
     first.arrivedAt === null
       ? `no optimizer came within ${formatNumber(state.distance)} of a minimum`
-      : `${arrived} of ${racers.length} optimizers arrived, ${first.name} first, after ${formatCount(first.arrivedAt)} updates`
+      : `${arrived} of ${racers.length} optimizers arrived, ${nameOf(first)} first, after ${formatCount(first.arrivedAt)} updates`
   return `The race is over: ${said}.${failures}`
 }

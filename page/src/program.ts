@@ -120,11 +120,13 @@ const WIDTH = 48
 const FIRST_WIDTH = 41
 
 /** Breaks a line at commas. */
-function breakLine(line: string, width: number): string[] {
+function breakLine(line: string, width: number, indent = line.startsWith('  ') ? '    ' : '  '): string[] {
   const at = line.lastIndexOf(', ', width - 1)
-  if (line.length <= width || at < 0) return [line]
-  const indent = line.startsWith('  ') ? '    ' : '  '
-  return [line.slice(0, at + 1), ...breakLine(indent + line.slice(at + 2).trimStart(), WIDTH)]
+  if (line.length <= width) return [line]
+  const [, call, text] = /^(const f = expression\()('.*)$/.exec(line) ?? []
+  if (call) return [call, `  ${text.slice(0, -1)},`, ')']
+  if (at < 0) return [line]
+  return [line.slice(0, at + 1), ...breakLine(indent + line.slice(at + 2).trimStart(), WIDTH, indent)]
 }
 
 /** Writes keys of plain objects without quotes, as people do. */

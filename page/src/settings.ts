@@ -37,8 +37,17 @@ export class Settings {
     this.#onlyBowl = h('div', { className: 'row' }, this.#number('condition', 'condition number'))
     const sides = ['x from', 'x to', 'y from', 'y to'].map((label, i) => this.#number(`view${i}`, label))
     this.#onlyOwn = h('div', { className: 'row' }, labeled('F(x, y) =', this.#expression), ...sides)
-    const limits = ['x at least', 'x at most', 'y at least', 'y at most']
-    this.#box = h('div', { className: 'row' }, ...limits.map((label, i) => this.#number(`bounds${i}`, label)))
+    const limits = {
+      'x at least': 'left side of the box',
+      'x at most': 'right side of the box',
+      'y at least': 'lower side of the box',
+      'y at most': 'upper side of the box',
+    }
+    this.#box = h(
+      'div',
+      { className: 'options' },
+      ...Object.entries(limits).map(([label, help], i) => this.#number(`bounds${i}`, label, help)),
+    )
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     const shared = h('div', { className: 'row' }, labeled('Function', this.#function), this.#noiseSlider())
     const more = h(

@@ -259,7 +259,7 @@ describe('the race page', () => {
     await over(page)
     expect(await page.locator('.map-area .status').getAttribute('role')).toBe('status')
     expect(await page.locator('.map-area .status').textContent()).toMatch(
-      /^The race is over: 2 of 3 optimizers arrived, gradientDescent 0.19 first, after \d+ updates\.$/,
+      /^The race is over: 2 of 3 optimizers arrived, gradient descent 0.19 first, after \d+ updates\.$/,
     )
     await page.locator('.timeline').focus()
     await page.keyboard.press('Home')
@@ -663,7 +663,7 @@ describe('on the race page,', () => {
   })
 
   test('every option has a visible description that screen readers can read', async () => {
-    const page = await open('f=booth&adam=lr:0.5')
+    const page = await open('f=booth&bounds=-5,5,-5,5&adam=lr:0.5')
     await page.locator('.entries summary').click()
     await settings(page)
     const fields = page.locator('.optimizers [data-option], .settings details input')

@@ -1,5 +1,6 @@
 /** Parts of the race page that do not need a browser. */
 
+import { readFileSync } from 'node:fs'
 import {
   lbfgs as antigradLbfgs,
   cyclic,
@@ -40,6 +41,8 @@ import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
 readMethods()
+
+const css = readFileSync('page/src/theme.css', 'utf8')
 
 describe('a function typed on the race page', () => {
   test.each([
@@ -437,7 +440,7 @@ describe('the height field of a function', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])("the race page's %s colors", (_, { racers, heights, surface, contour, star, text, muted }) => {
+])("the race page's %s colors", (_, { isDark, racers, heights, surface, contour, star, text, muted }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -464,6 +467,24 @@ describe.each([
     expect(contrast(star, surface)).toBeGreaterThan(3)
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
+  })
+
+  test('are the colors of the style sheet, whose controls have no more contrast than the paths', () => {
+    const [, light, dark] = /:root \{(.*?)\n\}.*?prefers-color-scheme: dark\) \{(.*?)\n\}/s.exec(css) ?? []
+    const styles = Object.fromEntries(
+      Array.from((isDark ? dark : light).matchAll(/--([\w-]+): (#\w{6});/g), ([, name, color]) => [
+        name,
+        color,
+      ]),
+    )
+    expect(styles).toMatchObject({ text, muted, surface })
+    expect(contrast(styles.accent, styles.page)).toBeGreaterThan(4.5)
+    expect(contrast(styles.accent, styles['on-accent'])).toBeGreaterThan(4.5)
+    expect(contrast(styles.handle, styles.page)).toBeGreaterThan(4.5)
+    if (!isDark) return
+    const least = Math.min(...racers.map((color) => contrast(color, styles.page)))
+    for (const name of ['accent', 'handle', 'strong', 'line'])
+      expect(contrast(styles[name], styles.page), name).toBeLessThanOrEqual(least)
   })
 
   // Viénot, Brettel and Mollon, 1999: linear RGB without one type of cone.
@@ -676,7 +697,7 @@ describe('a precomputed race', () => {
     )
     const own = { objective: 'own', expression: '(x - 1)^2 + y^2', start: [2, 1] } as const
     expect(await over({ ...own, entries: [{ rule: 'gradientDescent', options: { lr: 0.3 } }] })).toBe(
-      'The race is over: the minimum is unknown; gradientDescent 0.3 reached the lowest value, 1.6e−19 at (1, 0).',
+      'The race is over: the minimum is unknown; gradient descent reached the lowest value, 1.6e−19 at (1, 0).',
     )
   })
 })

@@ -86,7 +86,7 @@ export function mixColors(low: string, high: string, part: number): string {
 }
 
 /** The corners of a star around a point. */
-export const makeStar = (x: number, y: number): Point[] => starCorners(x, y, 14, 6)
+export const makeStar = (x: number, y: number): Point[] => starCorners(x, y, 17, 7)
 
 export function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
   context.beginPath()

@@ -32,7 +32,11 @@ export function toPoint([x0, x1, y0, y1]: View, u: number, v: number): Corner {
 export const BANDS = 12
 
 /** The band of each cell of a map, row by row from the top: 0 is the lowest. */
-export function computeBands({ objective, view }: Scene, width: number, height: number): Uint8Array {
+export const computeBands = (scene: Scene, width: number, height: number): Uint8Array =>
+  Uint8Array.from(computeHeights(scene, width, height), (height) => Math.min(BANDS - 1, height))
+
+/** The height of each cell in bands, from 0 for the lowest cell to `BANDS` for the highest, row by row from the top. */
+export function computeHeights({ objective, view }: Scene, width: number, height: number): Float64Array {
   const [x0, x1, y0, y1] = view
   const heights = new Float64Array(width * height)
   const point = [0, 0]
@@ -50,7 +54,7 @@ export function computeBands({ objective, view }: Scene, width: number, height: 
   // Heights are spaced logarithmically, so that the floor of a valley has several bands too.
   const unit = (high - low) / 2000
   const scale = BANDS / Math.log1p((high - low) / unit)
-  return Uint8Array.from(heights, (value) => Math.min(BANDS - 1, scale * Math.log1p((value - low) / unit)))
+  return heights.map((value) => scale * Math.log1p((value - low) / unit))
 }
 
 /** Mixes two colors that are six hexadecimal digits after a #. */

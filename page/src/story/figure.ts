@@ -2,7 +2,7 @@
 
 import { colorOf } from '../map/ramp.js'
 import { drawMark, getStyle, theme } from '../theme.js'
-import { BANDS, type Corner, computeBands, mixColors, toPixel } from './axes.js'
+import { BANDS, type Corner, computeHeights, mixColors, toPixel } from './axes.js'
 import { arrangePanels, isCloud } from './cloud.js'
 import { pointOf } from './runs.js'
 import type { Run, Scene } from './step.js'
@@ -174,9 +174,12 @@ export class Figure {
   }
 }
 
-/** Draws the heights of a function of two parameters in bands, with a line at each edge of a band. */
+/** Half the width in pixels of the line between two bands, and its opacity. */
+const LINE = { half: 0.6, opacity: 0.75 }
+
+/** Draws the heights of a function of two parameters in bands, with a smooth line at each edge of a band. */
 function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number, height: number): void {
-  const bands = computeBands(scene, width, height)
+  const levels = computeHeights(scene, width, height)
   const { heights, contour } = theme()
   const colors = Array.from({ length: BANDS }, (_, i) => {
     const color = colorOf(heights, i / (BANDS - 1))
@@ -184,11 +187,17 @@ function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number,
   })
   const line = mixColors(contour, contour, 0)
   const image = context.createImageData(width, height)
-  for (let i = 0; i < bands.length; i++) {
-    const isEdge =
-      ((i + 1) % width !== 0 && bands[i + 1] !== bands[i]) ||
-      (i + width < bands.length && bands[i + width] !== bands[i])
-    image.data.set(isEdge ? line : colors[bands[i]], 4 * i)
+  for (let i = 0; i < levels.length; i++) {
+    const level = levels[i]
+    const edge = Math.round(level)
+    const band = Math.min(BANDS - 1, Math.floor(level))
+    // The slope in bands per pixel converts the distance from the edge to pixels.
+    const right = (i + 1) % width === 0 ? i - 1 : i + 1
+    const below = i + width < levels.length ? i + width : i - width
+    const slope = Math.hypot(levels[right] - level, levels[below] - level)
+    const away = edge > 0 && edge < BANDS ? Math.abs(level - edge) / slope : Infinity
+    const cover = LINE.opacity * Math.min(1, Math.max(0, LINE.half + 0.5 - away))
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = colors[band][k] + cover * (line[k] - colors[band][k])
     image.data[4 * i + 3] = 255
   }
   context.putImageData(image, 0, 0)
@@ -218,7 +227,7 @@ function drawBasins(
     image.data[4 * i + 3] = 255
   }
   pixels.putImageData(image, 0, 0)
-  context.imageSmoothingEnabled = false
+  context.imageSmoothingQuality = 'high'
   context.drawImage(canvas, 0, 0, width, height)
   for (const minimum of scene.minima) drawStar(context, ...toPixel(scene, minimum, width, height))
 }

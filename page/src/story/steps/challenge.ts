@@ -1,5 +1,5 @@
 import { momentum as momentumRule } from 'antigrad'
-import { ravine } from '../objectives.js'
+import { HEAVY_BALL_FIGURE, momentumControl, ravineScene } from '../ravine-scene.js'
 import { computeRuns, describeRun, updatesOf } from '../runs.js'
 import type { Step } from '../step.js'
 
@@ -11,25 +11,18 @@ export const challenge: Step = {
   title: 'A challenge',
   claim: `In the ravine above, a momentum of 0.82 with a rate of 0.018 arrives after ${TARGET} updates.`,
   question: `With these two sliders, arrive in fewer than ${TARGET} updates.`,
-  figure: 'Map of a ravine with the path of the heavy ball',
+  figure: HEAVY_BALL_FIGURE,
   paper: {
     text: 'Goh (2017), Why momentum really works',
     url: 'https://distill.pub/2017/momentum/',
   },
   controls: [
     { name: 'rate', label: 'Learning rate', min: 0.002, max: 0.04, step: 0.001, value: 0.01 },
-    { name: 'momentum', label: 'Momentum', min: 0, max: 0.98, step: 0.01, value: 0.5 },
+    { ...momentumControl, value: 0.5 },
   ],
   isChallenge: true,
-  scene: ({ rate, momentum }) => ({
-    objective: ravine(100),
-    view: [-3, 3, -2.2, 2.2],
-    minima: [[0, 0]],
-    start: [-2.7, 1.4],
-    contestants: [{ name: 'Heavy ball', rule: momentumRule({ lr: rate, momentum }) }],
-    maxIterations: 600,
-    radius: 0.01,
-  }),
+  scene: ({ rate, momentum }) =>
+    ravineScene([{ name: 'Heavy ball', rule: momentumRule({ lr: rate, momentum }) }], 600),
   result(_, [run]) {
     if (run.arrival === null) return `The ball is ${describeRun(run)}.`.replace('is diverged', 'diverged')
     const verdict = run.arrival < TARGET ? 'Well done!' : `The target is fewer than ${TARGET}.`

@@ -1,9 +1,7 @@
 import { momentum as momentumRule } from 'antigrad'
-import { ravine } from '../objectives.js'
+import { HEAVY_BALL_FIGURE, momentumControl, polyak, RATES, ravineScene } from '../ravine-scene.js'
 import { computeRuns, describeRun, updatesOf } from '../runs.js'
 import type { Step } from '../step.js'
-
-const RATE = 0.018
 
 export const momentum: Step = {
   id: 'momentum',
@@ -12,25 +10,15 @@ export const momentum: Step = {
   claim:
     'Momentum keeps a fraction of the last step, like a heavy ball. Across the ravine the steps cancel, and along its floor they add up.',
   question: 'Which momentum arrives first?',
-  figure: 'Map of a ravine with the path of the heavy ball',
-  paper: {
-    text: 'Polyak (1964), Some methods of speeding up the convergence of iteration methods',
-    url: 'https://doi.org/10.1016/0041-5553(64)90137-5',
-  },
-  controls: [{ name: 'momentum', label: 'Momentum', min: 0, max: 0.98, step: 0.01, value: 0 }],
+  figure: HEAVY_BALL_FIGURE,
+  paper: polyak,
+  controls: [{ ...momentumControl, value: 0.5 }],
   card: { momentum: 0.82 },
-  scene: ({ momentum }) => ({
-    objective: ravine(100),
-    view: [-3, 3, -2.2, 2.2],
-    minima: [[0, 0]],
-    start: [-2.7, 1.4],
-    contestants: [
-      { name: 'Gradient descent', rule: momentumRule({ lr: RATE, momentum: 0 }) },
-      { name: `Momentum ${momentum}`, rule: momentumRule({ lr: RATE, momentum }) },
-    ],
-    maxIterations: 1000,
-    radius: 0.01,
-  }),
+  scene: ({ momentum }) =>
+    ravineScene([
+      { name: 'Gradient descent', rule: momentumRule({ lr: RATES.momentum, momentum: 0 }) },
+      { name: `Momentum ${momentum}`, rule: momentumRule({ lr: RATES.momentum, momentum }) },
+    ]),
   result: ({ momentum }, [plain, ball]) =>
     `Momentum ${momentum}: ${describeRun(ball)}. Without momentum: ${describeRun(plain)}.`,
   isAnswered: (_, [, ball]) => updatesOf(ball) <= 51,

@@ -1,9 +1,7 @@
 import { momentum, nesterov as nesterovRule } from 'antigrad'
-import { ravine } from '../objectives.js'
+import { momentumControl, RATES, ravineScene } from '../ravine-scene.js'
 import { computeRuns, describeRun, updatesOf } from '../runs.js'
 import type { Step } from '../step.js'
-
-const RATE = 0.009
 
 export const nesterov: Step = {
   id: 'nesterov',
@@ -17,20 +15,13 @@ export const nesterov: Step = {
     text: 'Sutskever, Martens, Dahl and Hinton (2013), On the importance of initialization and momentum',
     url: 'https://proceedings.mlr.press/v28/sutskever13.html',
   },
-  controls: [{ name: 'momentum', label: 'Momentum', min: 0.5, max: 0.99, step: 0.01, value: 0.85 }],
+  controls: [{ ...momentumControl, min: 0.5, max: 0.99, value: 0.85 }],
   card: { momentum: 0.98 },
-  scene: ({ momentum: value }) => ({
-    objective: ravine(100),
-    view: [-3, 3, -2.2, 2.2],
-    minima: [[0, 0]],
-    start: [-2.7, 1.4],
-    contestants: [
-      { name: 'Heavy ball', rule: momentum({ lr: RATE, momentum: value }) },
-      { name: 'Nesterov', rule: nesterovRule({ lr: RATE, momentum: value }) },
-    ],
-    maxIterations: 1000,
-    radius: 0.01,
-  }),
+  scene: ({ momentum: value }) =>
+    ravineScene([
+      { name: 'Heavy ball', rule: momentum({ lr: RATES.nesterov, momentum: value }) },
+      { name: 'Nesterov', rule: nesterovRule({ lr: RATES.nesterov, momentum: value }) },
+    ]),
   result: ({ momentum: value }, [ball, ahead]) =>
     `Momentum ${value}: heavy ball ${describeRun(ball)}, Nesterov ${describeRun(ahead)}.`,
   isAnswered: ({ momentum: value }) => value >= 0.98,
