@@ -93,8 +93,8 @@ interface ModuleGraph {
 function findFirst(graph: ModuleGraph): Set<string> {
   const found = new Set([here('./src/main.ts')])
   // The set grows while it is read, so that imports of imports are included.
+  // The start module needs the helper before it can load the main module.
   for (const id of found)
-    // The start module needs the helper before it can load the main module.
     for (const imported of graph.getModuleInfo(id)?.importedIds ?? [])
       if (!imported.startsWith(library) && !imported.includes('preload-helper')) found.add(imported)
   return found

@@ -39,8 +39,8 @@ export function drawGround(
     context.stroke()
     context.globalAlpha = 1
   }
-  drawLabels(context, box, terrain, contours, obstacles)
   drawBounds(context, box, terrain.landscape)
+  drawLabels(context, box, terrain, contours, obstacles)
   context.restore()
   drawAxes(context, box, terrain.landscape.view)
 }
