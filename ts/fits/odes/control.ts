@@ -61,7 +61,12 @@ export class StepControl {
   /** Root mean square of errors, relative to the tolerances at the larger of two vectors. */
   norm(error: Float64Array, y: Float64Array, other: Float64Array, n: number): number {
     const { rtol, atol, controlsSensitivities } = this.tolerances
-    const states = rms(error, 0, n, (i) => atol[i] + rtol * Math.max(Math.abs(y[i]), Math.abs(other[i])))
+    let sum = 0
+    for (let i = 0; i < n; i++) {
+      const part = error[i] / (atol[i] + rtol * Math.max(Math.abs(y[i]), Math.abs(other[i])))
+      sum += part * part
+    }
+    const states = Math.sqrt(sum / n)
     if (!controlsSensitivities) return states
     let most = states
     for (let at = n; at + n <= error.length; at += n) {

@@ -17,7 +17,7 @@ import {
 import type { Flow } from './flow.js'
 
 const NODES = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1]
-/** Coefficients of the stages. The last row is also the solution of order 5. */
+/** Coefficients of the stages, padded to seven numbers. The last row is also the solution of order 5. */
 const STAGES = [
   [],
   [1 / 5],
@@ -26,7 +26,7 @@ const STAGES = [
   [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
   [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
   [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
-]
+].map((row) => [...row, ...NODES.slice(row.length).map(() => 0)])
 /** The difference of the solutions of orders 5 and 4. */
 const ERRORS = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40]
 /** Coefficients of the last term of the dense output. */
@@ -79,8 +79,8 @@ export function integrateExplicit(
   while (!isReached(t, end)) {
     const isLast = t + h >= end || isReached(t + h, end)
     const step = isLast ? end - t : h
-    evaluateStages(flow, [t, step], z, k, at, next)
-    combine(error, ERRORS, k, step)
+    evaluateStages(flow, t, step, z, k, at, next)
+    combine(error, ERRORS, 7, k, step)
     const norm = control.norm(error, z, next, n)
     if (!(norm <= 1) || !areFinite(next)) {
       isRetry = true
@@ -112,7 +112,9 @@ export function integrateExplicit(
     isRetry = false
     z.set(next)
     t = to
-    ;[k[0], k[6]] = [k[6], k[0]]
+    const last = k[6]
+    k[6] = k[0]
+    k[0] = last
     control.count(true, t, h)
   }
   for (; output < times.length; output++) emit(output, z)
@@ -122,7 +124,8 @@ export function integrateExplicit(
 /** Writes the stages to k, and the solution of order 5 to `next`. */
 function evaluateStages(
   flow: Flow,
-  [t, h]: readonly [number, number],
+  t: number,
+  h: number,
   z: Float64Array,
   k: readonly Float64Array[],
   at: Float64Array,
@@ -130,19 +133,61 @@ function evaluateStages(
 ): void {
   for (let stage = 1; stage < NODES.length; stage++) {
     const to = stage === 6 ? next : at
-    combine(to, STAGES[stage], k, h)
+    combine(to, STAGES[stage], stage, k, h)
     for (let i = 0; i < z.length; i++) to[i] += z[i]
     flow.all(t + NODES[stage] * h, to, k[stage])
   }
 }
 
-/** Writes h·Σ factor·k to `out`. */
-function combine(out: Float64Array, factors: readonly number[], k: readonly Float64Array[], h: number): void {
-  out.fill(0)
-  for (let stage = 0; stage < factors.length; stage++) {
-    const factor = factors[stage] * h
-    const from = k[stage]
-    if (factor !== 0) for (let i = 0; i < out.length; i++) out[i] += factor * from[i]
+/**
+ * Writes h·Σ factor·k over the first `count` stages to `out`. Other stages may contain NaN. Sums over more than five
+ * stages do not use the second stage.
+ */
+function combine(
+  out: Float64Array,
+  factors: readonly number[],
+  count: number,
+  k: readonly Float64Array[],
+  h: number,
+): void {
+  // Elements are read by index, because destructuring an array takes longer than a short loop.
+  const a = factors[0] * h
+  const b = factors[1] * h
+  const c = factors[2] * h
+  const d = factors[3] * h
+  const e = factors[4] * h
+  const f = factors[5] * h
+  const g = factors[6] * h
+  const k0 = k[0]
+  const k1 = k[1]
+  const k2 = k[2]
+  const k3 = k[3]
+  const k4 = k[4]
+  const k5 = k[5]
+  const k6 = k[6]
+  const { length } = out
+  switch (count) {
+    case 1:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i]
+      break
+    case 2:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i]
+      break
+    case 3:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i]
+      break
+    case 4:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i]
+      break
+    case 5:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i] + e * k4[i]
+      break
+    case 6:
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + c * k2[i] + d * k3[i] + e * k4[i] + f * k5[i]
+      break
+    default:
+      for (let i = 0; i < length; i++)
+        out[i] = a * k0[i] + c * k2[i] + d * k3[i] + e * k4[i] + f * k5[i] + g * k6[i]
   }
 }
 
@@ -155,7 +200,7 @@ function interpolate(
   k: readonly Float64Array[],
   out: Float64Array,
 ): void {
-  combine(out, DENSE, k, h)
+  combine(out, DENSE, 7, k, h)
   const rest = 1 - x
   for (let i = 0; i < out.length; i++) {
     const change = next[i] - z[i]

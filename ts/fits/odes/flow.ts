@@ -65,9 +65,11 @@ export class Flow {
   #place(t: number, y: Float64Array): Float64Array {
     const x = this.#x
     x[0] = t
-    for (let i = 0; i < this.n; i++) x[1 + i] = y[i]
-    for (let k = 0; k < this.#inputs.length; k++) {
-      const { times, values, isLinear } = this.#inputs[k]
+    const { n } = this
+    const inputs = this.#inputs
+    for (let i = 0; i < n; i++) x[1 + i] = y[i]
+    for (let k = 0; k < inputs.length; k++) {
+      const { times, values, isLinear } = inputs[k]
       const piece = this.#pieces[k]
       const at = Math.max(piece, 0)
       let value = values[at]
@@ -81,8 +83,10 @@ export class Flow {
 
   /** Writes the rates of the states to `out`. */
   rates(t: number, y: Float64Array, out: Float64Array): void {
+    const { n, force } = this
+    const { numbers, valueAt } = this.#values
     this.#values.run(this.#place(t, y))
-    for (let i = 0; i < this.n; i++) out[i] = this.#values.value(i) + this.force[i]
+    for (let i = 0; i < n; i++) out[i] = numbers[valueAt[i]] + force[i]
   }
 
   /** Writes the rates of the states and of their sensitivities to `out`. */
@@ -92,16 +96,17 @@ export class Flow {
       this.rates(t, z, out)
       return
     }
-    const jet = this.#jet
-    const { rows, columns } = jet
-    jet.run(this.#place(t, z))
-    for (let i = 0; i < n; i++) out[i] = jet.value(i) + force[i]
-    for (let i = n; i < out.length; i++) out[i] = force[i]
-    for (let entry = 0; entry < rows.length; entry++) {
-      const slope = jet.slope(entry)
-      const [row, column] = [rows[entry], columns[entry]]
+    const { rows, columns, numbers, valueAt, slopeAt } = this.#jet
+    this.#jet.run(this.#place(t, z))
+    out.set(force)
+    for (let i = 0; i < n; i++) out[i] += numbers[valueAt[i]]
+    const { length } = z
+    for (let entry = 0; entry < slopeAt.length; entry++) {
+      const slope = numbers[slopeAt[entry]]
+      const row = rows[entry]
+      const column = columns[entry]
       if (column >= n) out[n * (1 + column - n) + row] += slope
-      else for (let at = n; at < out.length; at += n) out[at + row] += slope * z[at + column]
+      else for (let at = n; at < length; at += n) out[at + row] += slope * z[at + column]
     }
   }
 
@@ -111,15 +116,16 @@ export class Flow {
    */
   linearize(t: number, y: Float64Array, jacobian: Float64Array, byDirection: Float64Array): void {
     const { n, m } = this
-    const jet = this.#jet
-    const { rows, columns } = jet
-    jet.run(this.#place(t, y))
+    const { rows, columns, numbers, slopeAt } = this.#jet
+    this.#jet.run(this.#place(t, y))
     jacobian.fill(0)
     for (let k = 0; k < n * m; k++) byDirection[k] = this.force[n + k]
-    for (let entry = 0; entry < rows.length; entry++) {
-      const [row, column] = [rows[entry], columns[entry]]
-      if (column < n) jacobian[row * n + column] = jet.slope(entry)
-      else byDirection[(column - n) * n + row] += jet.slope(entry)
+    for (let entry = 0; entry < slopeAt.length; entry++) {
+      const slope = numbers[slopeAt[entry]]
+      const row = rows[entry]
+      const column = columns[entry]
+      if (column < n) jacobian[row * n + column] = slope
+      else byDirection[(column - n) * n + row] += slope
     }
   }
 }

@@ -5,16 +5,18 @@ import { differentiate } from '../../expressions/differentiate.js'
 import { Graph } from '../../expressions/graph.js'
 import { parse } from '../../expressions/parse.js'
 import { compile } from '../../expressions/program.js'
-import { ProgramRunner } from '../../expressions/run.js'
+import { FlatProgram } from './flat-program.js'
 
 /** Expressions of named numbers, and their derivatives with respect to some of the names. */
 export class Jet {
   /** Row (index of the expression) and column (index of the name) of each derivative that is not always 0. */
-  readonly rows: readonly number[]
-  readonly columns: readonly number[]
-  readonly #runner: ProgramRunner
-  readonly #outputs: readonly number[]
-  readonly #count: number
+  readonly rows: Int32Array
+  readonly columns: Int32Array
+  /** Numbers of the last run, and the indices of the values and the derivatives among the numbers. */
+  readonly numbers: Float64Array
+  readonly valueAt: Int32Array
+  readonly slopeAt: Int32Array
+  readonly #program: FlatProgram
 
   /**
    * @param inputs all names of the expressions, in the order of the numbers that `run` receives
@@ -37,24 +39,25 @@ export class Jet {
       }
     }
     const program = compile(graph, [...roots, ...slopes], inputs, [])
-    this.rows = rows
-    this.columns = columns
-    this.#count = roots.length
-    this.#runner = new ProgramRunner(program, 'float64')
-    this.#outputs = program.outputs
+    this.rows = Int32Array.from(rows)
+    this.columns = Int32Array.from(columns)
+    this.#program = new FlatProgram(program)
+    this.numbers = this.#program.slots
+    this.valueAt = Int32Array.from(program.outputs.slice(0, roots.length))
+    this.slopeAt = Int32Array.from(program.outputs.slice(roots.length))
   }
 
   run(x: ArrayLike<number>): void {
-    this.#runner.run(x, [], 0)
+    this.#program.run(x)
   }
 
   /** The value of an expression in the last run. */
   value(row: number): number {
-    return this.#runner.slots[this.#outputs[row]]
+    return this.numbers[this.valueAt[row]]
   }
 
   /** The derivative at an index of `rows` and `columns` in the last run. */
   slope(entry: number): number {
-    return this.#runner.slots[this.#outputs[this.#count + entry]]
+    return this.numbers[this.slopeAt[entry]]
   }
 }

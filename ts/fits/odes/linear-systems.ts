@@ -22,10 +22,11 @@ export function factorize(lu: Float64Array, n: number): RealFactors | undefined 
     }
     const diagonal = lu[k * n + k]
     if (!(Math.abs(diagonal) > 0) || diagonal * 0 !== 0) return undefined
-    for (let i = k + 1; i < n; i++) {
-      const factor = lu[i * n + k] / diagonal
-      lu[i * n + k] = factor
-      if (factor !== 0) for (let j = k + 1; j < n; j++) lu[i * n + j] -= factor * lu[k * n + j]
+    const from = k * n
+    for (let to = from + n; to < n * n; to += n) {
+      const factor = lu[to + k] / diagonal
+      lu[to + k] = factor
+      if (factor !== 0) for (let j = k + 1; j < n; j++) lu[to + j] -= factor * lu[from + j]
     }
   }
   return { lu, rows }
@@ -39,10 +40,17 @@ export function solve({ lu, rows }: RealFactors, b: Float64Array, n: number): vo
     b[pivot] = b[k]
     b[k] = kept
   }
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) b[i] -= lu[i * n + j] * b[j]
+  for (let i = 1; i < n; i++) {
+    const row = i * n
+    let sum = b[i]
+    for (let j = 0; j < i; j++) sum -= lu[row + j] * b[j]
+    b[i] = sum
+  }
   for (let i = n - 1; i >= 0; i--) {
-    for (let j = i + 1; j < n; j++) b[i] -= lu[i * n + j] * b[j]
-    b[i] /= lu[i * n + i]
+    const row = i * n
+    let sum = b[i]
+    for (let j = i + 1; j < n; j++) sum -= lu[row + j] * b[j]
+    b[i] = sum / lu[row + i]
   }
 }
 

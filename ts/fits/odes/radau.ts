@@ -181,11 +181,7 @@ class RadauSegment {
       else {
         const x = 1 + (h * NODES[stage]) / previous.h
         const weights = PREDICTION.map(([a, b, c]) => x * (a + x * (b + x * c)))
-        for (let i = 0; i < to.length; i++) {
-          let sum = -previous.stages[2][i]
-          for (let k = 0; k < 3; k++) sum += weights[k] * previous.stages[k][i]
-          to[i] = sum
-        }
+        for (let i = 0; i < to.length; i++) to[i] = mix(weights, previous.stages, i) - previous.stages[2][i]
       }
     }
   }
@@ -201,6 +197,8 @@ class RadauSegment {
     const f = NODES.map(() => new Float64Array(n))
     const [real, complex] = [new Float64Array(n), new Float64Array(2 * n)]
     let [before, rate] = [0, 0]
+    const scale = this.#scale
+    const [a, b, c] = [COMPLEX[0] / h, COMPLEX[1] / h, REAL / h]
     for (let k = 0; k < MAX_NEWTON_ITERATIONS; k++) {
       for (let stage = 0; stage < 3; stage++) {
         for (let i = 0; i < n; i++) this.#at[i] = this.#z[i] + stages[stage][i]
@@ -208,8 +206,7 @@ class RadauSegment {
       }
       if (!f.every(areFinite)) return undefined
       for (let i = 0; i < n; i++) {
-        const [a, b] = [COMPLEX[0] / h, COMPLEX[1] / h]
-        real[i] = mix(TI[0], f, i) - (REAL / h) * w[0][i]
+        real[i] = mix(TI[0], f, i) - c * w[0][i]
         complex[i] = mix(TI[1], f, i) - (a * w[1][i] - b * w[2][i])
         complex[n + i] = mix(TI[2], f, i) - (a * w[2][i] + b * w[1][i])
       }
@@ -217,8 +214,8 @@ class RadauSegment {
       solve(factors.complex, complex, 2 * n)
       let sum = 0
       for (let i = 0; i < n; i++) {
-        for (const d of [real[i], complex[i], complex[n + i]])
-          sum += (d / this.#scale[i]) * (d / this.#scale[i])
+        const [p, q, r] = [real[i] / scale[i], complex[i] / scale[i], complex[n + i] / scale[i]]
+        sum += p * p + q * q + r * r
       }
       const norm = Math.sqrt(sum / (3 * n))
       if (k > 0) {
@@ -297,27 +294,34 @@ class RadauSegment {
       for (let i = 0; i < n; i++) this.#at[i] = z[i] + this.#stages[stage][i]
       this.#flow.linearize(t + NODES[stage] * h, this.#at, jacobians[stage], slopes[stage])
     }
-    for (let row = 0; row < size; row++) {
-      const [a, i] = [Math.floor(row / n), row % n]
-      for (let column = 0; column < size; column++) {
-        const [b, j] = [Math.floor(column / n), column % n]
-        matrix[row * size + column] = (row === column ? 1 : 0) - h * STAGES[a][b] * jacobians[b][i * n + j]
+    for (let a = 0; a < 3; a++) {
+      for (let b = 0; b < 3; b++) {
+        const factor = -h * STAGES[a][b]
+        const jacobian = jacobians[b]
+        for (let i = 0; i < n; i++) {
+          const to = (a * n + i) * size + b * n
+          for (let j = 0; j < n; j++) matrix[to + j] = factor * jacobian[i * n + j]
+        }
       }
     }
+    for (let row = 0; row < size; row++) matrix[row * size + row] += 1
     const factors = factorize(matrix, size)
     if (factors === undefined) throw new IntegrationStop(t, 'the equations of the sensitivities are singular')
     const [own, right] = [new Float64Array(size), new Float64Array(size)]
     for (let direction = 0; direction < m; direction++) {
       const first = n * (1 + direction)
-      for (let row = 0; row < size; row++) {
-        const [stage, i] = [Math.floor(row / n), row % n]
-        let sum = slopes[stage][direction * n + i]
-        for (let j = 0; j < n; j++) sum += jacobians[stage][i * n + j] * z[first + j]
-        own[row] = sum
+      for (let stage = 0; stage < 3; stage++) {
+        const jacobian = jacobians[stage]
+        const slope = slopes[stage]
+        for (let i = 0; i < n; i++) {
+          let sum = slope[direction * n + i]
+          for (let j = 0; j < n; j++) sum += jacobian[i * n + j] * z[first + j]
+          own[stage * n + i] = sum
+        }
       }
-      for (let row = 0; row < size; row++) {
-        const [a, i] = [Math.floor(row / n), row % n]
-        right[row] = h * (STAGES[a][0] * own[i] + STAGES[a][1] * own[n + i] + STAGES[a][2] * own[2 * n + i])
+      for (let a = 0; a < 3; a++) {
+        const [p, q, r] = STAGES[a]
+        for (let i = 0; i < n; i++) right[a * n + i] = h * (p * own[i] + q * own[n + i] + r * own[2 * n + i])
       }
       solve(factors, right, size)
       for (let i = 0; i < n; i++) z[first + i] += right[2 * n + i]
