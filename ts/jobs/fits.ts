@@ -4,6 +4,7 @@ import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
+import type { Expression } from '../expressions/expression.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
@@ -13,6 +14,7 @@ import type { Fit, FitManyResult } from '../fits/fit/result.js'
 import type { Loss } from '../fits/problem/loss.js'
 import { fitReasons } from '../fits/problem/reasons.js'
 import { profileIntervals } from '../fits/profiles/profile-intervals.js'
+import type { Distribution } from '../fits/solve/distribution.js'
 import type { PerRunData } from '../many/batch/data.js'
 import { execute } from '../many/engines/execute.js'
 import type { ColumnRequest, Table } from '../tables/read-csv.js'
@@ -32,6 +34,15 @@ export interface FitsRequest extends ModelSelection {
   readonly multiStart?: number | undefined
   readonly tolerance: number
   readonly maxIterations: number
+}
+
+/** A distribution of the response, with the names and the columns that it needs. */
+export interface ErrorModel {
+  readonly distribution: Distribution
+  /** Names in the expressions of the distribution: parameters, or columns of the model. */
+  readonly names: readonly string[]
+  /** Further columns, by the names that the distribution uses. */
+  readonly columns: readonly (ColumnRequest & { readonly name: string })[]
 }
 
 /** The engine that performs the work. The results of all engines are bit-identical. */
@@ -68,19 +79,46 @@ export type FitColumns = Pick<Table, 'columns'> & {
  * @param rivals further models, which are ranked together with the first model
  * @throws OptionError, ExpressionError if the request is invalid
  */
-export function readFits(asked: FitsRequest, rivals: readonly string[] = []): ResolvedFits {
+export function readFits(
+  asked: FitsRequest,
+  rivals: readonly string[] = [],
+  errorModel?: ErrorModel,
+): ResolvedFits {
   const others = asked.compare === undefined ? rivals : [asked.compare]
   const models = others.length === 0 ? [readModel(asked)] : readModels(asked, others)
-  if (others.length > 0) checkComparable(asked.compare === undefined ? '--model' : '--compare', asked)
+  if (others.length > 0 && errorModel === undefined)
+    checkComparable(asked.compare === undefined ? '--model' : '--compare', asked)
   const x = [...new Set(models.flatMap((model) => Object.values(model.x)))]
   const [model, ...more] = models
   const [other] = asked.compare === undefined ? [] : more
-  return { model, other, rivals: other ? [] : more, x, columns: requestColumns(x, asked) }
+  const columns = requestColumns(x, model, asked, errorModel)
+  return { model, other, rivals: other ? [] : more, x, columns }
 }
 
-function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsRequest): ColumnRequest[] {
-  const wanted: ColumnRequest[] = x.map((column) => ({ option: '--x', column }))
-  wanted.push({ option: '--y', column: y, ...(loss === 'poisson' && { sign: 'at least 0' }) })
+function requestColumns(
+  x: readonly string[],
+  model: ModelInput,
+  { y, sigma, weights, loss, ode }: FitsRequest,
+  errorModel: ErrorModel | undefined,
+): ColumnRequest[] {
+  const { observables } = model
+  const time = ode && (model.x[ode.time] as string)
+  const canMiss = ode !== undefined && (ode.hasRowDoses || observables !== undefined)
+  const missing = { isOptional: true } as const
+  const wanted: ColumnRequest[] = x.map((column) => ({
+    option: '--x',
+    column,
+    ...(canMiss && column !== time && missing),
+  }))
+  for (const column of observables ?? []) wanted.push({ option: '--ode', column, ...missing })
+  if (observables === undefined)
+    wanted.push({
+      option: '--y',
+      column: y,
+      ...(loss === 'poisson' && { sign: 'at least 0' }),
+      ...(canMiss && missing),
+    })
+  if (errorModel) return [...wanted, ...errorModel.columns]
   if (isColumn(sigma)) wanted.push({ option: '--sigma', column: sigma, sign: 'above 0' })
   if (isColumn(weights)) wanted.push({ option: '--weights', column: weights, sign: 'at least 0' })
   return wanted
@@ -103,6 +141,7 @@ export function isColumn(given: string | undefined): given is string {
 /** Options of a call that are not part of the request. */
 export interface FitCallOptions extends ExecutionOptions {
   readonly outliers?: OutlierMethod | undefined
+  readonly errorModel?: ErrorModel | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -120,7 +159,7 @@ export function startFits(
   // A single fit passes plain columns instead of arrays of one column, because copies of plain columns are smaller.
   const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const { data, settings } = makeFitSettings(given, x, model, asked, call)
-  return createFits(model.model, data as PerRunData, {
+  return createFits(model.model as Expression, data as PerRunData, {
     ...settings,
     ...omitUndefined<unknown>({ multiStart, derive, covariance }),
     ...omitUndefined<unknown>({ onProgress: call.onProgress, outliers: call.outliers }),
@@ -134,23 +173,26 @@ export function makeFitSettings(
   x: readonly string[],
   model: ModelInput,
   asked: FitsRequest,
-  { engine, threads, signal }: FitCallOptions,
+  { engine, threads, signal, errorModel }: FitCallOptions,
 ) {
   const { tolerance, maxIterations, lossScale, absoluteSigma } = asked
   // The name of the response: y, with underscores appended until the model does not use the name.
   let y = 'y'
   while (model.names.includes(y)) y += '_'
   const ofModel = Object.keys(model.x).map((name) => [name, given[x.indexOf(model.x[name])]] as const)
-  const own = [...ofModel, [y, given[x.length]] as const]
+  const responses = model.observables ?? [y]
+  const further = [...responses, ...(errorModel?.columns.map(({ name }) => name) ?? [])]
+  const own = [...ofModel, ...further.map((name, k) => [name, given[x.length + k]] as const)]
   const weightsOf = (by: string | undefined) =>
-    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[x.length + 1]
+    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[x.length + responses.length]
   const settings = {
     start: model.start,
-    y,
+    ...(model.observables === undefined && { y }),
     tolerance,
     maxIterations,
     loss: toCamelCase(asked.loss) as Loss,
-    ...omitUndefined({ sigma: weightsOf(asked.sigma), weights: weightsOf(asked.weights) }),
+    ...(errorModel === undefined &&
+      omitUndefined({ sigma: weightsOf(asked.sigma), weights: weightsOf(asked.weights) })),
     ...omitUndefined<unknown>({ engine, threads, signal, lossScale, absoluteSigma }),
   }
   return { data: Object.fromEntries(own), settings }

@@ -7,6 +7,7 @@ import type { Expression } from '../expressions/expression.js'
 import { recurrence } from '../expressions/recurrences.js'
 import { type ModelName, models } from '../fits/models/index.js'
 import type { FitModel } from '../fits/models/model.js'
+import type { OdeModel } from '../fits/odes/ode-model.js'
 import type { FitParameter } from '../fits/problem/parameters.js'
 import { parseValue } from './values.js'
 
@@ -30,10 +31,29 @@ export interface ModelSelection {
   /** Expressions by the names of the parameters that they define. */
   readonly expr?: ColumnNames
   readonly positive?: readonly string[]
+  /** A model of differential equations instead of `model`. */
+  readonly ode?: OdeFile | undefined
+  /** Names that the distribution of the response uses: columns and parameters. */
+  readonly extraNames?: readonly string[] | undefined
+}
+
+/** A model of differential equations from a file. */
+export interface OdeFile {
+  readonly model: OdeModel
+  /** Description of the model for titles. */
+  readonly text: string
+  /** Name of the time, which is a column. */
+  readonly time: string
+  /** Names that are parameters, or columns of the data. */
+  readonly names: readonly string[]
+  /** Columns of the responses, if the model observes several quantities. */
+  readonly observables: readonly string[] | undefined
+  /** Whether rows of the data are doses. The responses of such rows may be missing. */
+  readonly hasRowDoses: boolean
 }
 
 export interface ModelInput {
-  readonly model: Expression | FitModel
+  readonly model: Expression | FitModel | OdeModel
   /** The equation of the model. */
   readonly text: string
   /** All names that occur in the model. */
@@ -43,18 +63,31 @@ export interface ModelInput {
   readonly start: Readonly<Record<string, FitParameter>>
   /** Parameters that start at the default value of 1, because the request sets no starting value. */
   readonly defaultedStarts: readonly string[]
+  /** Columns of the responses, if the model observes several quantities. */
+  readonly observables?: readonly string[] | undefined
 }
 
 /**
  * @throws OptionError if an option does not match the model; ExpressionError if an expression is invalid
  */
 export function readModel(options: ModelSelection): ModelInput {
-  const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
-  const ours = parseModelName(options.model)
-  const model = ours ?? recurrence(options.model)
-  const { names } = recurrence(model.text)
-  const given = options.x ?? { x: 'x' }
-  const x = ours === undefined ? given : modelColumns(ours, given)
+  const {
+    start = {},
+    min = {},
+    max = {},
+    fixed = {},
+    expr = {},
+    positive = [],
+    ode,
+    extraNames = [],
+  } = options
+  const ours = ode ? undefined : parseModelName(options.model)
+  const model = ode?.model ?? ours ?? recurrence(options.model)
+  const text = ode?.text ?? (model as Expression).text
+  const ofModel = ode ? [ode.time, ...ode.names] : recurrence(text).names
+  const names = [...new Set([...ofModel, ...extraNames])]
+  const given = ode ? { [ode.time]: ode.time, ...options.x } : (options.x ?? { x: 'x' })
+  const x = ours === undefined ? given : modelColumns(ours, given, extraNames)
   const stranger = Object.keys(x).find((name) => !names.includes(name))
   if (stranger !== undefined)
     throw new OptionError(
@@ -82,11 +115,13 @@ export function readModel(options: ModelSelection): ModelInput {
     const entry = entries.get(name)
     return !Object.hasOwn(x, name) && entry?.start === undefined && entry?.expr === undefined
   })
-  const defaultedStarts = ours === undefined ? open : []
+  // Built-in models guess their own parameters.
+  const defaultedStarts = ours === undefined ? open : open.filter((name) => !ofModel.includes(name))
   const still = open.find((name) => entries.get(name)?.fixed)
   if (still !== undefined) throw new OptionError('--fixed', `a value for ${still}, such as ${still}=0`, still)
   for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
-  return { model, text: model.text, names, x, defaultedStarts, start: Object.fromEntries(entries) }
+  const { observables } = ode ?? {}
+  return { model, text, names, x, defaultedStarts, start: Object.fromEntries(entries), observables }
 }
 
 /**
@@ -96,7 +131,8 @@ export function readModel(options: ModelSelection): ModelInput {
  */
 export function readModels(options: ModelSelection, others: readonly string[]): readonly ModelInput[] {
   const texts = [options.model, ...others]
-  const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}))
+  const { extraNames = [] } = options
+  const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}, extraNames))
   for (const [option, names] of [
     ...(['x', 'start', 'min', 'max', 'fixed', 'expr'] as const).map(
       (option) => [option, Object.keys(options[option] ?? {})] as const,
@@ -113,6 +149,7 @@ export function readModels(options: ModelSelection, others: readonly string[]): 
     const { x, start, min, max, fixed, expr, positive = [] } = options
     return readModel({
       model,
+      extraNames,
       start: only(start),
       min: only(min),
       max: only(max),
@@ -125,8 +162,8 @@ export function readModels(options: ModelSelection, others: readonly string[]): 
 }
 
 /** The names that occur in a model, including the expressions of its parameters. */
-function findUsedNames(text: string, expr: ColumnNames): Set<string> {
-  const used = new Set(recurrence(parseModelName(text)?.text ?? text).names)
+function findUsedNames(text: string, expr: ColumnNames, extraNames: readonly string[]): Set<string> {
+  const used = new Set([...recurrence(parseModelName(text)?.text ?? text).names, ...extraNames])
   // The iteration over a set includes names that are added during the iteration.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
@@ -136,10 +173,15 @@ function findUsedNames(text: string, expr: ColumnNames): Set<string> {
 }
 
 /** The data columns of a built-in model. A single name that the model does not use is the data column for x. */
-function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
+function modelColumns(
+  { x, extraColumns = [] }: FitModel,
+  given: ColumnNames,
+  extraNames: readonly string[],
+): ColumnNames {
   const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {
-    const isX = name === column && !extraColumns.includes(name) && !Object.hasOwn(columns, x)
+    const isOther = extraColumns.includes(name) || extraNames.includes(name)
+    const isX = name === column && !isOther && !Object.hasOwn(columns, x)
     columns[isX ? x : name] = column
   }
   return columns

@@ -88,7 +88,7 @@ const fits = {
   multiStart: optional(integerBetween(1, 4096)),
   tolerance: nonNegative(1e-10),
   maxIterations: integerBetween(0, MAX_ITERATIONS, 1000),
-} satisfies Record<keyof FitsRequest, Option>
+} satisfies Record<Exclude<keyof FitsRequest, 'ode' | 'extraNames'>, Option>
 
 const sweep = {
   function: optional(text()),

@@ -14,6 +14,8 @@ export interface ColumnRequest {
   readonly column: string
   /** Required sign of the numbers, which must also be finite. */
   readonly sign?: 'above 0' | 'at least 0'
+  /** Whether cells may be empty. An empty cell is read as NaN. */
+  readonly isOptional?: true
   /** Parser of dates, if the column may contain dates instead of numbers. */
   readonly dates?: DateParser
 }
@@ -240,8 +242,12 @@ export class TableRows {
       return `the row has ${cells.length} cells, but the header has ${this.#width}`
     }
     const numbers: number[] = []
-    for (const [k, { column, sign }] of columns.entries()) {
+    for (const [k, { column, sign, isOptional }] of columns.entries()) {
       const cell = cells[this.#places[k]] ?? ''
+      if (isOptional && isMissing(cell)) {
+        numbers.push(NaN)
+        continue
+      }
       const dates = this.#dates[k]
       const x = dates ? dates.read(cell) : typeof cell === 'number' ? cell : this.#toNumber(cell)
       const problem = Number.isNaN(x) ? this.#describe(cell, dates) : complaint(x, sign)
@@ -388,6 +394,9 @@ function findColumn(names: readonly string[], column: string): number {
   const [found = -1, ...others] = [...bare.keys()].filter((k) => bare[k] === column)
   return others.length === 0 ? found : -1
 }
+
+/** Whether a cell is empty, null in NDJSON, or a point, which is NONMEM's mark of a missing value. */
+const isMissing = (cell: Cell) => cell === '' || cell === '.' || Number.isNaN(cell)
 
 /** The reason why a number is invalid; null if the number is valid. */
 function complaint(x: number, sign: ColumnRequest['sign']): string | null {

@@ -28,6 +28,7 @@ import type { Table } from '../../tables/read-csv.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { drawing, type FitDrawing } from '../fits/drawing.js'
+import { distributionNames, readErrorModel, usesLikelihood } from '../fits/error-model.js'
 import {
   type DateUnits,
   describeDates,
@@ -59,7 +60,7 @@ import {
 } from '../fits/rivals.js'
 import { checkShared, columnsOfSubsets, fitTogether } from '../fits/together.js'
 import { checkGroups, describeUnknowns, estimateUnknowns } from '../fits/unknowns.js'
-import { NOT_CONVERGED, untilStopped } from '../fits/until-stopped.js'
+import { NOT_CONVERGED, reportFailures, untilStopped } from '../fits/until-stopped.js'
 import { describeRate } from '../sweep/progress.js'
 import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import { addPlanOptions, checkPlanOptions, planTitle, readSizing, writePlan } from './plan.js'
@@ -98,11 +99,17 @@ export function configureFit(command: Command): void {
       'an independent variable; t="time (s)" reads the variable t from the column "time (s)"; repeatable (default: "x")',
       collectColumn,
     )
+    .addOption(
+      new Option(
+        '--ode <file>',
+        'a model of differential equations instead of --model: a JSON file with the options of ode()',
+      ).argParser((text) => text),
+    )
     .option('--y <column>', 'the dependent variable (response)', 'y')
     .addOption(
       new Option(
         '--sigma <column>',
-        "column of the standard deviations of y, or a formula of the model's value f and --x, such as '=0.1*f'",
+        "column of the standard deviations of y; a formula of the model's value f and --x, such as '=0.1*f'; or an expression of f and parameters such as 'sqrt(add^2 + (prop*f)^2)', which are fitted by maximum likelihood",
       ).conflicts('weights'),
     )
     .option(
@@ -172,6 +179,19 @@ export function configureFit(command: Command): void {
         'squared',
       ),
     )
+    .addOption(
+      choice(
+        '--distribution <name>',
+        'distribution of y; the fit maximizes the likelihood, and estimates sigma, df, theta or shape as parameters',
+        distributionNames,
+      ),
+    )
+    .option('--trials <column>', 'number of trials, or its column, for --distribution binomial')
+    .option(
+      '--below <column>',
+      'column that marks values below y, a limit of quantification, by a number other than 0',
+    )
+    .option('--above <column>', 'column that marks values above y by a number other than 0')
     .option(
       '--loss-scale <number>',
       'residual, in units of σ, beyond which a robust loss is not quadratic (default: 1)',
@@ -232,13 +252,13 @@ engine cannot run, ${STOPPED} after Ctrl-C (fits that are done by then are print
 }
 
 async function run(file: string, given: ParsedFitOptions, command: Command): Promise<void> {
-  checkGiven(command, '--model <model>', given.model)
-  const [first, ...rivals] = given.model as readonly string[]
-  const options: FitCommandOptions = { ...given, model: first, rivals }
+  if (given.ode === undefined) checkGiven(command, '--model <model>', given.model)
+  const { options, errorModel } = await readModelOptions(given)
+  const { rivals } = options
   const { group, delimiter, decimal, comment, dropInvalid } = options
   if (options.shared !== undefined) checkShared(options)
   if (rivals.length > 0) checkRivals(options)
-  const read = readFits(options, rivals)
+  const read = readFits(options, rivals, errorModel)
   const { model, other, x, columns } = read
   checkCombinations(file, options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
@@ -263,6 +283,10 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
+  if (errorModel !== undefined) {
+    const { fitByLikelihood } = await import('../fits/likelihood.js')
+    return fitByLikelihood(table, read, options, errorModel, { draw, dates })
+  }
   if (options.shared !== undefined) return fitTogether(table, model, options, draw, dates)
   const source = { ...table, covariance: await readCovariance(options) }
   if (rivals.length > 0) return fitRivals(source, table.groups, read, options, { draw, dates, table })
@@ -292,6 +316,21 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
       dates,
     )
   reportFailures(fits)
+}
+
+/** Loads a model of differential equations and a distribution, if they are requested. */
+async function readModelOptions({ ode: file, ...given }: ParsedFitOptions) {
+  const { model: [first, ...rivals] = [], ...others } = given
+  if (file === undefined) {
+    const options: FitCommandOptions = { ...others, model: first, rivals }
+    if (!usesLikelihood(options)) return { options, errorModel: undefined }
+    const errorModel = await readErrorModel(options)
+    return { options: { ...options, extraNames: errorModel.names }, errorModel }
+  }
+  const { checkOdeOptions, readOdeFile } = await import('../fits/ode-file.js')
+  checkOdeOptions(given)
+  const ode = readOdeFile(file)
+  return { options: { ...others, model: ode.text, rivals: [], ode }, errorModel: undefined }
 }
 
 function reportStop(done: number, total: number): void {
@@ -383,13 +422,6 @@ async function fitRivals(
   reportFailures(models.flatMap(({ fits }) => fits))
 }
 
-function reportFailures(fits: readonly Fit[]): void {
-  const failed = fits.filter(({ reason }) => reason !== 'converged').length
-  if (failed === 0) return
-  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
-  process.exitCode ??= NOT_CONVERGED
-}
-
 /** @throws OptionError if an option cannot be combined with several models */
 function checkRivals(options: FitCommandOptions): void {
   for (const name of ['compare', 'shared', 'outliers', 'dropOutliers', 'unknown', 'plan'] as const) {
@@ -413,6 +445,11 @@ const UNPLANNED_OPTIONS = [
   'logY',
   'correlations',
   'dateFormat',
+  'ode',
+  'distribution',
+  'trials',
+  'below',
+  'above',
   'engine',
   'threads',
 ] as const

@@ -76,7 +76,7 @@ function tested({
 }
 
 /** The lower triangle of the correlation matrix. */
-function correlated({ free, correlation }: Fit): string[] {
+export function correlated({ free, correlation }: Pick<Fit, 'free' | 'correlation'>): string[] {
   const rows = free.map((name, i) => [name, ...correlation[i].slice(0, i + 1).map((r) => short(r, 3))])
   return [
     '',
@@ -133,7 +133,7 @@ export function describeGroups(
 const differences = ({ pValue, aicc: [a, b] }: Comparison) => [short(pValue, 3), short(b - a)]
 
 /** The standard error as text. Fixed parameters have the error 0. */
-function formatError({ errors, atBound }: Fit, name: string): string {
+export function formatError({ errors, atBound }: Pick<Fit, 'errors' | 'atBound'>, name: string): string {
   if (atBound.includes(name)) return 'at bound'
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)
 }

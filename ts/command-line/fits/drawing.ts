@@ -8,6 +8,7 @@ import type { Table } from '../../tables/read-csv.js'
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { say } from '../terminal.js'
+import { usesLikelihood } from './error-model.js'
 import type { DateUnits } from './input.js'
 import type { FitCommandOptions } from './options.js'
 
@@ -16,10 +17,15 @@ export async function drawing(
   output: string,
   model: ModelInput,
   [x, ...others]: readonly string[],
-  { model: given, rivals, y, group, sigma, logX, logY }: FitCommandOptions,
+  options: FitCommandOptions,
 ) {
+  const { model: given, rivals, y, group, sigma, logX, logY } = options
+  const hasBars = isColumn(sigma) && !usesLikelihood(options)
   const [column] = Object.keys(model.x)
-  if (column === undefined || others.length > 0) {
+  if (model.observables)
+    throw new OptionError('--plot', 'a model with one observed quantity', model.observables)
+  // The other columns of differential equations are doses and constants, which are not axes.
+  if (column === undefined || (others.length > 0 && options.ode === undefined)) {
     throw new OptionError(
       '--plot',
       'exactly one --x column (the horizontal axis)',
@@ -36,7 +42,7 @@ export async function drawing(
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],
-        [logY, '--log-y', columns[1]],
+        [logY, '--log-y', columns[1 + others.length]],
       ] as const) {
         const below = lists.reduce(
           (sum, list) => sum + list.reduce((count, x) => count + Number(x <= 0), 0),
@@ -60,11 +66,11 @@ export async function drawing(
     ): void {
       const all = fits.map((fit, k) => {
         const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
-        const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
+        const bars = hasBars ? Array.from(columns[2 + others.length][k]) : null
         return {
           name,
           x: Array.from(columns[0][k]),
-          y: Array.from(columns[1][k]),
+          y: Array.from(columns[1 + others.length][k]),
           bars,
           fit,
           column: Object.keys(models[k].x)[0],

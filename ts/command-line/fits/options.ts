@@ -4,6 +4,16 @@ import type { ExecutionOptions, FitsRequest } from '../../jobs/fits.js'
 import type { Decimal } from '../../tables/format.js'
 import type { PlanOptions } from '../commands/plan.js'
 
+/** A distribution by its name on the command line. */
+export type DistributionChoice =
+  | 'normal'
+  | 'lognormal'
+  | 'student'
+  | 'poisson'
+  | 'negative-binomial'
+  | 'binomial'
+  | 'gamma'
+
 /**
  * The shared parameters: parameters with one value for all groups (`all`), and parameters with one value per label of
  * a column.
@@ -22,6 +32,10 @@ export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOp
   readonly rivals: readonly string[]
   readonly comment: string
   readonly dateFormat?: string
+  readonly distribution?: DistributionChoice
+  readonly trials?: string
+  readonly below?: string
+  readonly above?: string
   readonly dropInvalid?: true
   readonly covariance?: string
   readonly outliers?: number
@@ -36,6 +50,8 @@ export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOp
 }
 
 /** The options as they are parsed: `--model` is repeatable. */
-export interface ParsedFitOptions extends Omit<FitCommandOptions, 'model' | 'rivals'> {
+export interface ParsedFitOptions extends Omit<FitCommandOptions, 'model' | 'rivals' | 'ode'> {
+  /** File of a model of differential equations. */
+  readonly ode?: string
   readonly model?: readonly string[]
 }

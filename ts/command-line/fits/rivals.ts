@@ -17,7 +17,7 @@ export interface FitsOfModel {
 const CLEAR_DIFFERENCE = 2
 
 /** Label of a model in tables: a, b, …, z, m27, … */
-const labelOf = (index: number) => (index < 26 ? String.fromCharCode(97 + index) : `m${index + 1}`)
+export const labelOf = (index: number) => (index < 26 ? String.fromCharCode(97 + index) : `m${index + 1}`)
 
 /** Ranks the models of each group. */
 export const rankPerGroup = (models: readonly FitsOfModel[]): RankedModel[][] =>
@@ -47,18 +47,23 @@ export function describeRivals(
 /** The ranking in sentences, and the tests of nested models. */
 function concludeRanking(ranking: readonly RankedModel[]): string[] {
   const [best, ...others] = ranking
-  if (Number.isNaN(best.aicc)) return ['No model has an AICc, so no model is preferred.']
+  return [verdictOf(ranking), ...others.flatMap((other) => testOf(best, other))]
+}
+
+/** The ranking as a sentence. */
+export function verdictOf(ranking: readonly Pick<RankedModel, 'index' | 'aicc' | 'deltaAicc'>[]): string {
+  const [best, ...others] = ranking
+  if (Number.isNaN(best.aicc)) return 'No model has an AICc, so no model is preferred.'
   const close = others
     .filter(({ deltaAicc }) => deltaAicc < CLEAR_DIFFERENCE)
     .map(({ index }) => labelOf(index))
   const [next] = others
   const name = labelOf(best.index)
-  const lead = Number.isNaN(next.deltaAicc)
+  return Number.isNaN(next.deltaAicc)
     ? `Model ${name} is the only model with an AICc.`
     : close.length > 0
       ? `Model ${name} has the lowest AICc, but the data do not decide between ${[name, ...close].join(' and ')}.`
       : `Model ${name} is preferred: its AICc is ${short(next.deltaAicc, 4)} lower than the AICc of ${labelOf(next.index)}.`
-  return [lead, ...others.flatMap((other) => testOf(best, other))]
 }
 
 /** The test of two models of which one is nested in the other. */

@@ -1,6 +1,7 @@
-/** Ctrl-C during fits. */
+/** The end of the work: Ctrl-C, and the exit status of fits. */
 
-import { showProgress } from '../terminal.js'
+import { formatCount } from '../../core/text.js'
+import { say, showProgress } from '../terminal.js'
 
 /** Exit status if a fit has not converged. */
 export const NOT_CONVERGED = 1
@@ -19,4 +20,12 @@ export async function untilStopped<T>(stop: AbortController, work: () => Promise
     showProgress('')
     process.off('SIGINT', end)
   }
+}
+
+/** Reports fits that have not converged, and sets the exit status. */
+export function reportFailures(fits: readonly { readonly reason: string }[]): void {
+  const failed = fits.filter(({ reason }) => reason !== 'converged').length
+  if (failed === 0) return
+  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
+  process.exitCode ??= NOT_CONVERGED
 }

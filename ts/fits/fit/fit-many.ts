@@ -186,8 +186,8 @@ function createRun(model: AnyModel, data: FitData, options: object): CallFits | 
   return fits
 }
 
-/** Creates the fits of any distribution. */
-function createAnyFits(
+/** Creates the fits of any distribution, without starting them. */
+export function createAnyFits(
   model: AnyModel,
   data: FitData,
   options: { readonly distribution?: unknown },
