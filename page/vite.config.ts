@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type Rolldown } from 'vite'
 import { storyPages } from './story-plugin.js'
@@ -43,6 +45,20 @@ const withoutSamplers: Plugin = {
       : null,
 }
 
+/**
+ * The first curve uses one function of a module that distributions use in full. A copy of the module, from which all
+ * other functions are left out, keeps them out of the first curve.
+ */
+const withCopies: Plugin = {
+  name: 'with copies',
+  enforce: 'pre',
+  resolveId: (id, importer) =>
+    id.endsWith('objectives/bounds.js') && importer?.endsWith('many/batch/cohort.js')
+      ? `${resolve(dirname(importer), id)}?copy`
+      : null,
+  load: (id) => (id.endsWith('?copy') ? readFileSync(id.replace('?copy', ''), 'utf8') : null),
+}
+
 /** Preloads the main module and its imports with the page, before the start module runs and requests them. */
 const early = (main: string): Plugin => ({
   name: 'early',
@@ -71,11 +87,20 @@ const early = (main: string): Plugin => ({
  * Modules of the library that no first fit needs, and that the fit page loads on demand. All other modules of the
  * library form one chunk, because many small chunks are compressed less well.
  */
-const onDemand =
-  /\/dist\/(random\/(starts|sobol)|fits\/(analysis|profiles|shared|shared-solve|models\/(?!linear-least-squares|model\.)|fit\/(rout|whitening)|programs\/(elimination|group|local|profile-|trace)|solve\/(dense|group|lane)|uncertainty\/(comparison|inverse|joint|model-|outlier|rows)))/
+const onDemand = new RegExp(
+  `/dist/(${[
+    'random/(starts|sobol)',
+    'webassembly/many',
+    'methods/|rules/|schedules/|minimize/(convergence|method|reasons)|objectives/(arguments|gradient)',
+    'objectives/bounds.js$|many/(run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
+    'fits/(analysis|profiles|shared|shared-solve|likelihood|odes|models/(?!linear-least-squares|model\\.))',
+    'fits/(fit/(rout|whitening)|programs/(elimination|group|local|profile-|trace)|solve/(dense|group|lane))',
+    'fits/uncertainty/(comparison|inverse|joint|model-|outlier|rows)',
+  ].join('|')})`,
+)
 /** Modules that the first curve shares with parts that are loaded on demand. */
 const inFirstCurve =
-  /\/page\/src\/(dom|theme|palette|fit\/(svg|plot-axes|plot-marks|displayed-fit|wide|control-parts|state))\.ts$|\/d3-array\//
+  /\/page\/src\/(dom|theme|palette|address|map\/ramp|fit\/(example-list|model-list|svg|plot-axes|plot-marks|displayed-fit|wide|control-parts|state))\.ts$|\/d3-array\//
 const isCore = (id: string) =>
   (id.includes('/dist/') && !onDemand.test(id) && !id.endsWith('/tables/utf8.js')) || inFirstCurve.test(id)
 
@@ -143,8 +168,7 @@ export default defineConfig(({ mode }) => ({
   },
   plugins: [
     equations,
-    withoutLanes,
-    ...(mode === 'fit' ? [withoutSamplers] : []),
+    ...(mode === 'fit' ? [withoutSamplers, withCopies] : [withoutLanes]),
     early(mode === 'fit' ? 'fit' : 'main'),
     docsLink,
     storyPages,
@@ -158,7 +182,9 @@ export default defineConfig(({ mode }) => ({
       input: here((inputs[mode] ?? inputs.race).file),
       output: {
         chunkFileNames: `${(inputs[mode] ?? inputs.race).chunks}[name]-[hash].js`,
-        ...(mode === 'fit' && { codeSplitting: { groups: [{ name: 'core', test: isCore }] } }),
+        ...(mode === 'fit' && {
+          codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'core', test: isCore }] },
+        }),
         // The race page's first screen and all its imports form one chunk, which is compressed better than many.
         ...(mode === 'race' && {
           codeSplitting: {

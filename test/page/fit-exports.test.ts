@@ -140,6 +140,7 @@ describe('a program and a command line of the fit page repeat the fit', () => {
       ['i,s,rate', ...inhibition],
       { model: 'inhibition', kind: 'mixed', x: 's', extra: 'i', y: 'rate' },
     ],
+    ['a distribution', withSigma, { ...own, distribution: 'normal', scale: 'prop*f' }],
     [
       'a function of two columns',
       ['u,v,y', '1,2,3', '2,1,4', '3,5,8.1', '4,4,9', '5,1,7'],
@@ -149,10 +150,12 @@ describe('a program and a command line of the fit page repeat the fit', () => {
     const shown = await shownFor(lines.join('\n'), changed)
     const { task, fits } = shown.outcome
     const program = runProgram(writeProgram({ ...shown, task }, shown.state))
-    const command = runCommand(
-      writeCommand({ ...shown, task }, shown.state),
-      writePoints(shown, task, shown.state),
-    )
+    const line = writeCommand({ ...shown, task }, shown.state)
+    // The command line has no distributions, and says so.
+    if (shown.state.distribution !== '')
+      expect(line).toMatch(/^# .* has no distributions: save a program instead$/)
+    const command =
+      shown.state.distribution === '' ? runCommand(line, writePoints(shown, task, shown.state)) : program
     expect([program.length, command.length]).toEqual([fits.length, fits.length])
     for (const [k, { values, errors, reason }] of fits.entries()) {
       // The flat curve of the plate determines no EC50.

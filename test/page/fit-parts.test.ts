@@ -141,6 +141,29 @@ describe('the settings on the fit page', () => {
     })
   })
 
+  test('may be a distribution, whose names are columns or parameters', () => {
+    const state = {
+      ...initial,
+      distribution: 'normal',
+      scale: 'sqrt(add^2 + (prop*f)^2) + w',
+      sigma: 'w',
+    } as const
+    const chosen = choose(table, state)
+    expect(chosen.sigma).toBeNull()
+    const task = makeTask(table, chosen, { ...state, expression: 'a*t' }, null)
+    expect(task).toMatchObject({
+      ...{ parameters: ['a', 'add', 'prop'], columns: ['t', 'w'], noise: ['add', 'prop'] },
+      ...{ isCurve: true, hasNoiseColumns: true },
+    })
+    expect(Object.keys(selectRows(table, chosen, task).data)).toEqual(['t', 'w', 'y'])
+    const counts = { ...state, distribution: 'binomial', scale: '10' } as const
+    expect([...makeTask(table, chosen, counts, null).shownY.numbers]).toEqual([0.2, 0.3, 0.4, 0.5])
+    expect(() => makeTask(table, chosen, { ...counts, scale: '' }, null)).toThrow(
+      'Trials: expected a number, or',
+    )
+    expect(() => makeTask(table, chosen, { ...state, scale: 'prop*(f' }, null)).toThrow('at character')
+  })
+
   test('do not include weights if a column of σ is used', () => {
     expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
       sigma: new Float64Array([1, 2, 3, 4]),
@@ -224,6 +247,9 @@ describe('the address of the fit page', () => {
         logX: true,
         logY: true,
         lossScale: 0.5,
+        distribution: 'student',
+        scale: 'prop*f',
+        df: '5',
         outliers: 'mark',
         compare: 'line',
         unknowns: 'S1 0.8 0.9\nS2 1',

@@ -9,6 +9,7 @@ import {
   fit as fitInNode,
   fitSharedSync as fitShared,
   models,
+  normal,
   profileIntervals,
   profileSync,
 } from 'antigrad/fit'
@@ -812,7 +813,62 @@ test('the files of the fit page stay within the size limit', async () => {
   const names = files.map((path) => path.replace(new URL(site.address).pathname, ''))
   expect(names).toContain('fit.html')
   expect(names.length).toBeGreaterThan(3)
-  // The details follow the first curve.
-  const first = names.filter((name) => !name.includes('fit-details-'))
+  // The details follow the first curve, and bring other files.
+  const first = names.slice(
+    0,
+    names.findIndex((name) => name.includes('fit-details-')),
+  )
+  expect(first.some((name) => name.includes('fit-core-'))).toBe(true)
   expect(first.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(120_000)
+})
+
+test('the fit page fits with a distribution as in Node, and shows −2 log L, its band and Pearson residuals', async () => {
+  const page = await open('example=decay&expression=a*exp(-b*t) %2B c')
+  await chosen(page, 'distribution').selectOption('normal')
+  const sigma = 'sqrt(add^2 + (prop*f)^2)'
+  await page.getByLabel('σ =', { exact: true }).fill(sigma)
+  const { values: first } = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } })
+  const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), {
+    ...{ distribution: normal({ sigma }), start: { ...first, add: 0.1, prop: 0.1 } },
+  })
+  const { values, errors } = expected
+  const all = ['a', 'b', 'c', 'add', 'prop'] as const
+  // The page finds other starting values, so that the last bits differ.
+  const rows = all.map((name) => [
+    name,
+    `${formatWithError(values[name], errors[name])} ± ${formatWithError(errors[name], errors[name])}`,
+  ])
+  await expect.poll(async () => (await seen(page)).parameters.map((row) => row.slice(0, 2))).toEqual(rows)
+  const [cost, aic, bic] = (await seen(page)).whole
+  expect([cost, aic, bic]).toEqual(
+    [expected.minus2LogLikelihood, expected.aic, expected.bic].map((number) => formatNumber(number, 6)),
+  )
+  await page.getByText('−2 log L', { exact: true }).waitFor()
+  expect(await page.locator('.verdict').textContent()).toMatch(
+    /^a is .*, b is .*, c is [^,]*; the model describes/,
+  )
+  const residuals = placesIn((await drawn(page)).residuals).map(([, y]) => y)
+  const pearson = expected.residualsOf('pearson')
+  const scale = (residuals[1] - residuals[0]) / (pearson[1] - pearson[0])
+  for (const [i, y] of residuals.entries())
+    expect(Math.abs(y - residuals[0] - scale * (pearson[i] - pearson[0]))).toBeLessThan(0.6)
+  await page.getByLabel('prediction band').check()
+  await page.getByText('95% prediction band').waitFor()
+  await expect.poll(() => hashOf(page)).toContain(`scale=${sigma}`)
+  const file = JSON.parse(await saved(page, 'Save the result'))
+  expect([file.distribution, file.sigma]).toEqual(['normal', sigma])
+  expect(file.minus2LogLikelihood).toBeCloseTo(expected.minus2LogLikelihood, 6)
+
+  // Successes among trials are drawn as proportions.
+  await data(page).fill(
+    `dose,dead,n\n${[1, 3, 6, 13, 17, 20].map((dead, i) => `${2 ** i},${dead},20`).join('\n')}`,
+  )
+  await typed(page).fill('1/(1 + (d50/dose)^s)')
+  await chosen(page, 'distribution').selectOption('binomial')
+  await page.getByText('Trials: expected a number, or the name of a column of trials, got nothing.').waitFor()
+  await page.getByLabel('trials =', { exact: true }).fill('n')
+  await expect
+    .poll(() => page.locator('.curve svg').getAttribute('aria-label'))
+    .toContain('points of dead / n against dose, with the fitted curve')
+  await page.getByText(/^d50 is 5\.66 ± 0\.78, s is 1\.88 ± 0\.32; the model describes/).waitFor()
 })

@@ -21,6 +21,7 @@ export function writeCommand(
   { chosen, task, table, outcome, at }: SavedPoints & { readonly task: FitTask },
   state: FitPageState,
 ): string {
+  if (state.distribution !== '') return '# antigrad fit has no distributions: save a program instead'
   const parts = ['antigrad', 'fit', 'fit.csv']
   const add = (option: string, value?: string) =>
     parts.push(`--${option}`, ...(value === undefined ? [] : [quote(value)]))

@@ -1,16 +1,23 @@
 /** Compares the model with a second one. This module is loaded on demand. */
 
-import { compare, type Fit, type FitManyResult, fitMany } from 'antigrad/fit'
+import {
+  compare,
+  type Fit,
+  type FitManyResult,
+  fitMany,
+  type LikelihoodFit,
+  type LikelihoodResult,
+} from 'antigrad/fit'
 import { getMessage } from '../../../dist/page.js'
 import { formatNumber, formatWithError, h, labeled } from '../dom.js'
-import { describeComparison } from './comparison-text.js'
+import { type ComparisonNumbers, describeComparison } from './comparison-text.js'
 import { computeLine } from './curves.js'
 import { sourceOf } from './displayed-fit.js'
 import type { DisplayedState } from './displayed-state.js'
 import { isModelName, modelGroups, modelTitles } from './model-list.js'
 import type { FittedCurve } from './plot.js'
 import type { FitPageState } from './state.js'
-import { columnsByName, type FitTask, fitOptions, makeTask } from './task.js'
+import { columnsByName, type FitTask, fitOptions, makeTask, sharedParameters } from './task.js'
 
 /** Number of points of the second curve. */
 const SAMPLES = 301
@@ -42,22 +49,21 @@ export async function showCompare(
   showChoice(elements, second)
   table.replaceChildren()
   answer.textContent = ''
-  const many = shown?.outcome?.many
-  if (second === '' || shown === null) return null
-  if (!many) {
+  const first = shown?.outcome?.fits[shown.at]
+  if (second === '' || shown === null || first === undefined) return null
+  if (sharedParameters(shown.task as FitTask, shown.state).length > 0 && shown.state.distribution === '') {
     answer.textContent = 'Models with shared parameters cannot be compared here.'
     return null
   }
   try {
     const task = await secondTask(shown, second)
     const other = await fitSecond(shown, task)
-    const [a, b] = [many.at(shown.at), other.at(shown.at)]
-    const comparison = compare(a, b)
-    answer.textContent = describeComparison(comparison, [
+    const [a, b] = [sourceOf(first) as Fit | LikelihoodFit, other.at(shown.at)]
+    answer.textContent = describeComparison(compareFits(a, b), [
       title(shown.state),
       title(secondState(shown, second)),
     ])
-    table.replaceChildren(tableOf([a, b], ['Model', 'Second model'], [sourceOf(a), b]))
+    table.replaceChildren(tableOf([a, b], ['Model', 'Second model']))
     return computeLine(task, shown.groups[shown.at].rows, b, shown.state, SAMPLES)
   } catch (thrown) {
     answer.textContent = getMessage(thrown)
@@ -127,7 +133,18 @@ async function secondTask(shown: DisplayedState, second: string): Promise<FitTas
   return makeTask(shown.table, shown.chosen, state, library)
 }
 
-function fitSecond({ groups, task: first, state }: DisplayedState, task: FitTask): Promise<FitManyResult> {
+/** The comparison by likelihood has no p-value, because the models need not be nested. */
+function compareFits(a: Fit | LikelihoodFit, b: Fit | LikelihoodFit): ComparisonNumbers {
+  if (!('minus2LogLikelihood' in a) || !('minus2LogLikelihood' in b)) return compare(a as Fit, b as Fit)
+  const ranked = compare([a, b])
+  const aicc = [0, 1].map((index) => ranked.find((one) => one.index === index)?.aicc ?? NaN)
+  return { pValue: NaN, aicc: [aicc[0], aicc[1]], fullModel: null }
+}
+
+async function fitSecond(
+  { groups, task: first, state }: DisplayedState,
+  task: FitTask,
+): Promise<FitManyResult | LikelihoodResult> {
   const errors = columnsByName(groups, ({ sigma, weights }) => ({
     ...(sigma && { sigma }),
     ...(weights && { weights }),
@@ -139,17 +156,17 @@ function fitSecond({ groups, task: first, state }: DisplayedState, task: FitTask
     ...(task.columns.includes(task.names.x) && { [task.names.x]: x }),
     [task.names.y]: y,
   }))
-  return fitMany(task.model, columns, fitOptions(task, { ...state, parameters: {}, derive: '' }, errors))
+  const own = { ...state, parameters: {}, derive: '' }
+  const options = fitOptions(task, own, errors)
+  if (state.distribution === '') return fitMany(task.model, columns, options)
+  const { fitLikelihoods } = await import('./distributions.js')
+  return (await fitLikelihoods({ task, state: own, columns, options })).result
 }
 
-function tableOf(
-  fits: readonly Fit[],
-  heads: readonly string[],
-  shown: readonly Pick<Fit, 'values' | 'errors'>[],
-): HTMLElement {
+function tableOf(fits: readonly (Fit | LikelihoodFit)[], heads: readonly string[]): HTMLElement {
   const row = (name: string, texts: readonly string[]) =>
     h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
-  const parameters = shown.map(({ values, errors }) =>
+  const parameters = fits.map(({ values, errors }) =>
     Object.keys(values)
       .map(
         (name) =>
@@ -166,7 +183,7 @@ function tableOf(
       {},
       row('Parameters', parameters),
       row(
-        'χ² or sum of squares',
+        'minus2LogLikelihood' in fits[0] ? '−2 log L' : 'χ² or sum of squares',
         fits.map(({ chiSquared }) => formatNumber(chiSquared, 5)),
       ),
       row(

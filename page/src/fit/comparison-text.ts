@@ -7,9 +7,11 @@ import { formatP } from './verdict.js'
 /** Maximum p-value at which the larger of two nested models counts as better. */
 const MAX_P = 0.05
 
+export type ComparisonNumbers = Pick<Comparison, 'pValue' | 'aicc' | 'fullModel'>
+
 /** A sentence such as 'The biexponential describes these data better: p = 0.003, AICc lower by 7.1.' */
 export function describeComparison(
-  { pValue, aicc, fullModel }: Pick<Comparison, 'pValue' | 'aicc' | 'fullModel'>,
+  { pValue, aicc, fullModel }: ComparisonNumbers,
   names: readonly [string, string],
 ): string {
   const difference = aicc[0] - aicc[1]

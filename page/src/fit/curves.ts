@@ -11,8 +11,8 @@ const SAMPLES = 301
 /** Whether a column gives individual errors or weights of the rows. */
 export const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || weights !== null
 
-export const bandKind = (chosen: ChosenColumns, state: FitPageState) =>
-  hasOwnErrors(chosen) ? 'confidence' : state.band
+export const bandKind = (chosen: ChosenColumns | FitTask, state: FitPageState) =>
+  hasOwnErrors(chosen) || ('hasNoiseColumns' in chosen && chosen.hasNoiseColumns) ? 'confidence' : state.band
 
 /** Null if the fit did not start, so that it has no parameter values. */
 export function computeFitted(
@@ -37,10 +37,16 @@ function computeCurve(
 ): FittedCurve | null {
   const at = sampleX(values, state.logX, SAMPLES)
   if (at === null) return null
-  const columns = { [task.names.x]: at }
+  const columns = columnsAt(task, at)
   const band = found.band(columns, { kind: bandKind(task, state) })
   return { x: at, y: found.predict(columns), ...band }
 }
+
+/** The columns for a curve. Columns of the distribution do not change it, so that any number serves. */
+const columnsAt = ({ columns, names }: FitTask, at: Float64Array) =>
+  Object.fromEntries(
+    columns.map((name) => [name, name === names.x ? at : new Float64Array(at.length).fill(1)]),
+  )
 
 /** The curve of a small plot, without a band; null without a fit. */
 export function computeLine(
@@ -52,7 +58,7 @@ export function computeLine(
 ): Pick<FittedCurve, 'x' | 'y'> | null {
   if (!hasValues(found as ShownFit | undefined) || !task.isCurve || found === undefined) return null
   const at = sampleX(x, state.logX, samples)
-  return at && { x: at, y: found.predict({ [task.names.x]: at }) }
+  return at && { x: at, y: found.predict(columnsAt(task, at)) }
 }
 
 /** Values of x in equal steps of the axis; null if the axis can show none of the values. */
@@ -66,7 +72,7 @@ function sampleX(values: Float64Array, isLog: boolean, samples: number): Float64
 
 /** The points that are drawn as open circles: the rows that the user left out, and outliers. */
 export function openPoints(
-  { x, y }: ChosenColumns,
+  { x, y }: Pick<ChosenColumns, 'x' | 'y'>,
   rows: TaskRows,
   found: ShownFit | undefined,
 ): { x: number[]; y: number[] } {

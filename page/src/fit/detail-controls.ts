@@ -10,7 +10,8 @@ import {
   type SelectOptions,
   setUnlessFocused,
 } from './control-parts.js'
-import type { FitPageState, outlierChoices } from './state.js'
+import { scaleOption } from './noise.js'
+import type { distributionChoices, FitPageState, outlierChoices } from './state.js'
 import type { DataTable } from './table.js'
 import { type ChosenColumns, isRobust, modelWeights } from './task.js'
 
@@ -20,6 +21,30 @@ const outlierTitles = {
   drop: 'left out',
 } as const satisfies Record<(typeof outlierChoices)[number], string>
 
+const distributionTitles = {
+  '': 'least squares',
+  normal: 'normal',
+  lognormal: 'lognormal',
+  student: 'Student’s t',
+  poisson: 'Poisson',
+  negativeBinomial: 'negative binomial',
+  binomial: 'binomial',
+  gamma: 'gamma',
+} as const satisfies Record<(typeof distributionChoices)[number], string>
+
+const scaleTitles: Readonly<Record<string, string>> = {
+  sigma: 'σ =',
+  theta: 'theta =',
+  trials: 'trials =',
+  shape: 'shape =',
+}
+const scaleHints: Readonly<Record<string, string>> = {
+  sigma: 'sqrt(add^2 + (prop*f)^2)',
+  theta: 'theta',
+  trials: '10, or a column',
+  shape: 'shape',
+}
+
 /** The table, the chosen columns and the settings that the controls show. */
 export interface ControlContext {
   readonly table: Pick<DataTable, 'columns'>
@@ -28,7 +53,7 @@ export interface ControlContext {
 }
 
 export class DetailControls {
-  /** σ, weights, loss and outliers. */
+  /** σ, weights, loss and outliers, or a distribution. */
   readonly errors: HTMLElement
   readonly derived: HTMLElement
   readonly #sigma = select({}, '')
@@ -37,6 +62,17 @@ export class DetailControls {
   readonly #loss = select(Object.fromEntries(Object.keys(losses).map((name) => [name, name])), 'squared')
   readonly #lossScale = amountInput()
   readonly #outliers = select(outlierTitles, 'keep')
+  readonly #distribution = select(distributionTitles, '')
+  readonly #scale = h('input', { type: 'text', size: 24, spellcheck: false, autocomplete: 'off' })
+  readonly #df = h('input', {
+    type: 'text',
+    size: 5,
+    spellcheck: false,
+    autocomplete: 'off',
+    placeholder: '4',
+  })
+  readonly #scaleField = labeled('σ =', this.#scale)
+  readonly #dfField = labeled('df =', this.#df)
   readonly #derive = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
 
   constructor(onChange: OnChange) {
@@ -44,6 +80,9 @@ export class DetailControls {
     this.errors = h(
       'div',
       { className: 'row' },
+      labeled('distribution', this.#distribution),
+      this.#scaleField,
+      this.#dfField,
       labeled('σ', this.#sigma),
       labeled('σ is known', this.#absolute),
       labeled('weights', this.#weights),
@@ -62,6 +101,12 @@ export class DetailControls {
     choose('weights', this.#weights)
     choose('loss', this.#loss)
     choose('outliers', this.#outliers)
+    // The scale of another distribution is another quantity.
+    this.#distribution.addEventListener('change', () =>
+      onChange({ distribution: this.#distribution.value as FitPageState['distribution'], scale: '', df: '' }),
+    )
+    this.#scale.addEventListener('input', () => onChange({ scale: this.#scale.value }))
+    this.#df.addEventListener('input', () => onChange({ df: this.#df.value }))
     this.#absolute.addEventListener('change', () => onChange({ absoluteSigma: this.#absolute.checked }))
     this.#lossScale.addEventListener('input', () => readAmount(this.#lossScale, 'lossScale', onChange))
     this.#derive.addEventListener('input', () => onChange({ derive: this.#derive.value }))
@@ -76,13 +121,29 @@ export class DetailControls {
     const weights = [['', 'none'], ...modelWeights.map((text) => [text, text] as const), ...texts] as const
     fill(this.#weights, weights, chosen.sigma ? '' : state.weights)
     this.#weights.disabled = chosen.sigma !== null
+    this.#showDistribution(state)
+    const isLikelihood = state.distribution !== ''
     this.#absolute.disabled = chosen.sigma === null
     this.#absolute.checked = chosen.sigma !== null && state.absoluteSigma
     this.#loss.value = state.loss
-    this.#lossScale.disabled = !isRobust(state.loss)
+    this.#sigma.disabled = isLikelihood
+    this.#loss.disabled = isLikelihood
+    this.#lossScale.disabled = isLikelihood || !isRobust(state.loss)
     setUnlessFocused(this.#lossScale, `${state.lossScale}`)
     this.#outliers.value = state.outliers
-    this.#outliers.disabled = state.loss !== 'squared' || modelWeights.includes(state.weights)
+    this.#outliers.disabled = isLikelihood || state.loss !== 'squared' || modelWeights.includes(state.weights)
     setUnlessFocused(this.#derive, state.derive)
+  }
+
+  #showDistribution(state: FitPageState): void {
+    const option = scaleOption(state)
+    this.#distribution.value = state.distribution
+    this.#scaleField.hidden = option === ''
+    this.#dfField.hidden = state.distribution !== 'student'
+    const [label] = this.#scaleField.children
+    label.textContent = scaleTitles[option] ?? ''
+    this.#scale.placeholder = scaleHints[option] ?? ''
+    setUnlessFocused(this.#scale, state.scale)
+    setUnlessFocused(this.#df, state.df)
   }
 }

@@ -7,7 +7,8 @@ import { GroupTable } from './group-table.js'
 import type { PageActions, PageView } from './page-view.js'
 import { ParameterTable } from './parameters.js'
 import { type SelectablePoint, selectInPlot } from './plot-selection.js'
-import { addSaveButtons } from './save-buttons.js'
+import { PointsLeftOut } from './points-left-out.js'
+import { addSaveButtons, addShareButton } from './save-buttons.js'
 import type { FitPageState } from './state.js'
 import { Correlations, describeReason, FitSummary } from './summary.js'
 import type { FitTask } from './task.js'
@@ -29,6 +30,7 @@ export interface DetailsSource {
 export class Details {
   readonly #view: PageView
   readonly #controls: DetailControls
+  readonly #leftOut: PointsLeftOut
   readonly #parameters: ParameterTable
   readonly #groups: GroupTable
   readonly #summary = new FitSummary()
@@ -37,18 +39,22 @@ export class Details {
   constructor(view: PageView, source: DetailsSource, actions: PageActions) {
     this.#view = view
     this.#controls = new DetailControls(actions.change)
+    this.#leftOut = new PointsLeftOut(actions)
     this.#parameters = new ParameterTable(actions.changeParameter)
     this.#groups = new GroupTable(actions.chooseGroup)
     view.parameters.append(this.#parameters.element, this.#controls.derived)
     view.errors.append(this.#controls.errors)
     view.statistics.append(this.#summary.element, this.#correlations.element)
     view.groups.append(this.#groups.element)
+    view.leftOut.append(...this.#leftOut.elements)
+    addShareButton(view, actions)
     addSaveButtons(view, source.getShown)
     selectInPlot(view.plot, source.getPoints, actions.leaveOut)
   }
 
   showControls(context: ControlContext): void {
     this.#controls.show(context)
+    this.#leftOut.show(context.state.leftOut)
   }
 
   showSettings({ task, state, hasGroups }: SettingsContext): void {

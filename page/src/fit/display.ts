@@ -131,7 +131,7 @@ export class Display {
     const { rows } = groups[at] ?? {}
     const fit = outcome?.fits[at]
     const points = rows
-      ? { ...rows, y: filledY(rows, fit), open: openPoints(chosen, rows, fit) }
+      ? { ...rows, y: filledY(rows, fit), open: openPoints(shownColumns(shown), rows, fit) }
       : { x: [], y: [], sigma: undefined, open: { x: [], y: [] } }
     const { x, y, sigma, open } = points
     const fitted = rows ? computeFitted(task ?? chosen, rows, fit, state) : null
@@ -141,9 +141,9 @@ export class Display {
         ? []
         : [{ ...rows, fitted: computeFitted(task ?? chosen, rows, outcome?.fits[k], state) }],
     )
-    const what = fitted?.curve ? `95% ${bandKind(chosen, state)} band` : 'Data and model values'
+    const what = fitted?.curve ? `95% ${bandKind(task ?? chosen, state)} band` : 'Data and model values'
     this.#view.caption.textContent = fitted === null ? 'Data' : what
-    const titles = { x: chosen.x.title, y: chosen.y.title }
+    const titles = { x: chosen.x.title, y: shownColumns(shown).y.title }
     const log = { x: state.logX, y: state.logY }
     this.#view.plot.show({ titles, log, x, y, sigma, open, others, second: this.#second, fitted }, isSeveral)
   }
@@ -152,9 +152,10 @@ export class Display {
   #points(): SelectablePoint[] {
     const shown = this.#shown
     if (shown === null) return []
-    const { table, chosen, groups, at } = shown
+    const { table, groups, at } = shown
+    const { x, y } = shownColumns(shown)
     const point = (isOut: boolean) => (row: number) => {
-      return { x: chosen.x.numbers[row], y: chosen.y.numbers[row], key: table.keys[row], isOut }
+      return { x: x.numbers[row], y: y.numbers[row], key: table.keys[row], isOut }
     }
     const { kept = [], excluded = [] } = groups[at]?.rows ?? {}
     return [...kept.map(point(false)), ...excluded.map(point(true))]
@@ -196,12 +197,12 @@ export class Display {
     if (version !== this.#version) return
     this.#multiples ??= new Multiples(this.#actions.chooseGroup)
     if (place.children.length === 0) place.append(this.#multiples.element)
-    const { groups, at, task, outcome, state, chosen } = shown
+    const { groups, at, task, outcome, state } = shown
     const all = groups.map((group, k) => ({
       group,
       y: filledY(group.rows, outcome?.fits[k]),
       curve: task && computeLine(task, group.rows, outcome?.fits[k], state, SMALL_SAMPLES),
-      open: openPoints(chosen, group.rows, outcome?.fits[k]),
+      open: openPoints(shownColumns(shown), group.rows, outcome?.fits[k]),
       verdict: this.#verdicts[k] ?? null,
     }))
     this.#multiples.show(all, groups[at].name, { x: state.logX, y: state.logY })
@@ -246,12 +247,16 @@ export class Display {
   }
 }
 
+/** The columns of the plot. */
+const shownColumns = ({ task, chosen: { x, y } }: DisplayedState) => ({ x, y: task?.shownY ?? y })
+
 function judgeAll({ outcome, groups, state, task }: DisplayedState): Verdicts {
   return (outcome?.fits ?? []).map((fit, k) =>
     describeVerdict(fit, {
       state,
       x: usedX(fit.residuals.length, groups[k].rows.x),
       isCurve: task?.isCurve === true,
+      noise: task?.noise ?? [],
       group: groups.length > 1 ? groups[k].name : null,
     }),
   )

@@ -1,9 +1,12 @@
-/** The fits that the page shows: a separate fit, a group of a fit with shared parameters, or one with profiles. */
+/**
+ * The fits that the page shows: a separate fit, a group of a fit with shared parameters, a fit with a distribution, or a
+ * fit with profiles.
+ */
 
-import type { Fit, SharedFit } from 'antigrad/fit'
+import type { Fit, LikelihoodFit, SharedFit } from 'antigrad/fit'
 
 /** The fit that the summary describes. */
-export type WholeFit = Fit | SharedFit
+export type WholeFit = Fit | SharedFit | LikelihoodFit
 
 /** A group of a shared fit or a fit with profile intervals, with the interface of a separate fit. */
 export interface WrappedFit
@@ -28,7 +31,7 @@ export interface WrappedFit
   /** The shared fit of all groups, or the fit without profiles. */
   readonly all: WholeFit
   /** The result to which the library's functions apply, such as `inverse`. */
-  readonly source: Fit | ReturnType<SharedFit['at']>
+  readonly source: Fit | LikelihoodFit | ReturnType<SharedFit['at']>
   /** Sentences that explain missing endpoints of profile intervals. */
   readonly ends: readonly string[]
 }
@@ -47,7 +50,7 @@ export const endsOf = (found: ShownFit): readonly string[] => ('all' in found ? 
 export function wrap(
   source: WrappedFit['source'],
   all: WholeFit,
-  changes: Partial<Pick<WrappedFit, 'intervals' | 'ends'>> = {},
+  changes: Partial<Pick<WrappedFit, 'intervals' | 'ends' | 'residuals'>> = {},
 ): WrappedFit {
   const { values, errors, free, atBound, unidentifiable, covariance, correlation } = source
   const { chiSquared, observations, residuals, reason } = source

@@ -4,6 +4,7 @@ import { download, h } from '../dom.js'
 import { theme } from '../theme.js'
 import { writeCommand } from './command.js'
 import type { DisplayedState } from './displayed-state.js'
+import { describeFit } from './fit-description.js'
 import type { FitOutcome } from './fit-input.js'
 import type { PageView } from './page-view.js'
 import { writePoints } from './points-file.js'
@@ -21,7 +22,10 @@ export interface SavedFit {
 /** Factor of the resolution of a saved PNG. */
 const PNG_SCALE = 2
 
-export function saveJson({ shown: { groups, at }, outcome: { fits, about } }: SavedFit): void {
+export function saveJson({ shown, outcome }: SavedFit): void {
+  const { groups, at } = shown
+  const { fits } = outcome
+  const about = describeFit(shown, outcome)
   const named = groups.length > 1 ? { ...about, shown: groups[at].name } : about
   download('fit.json', 'application/json', toJson(fits[at], named, fits))
 }

@@ -1,6 +1,6 @@
 /** The input of the fits, and their outcome. */
 
-import type { FitManyResult } from 'antigrad/fit'
+import type { FitManyResult, FitOptions } from 'antigrad/fit'
 import type { ShownFit } from './displayed-fit.js'
 import type { RowGroup } from './groups.js'
 import type { Progress } from './progress.js'
@@ -27,9 +27,13 @@ export interface FitOutcome {
   readonly fits: readonly ShownFit[]
   /** The result of `fitMany`, if the groups were fitted separately. */
   readonly many: FitManyResult | null
+  /** The starting values, if they are estimates of a first fit. */
+  readonly start?: FitOptions['start']
   readonly milliseconds: number
-  /** The description of the fit, which is saved with it. */
-  readonly about: Readonly<Record<string, unknown>>
+  /** The options of the library's functions. */
+  readonly options: FitOptions
+  /** The parameters that all groups share. */
+  readonly shared: readonly string[]
   /** The numbers of peaks that were tried; empty if the user set the number. */
   readonly counts: readonly CountedPeaks[]
 }

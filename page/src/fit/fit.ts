@@ -2,7 +2,7 @@
 
 import { expression } from 'antigrad'
 import { getMessage } from '../../../dist/page.js'
-import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
+import { onOtherAddress, remember, showProblems } from '../address.js'
 import { onThemeChange } from '../theme.js'
 import { bandKind, hasOwnErrors } from './curves.js'
 import { Display } from './display.js'
@@ -14,7 +14,6 @@ import { groupRows } from './groups.js'
 import { modelGroups } from './model-list.js'
 import { type PageActions, PageView } from './page-view.js'
 import { PATIENCE } from './progress.js'
-import { readRanges, writeRanges } from './ranges.js'
 import { runFits } from './run.js'
 import { type FitPageState, initial } from './state.js'
 import type { DataTable } from './table.js'
@@ -43,6 +42,7 @@ const actions: PageActions = {
     change({ leftOut: isOut ? [...others, ...keys] : others })
   },
   openDrawer: () => display.showParts(),
+  getState: () => state,
 }
 const view = new PageView(actions)
 const { data, controls } = view
@@ -158,7 +158,7 @@ async function update(): Promise<void> {
   const effective = { ...state, group }
   controls.show(table, chosen, effective, isAwaited ? names : [])
   display.showControls({ table, chosen, state: effective })
-  showSettings(chosen)
+  showSettings(chosen, task)
   const own = task?.parameters.filter((name) => !names.includes(name)) ?? []
   const hasGroups = effective.group !== ''
   if (task) display.showSettings({ task: { ...task, parameters: own }, state, hasGroups })
@@ -234,14 +234,13 @@ async function fitAll(
   }
 }
 
-function showSettings(chosen: ChosenColumns): void {
+function showSettings(chosen: ChosenColumns, task: FitTask | null): void {
   // If the rows have individual errors, the error of a new observation is unknown, so there is no prediction band.
-  view.prediction.disabled = hasOwnErrors(chosen)
+  view.prediction.disabled = hasOwnErrors(task ?? chosen) || task?.hasNoiseColumns === true
   view.logX.checked = state.logX
   view.logY.checked = state.logY
   view.profile.checked = state.profile
-  view.prediction.checked = bandKind(chosen, state) === 'prediction'
-  if (view.leftOut !== document.activeElement) view.leftOut.value = writeRanges(state.leftOut)
+  view.prediction.checked = bandKind(task ?? chosen, state) === 'prediction'
 }
 
 /** Resets the column choices that the new table does not contain. */
@@ -291,21 +290,6 @@ for (const name of ['logX', 'logY', 'profile'] as const)
 view.prediction.addEventListener('change', () =>
   change({ band: view.prediction.checked ? 'prediction' : 'confidence' }),
 )
-view.leftOut.addEventListener('input', () => change({ leftOut: readRanges(view.leftOut.value) }))
-view.useAll.addEventListener('click', () => change({ leftOut: [] }))
-view.share.addEventListener('click', async () => {
-  const isWhole = view.withData.checked
-  try {
-    const packed = isWhole ? `&table=${await (await import('./packed-table.js')).pack(data.text)}` : ''
-    const { toHash } = await loadAddress()
-    view.copied.textContent = await copyLink(
-      `${toHash(state)}${packed}`,
-      isWhole || state.example !== '' ? 'fit' : 'fit (without the data)',
-    )
-  } catch (thrown) {
-    view.copied.textContent = getMessage(thrown)
-  }
-})
 onOtherAddress((hash) => void show(hash))
 onThemeChange(() => view.plot.redraw())
 

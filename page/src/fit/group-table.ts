@@ -2,7 +2,7 @@
 
 import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
-import type { ShownFit } from './displayed-fit.js'
+import { type ShownFit, wholeFit } from './displayed-fit.js'
 import { formatEstimate } from './estimates.js'
 import type { RowGroup } from './groups.js'
 import type { TaskRows } from './task.js'
@@ -26,7 +26,8 @@ export class GroupTable {
     this.element.hidden = groups.length < 2 || fits.length === 0
     if (this.element.hidden) return
     const names = Object.keys(fits[0].values)
-    const heads = ['Group', 'Rows', ...names, 'χ²', 'Reason']
+    const cost = 'minus2LogLikelihood' in wholeFit(fits[0]) ? '−2 log L' : 'χ²'
+    const heads = ['Group', 'Rows', ...names, cost, 'Reason']
     this.#table.replaceChildren(
       h('caption', {}, 'Groups'),
       h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),

@@ -20,6 +20,7 @@ export interface PageActions {
   /** Leaves rows out of the fit, or takes them in again. */
   readonly leaveOut: (keys: readonly string[], isOut: boolean) => void
   readonly stop: () => void
+  readonly getState: () => FitPageState
   /** Called when a drawer opens whose content is loaded on demand. */
   readonly openDrawer: () => void
 }
@@ -56,13 +57,10 @@ export class PageView {
   readonly logX = h('input', { type: 'checkbox' })
   readonly logY = h('input', { type: 'checkbox' })
   readonly profile = h('input', { type: 'checkbox' })
-  readonly share = h('button', { type: 'button', textContent: 'Copy the link' })
-  readonly withData = h('input', { type: 'checkbox' })
   readonly copied = h('span', { role: 'status' })
+  readonly share = h('div', { className: 'row' }, this.copied)
   readonly saves = h('div', { className: 'row' })
-  /** Lines that the user left out, as text. */
-  readonly leftOut = h('input', { type: 'text', size: 34, autocomplete: 'off', spellcheck: false })
-  readonly useAll = h('button', { type: 'button', textContent: 'Use all points' })
+  readonly leftOut = h('div')
   /** Places of the parts that are loaded on demand. */
   readonly compare = h('div')
   readonly unknowns = h('div')
@@ -74,7 +72,6 @@ export class PageView {
     this.controls = new Controls(actions.change)
     this.data = new DataInput(actions.changeTable, actions.chooseExample, this.controls.columns)
     this.progress = new Progress(actions.stop)
-    this.leftOut.placeholder = '3, 5-9'
     this.counts.setAttribute('aria-label', 'Number of peaks')
     this.#addDrawers(actions.openDrawer)
     const element = document.getElementById('fit') as HTMLElement
@@ -117,20 +114,10 @@ export class PageView {
     const { drawers } = this
     drawers.add(drawerTitles.parameters, [this.parameters])
     drawers.add(drawerTitles.errors, [this.errors])
-    drawers.add(drawerTitles.points, [
-      h(
-        'p',
-        { className: 'hint' },
-        'Click a point, or drag over a range of the plot. Left-out points are open circles.',
-      ),
-      h('div', { className: 'row' }, labeled('lines left out', this.leftOut), this.useAll),
-    ])
+    drawers.add(drawerTitles.points, [this.leftOut])
     drawers.add(drawerTitles.statistics, [this.status, this.statistics, this.groups])
     drawers.add(drawerTitles.compare, [this.compare], onOpen)
     drawers.add(drawerTitles.unknowns, [this.unknowns], onOpen)
-    drawers.add(drawerTitles.save, [
-      h('div', { className: 'row' }, this.share, labeled('with the data', this.withData), this.copied),
-      this.saves,
-    ])
+    drawers.add(drawerTitles.save, [this.share, this.saves])
   }
 }

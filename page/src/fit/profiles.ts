@@ -24,7 +24,11 @@ export async function addProfiles(
   return fits.map((fit, k) => withProfiles(fit, profiles, k))
 }
 
-function withProfiles(fit: Fit, profiles: Readonly<Record<string, ProfileColumns>>, k: number): WrappedFit {
+export function withProfiles(
+  fit: Fit | WrappedFit,
+  profiles: Readonly<Record<string, ProfileColumns>>,
+  k: number,
+): WrappedFit {
   const said: string[] = []
   const ends = Object.entries(profiles).map(([name, { low, high, lowReason, highReason }]) => {
     for (const [side, codes] of [
@@ -36,8 +40,9 @@ function withProfiles(fit: Fit, profiles: Readonly<Record<string, ProfileColumns
     }
     return [name, [low[k], high[k]]] as const
   })
-  return wrap(fit, fit, {
+  const changes: Pick<WrappedFit, 'intervals' | 'ends'> = {
     intervals: (level) => ({ ...fit.intervals(level), ...Object.fromEntries(ends) }),
     ends: said,
-  })
+  }
+  return 'all' in fit ? { ...fit, ...changes } : wrap(fit, fit, changes)
 }

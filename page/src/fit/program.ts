@@ -2,6 +2,7 @@
 
 import type { DisplayedState } from './displayed-state.js'
 import { optionsOf } from './model-list.js'
+import { noiseOptions } from './noise.js'
 import type { FitPageState } from './state.js'
 import {
   columnsByName,
@@ -28,7 +29,7 @@ function modelCall({ task }: { readonly task: FitTask }, state: FitPageState): s
   const peaks = task.parameters.filter((name) => /^center\d+$/.test(name)).length
   const values = { ...state, count: peaks, logEC50: state.logEC50 === 'yes' }
   const options = Object.fromEntries((optionsOf[model] ?? []).map((name) => [name, values[name]]))
-  const extra = task.columns[1] === undefined ? {} : { inhibitor: task.columns[1] }
+  const extra = task.extra ? { inhibitor: task.columns[1] } : {}
   return `models.${model}(${literal({ x: task.names.x, ...extra, ...options })})`
 }
 
@@ -52,13 +53,18 @@ function unusedName(name: string, taken: readonly string[]): string {
 
 /** A program that repeats the fit of the page and prints the estimates. */
 export function writeProgram(
-  { groups, task, table }: Pick<DisplayedState, 'groups' | 'table'> & { readonly task: FitTask },
+  {
+    groups,
+    task,
+    table,
+    outcome,
+  }: Pick<DisplayedState, 'groups' | 'table' | 'outcome'> & { readonly task: FitTask },
   state: FitPageState,
 ): string {
   const names = groups.map(({ name }) => name)
   const isSeveral = groups.length > 1
   const group = state.group || table.curves
-  const shared = isSeveral ? sharedParameters(task, { ...state, group }) : []
+  const shared = isSeveral && state.distribution === '' ? sharedParameters(task, { ...state, group }) : []
   // Fits with shared parameters have one table with a column of labels.
   const parts = shared.length > 0 ? [{ rows: stack(groups) }] : groups
   const errors = columnsByName(parts, ({ sigma, weights }) => ({
@@ -66,12 +72,17 @@ export function writeProgram(
     ...(weights && { weights }),
   }))
   const columns: Record<string, unknown> = columnsByName(parts, ({ data }) => data)
-  const fields = Object.entries(fitOptions(task, state, errors)).map(
-    ([name, value]) => `${name}: ${literal(value)}`,
-  )
+  const options = { ...fitOptions(task, state, errors), ...(outcome?.start && { start: outcome.start }) }
+  const fields = Object.entries(options).map(([name, value]) => `${name}: ${literal(value)}`)
   if (testsOutliers(state) && shared.length === 0)
     fields.push(`outliers: rout({ refit: ${state.outliers === 'drop'} })`)
-  if (state.profile && shared.length === 0) fields.push('intervals: profileIntervals()')
+  if (state.profile && shared.length === 0 && state.distribution === '')
+    fields.push('intervals: profileIntervals()')
+  const { distribution } = state
+  if (distribution !== '')
+    fields.push(
+      `distribution: ${distribution}(${distribution === 'poisson' ? '' : literal(noiseOptions(state))})`,
+    )
   if (shared.length > 0) {
     const label = unusedName('group', [...Object.keys(columns), ...task.parameters])
     columns[label] = groups.flatMap(({ name, rows }) => rows.kept.map(() => name))
@@ -81,6 +92,7 @@ export function writeProgram(
   const imports = [call, ...(state.model === 'own' ? [] : ['models'])]
   if (fields.some((field) => field.startsWith('outliers'))) imports.push('rout')
   if (fields.some((field) => field.startsWith('intervals'))) imports.push('profileIntervals')
+  if (distribution !== '') imports.push(distribution)
   const data = Object.entries(columns).map(
     ([name, values]) => `  ${JSON.stringify(name)}: ${literal(values)},`,
   )

@@ -1,6 +1,6 @@
 /** Runs the fits of a task: each group separately, or all groups with shared parameters. */
 
-import { type Fit, type FitManyOptions, type FitManyResult, fitMany } from 'antigrad/fit'
+import { type Fit, type FitManyOptions, type FitManyResult, type FitOptions, fitMany } from 'antigrad/fit'
 import type { ShownFit } from './displayed-fit.js'
 import type { CountedPeaks, FitInput, FitOutcome } from './fit-input.js'
 import type { FitPageState } from './state.js'
@@ -38,10 +38,16 @@ export async function runFits(input: FitInput): Promise<FitOutcome> {
     ;({ task, counts } = await countPeaks(input, separately))
   }
   const options = fitOptions(task, state, errors)
-  const shared = labels === null ? [] : sharedParameters(task, state)
+  const shared = labels === null || state.distribution !== '' ? [] : sharedParameters(task, state)
   let fits: readonly ShownFit[]
   let many: FitManyResult | null = null
-  if (labels !== null && shared.length > 0) {
+  let start: FitOptions['start']
+  if (state.distribution !== '') {
+    const { fitWithDistribution } = await import('./distributions.js')
+    const columns = columnsByName(groups, ({ data }) => rename(data, input.task, task))
+    const more = { signal, onProgress, progress, hasProfiles: state.profile }
+    ;({ fits, start } = await fitWithDistribution({ task, state, columns, options }, more))
+  } else if (labels !== null && shared.length > 0) {
     const { fitTogether } = await import('./shared.js')
     const run = { hasProfiles: state.profile, signal, onProgress }
     fits = await fitTogether(task, rows, { labels, shared, at }, options, run)
@@ -56,13 +62,7 @@ export async function runFits(input: FitInput): Promise<FitOutcome> {
     }
   }
   const milliseconds = performance.now() - begin
-  const isGrouped = labels !== null
-  const about = describe(task, state, {
-    ...options,
-    ...(shared.length > 0 && { shared }),
-    ...(isGrouped && { group: state.group, groups: groups.map(({ name }) => name) }),
-  })
-  return { task, fits, many, milliseconds, about, counts }
+  return { task, fits, many, ...(start && { start }), milliseconds, options, shared, counts }
 }
 
 /** Tasks with different numbers of peaks may name their columns differently. */
@@ -79,17 +79,4 @@ async function outlierMethod(state: FitPageState): Promise<Partial<FitManyOption
   if (!testsOutliers(state)) return {}
   const { rout } = await import('./outliers.js')
   return { outliers: rout({ refit: state.outliers === 'drop' }) }
-}
-
-function describe(
-  task: FitTask,
-  state: FitPageState,
-  { start, loss, lossScale, derive, ...rest }: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
-  const weights = task.weights?.title ?? (typeof rest.weights === 'string' ? rest.weights : undefined)
-  const { shared, group, groups } = rest
-  const leftOut = state.leftOut.length > 0 ? state.leftOut : undefined
-  const about = { model: task.text, x, y, sigma, weights, loss, lossScale, derive, start, leftOut }
-  return { ...about, shared, group, groups }
 }

@@ -1,8 +1,11 @@
-/** The buttons that save the fit. The code that writes files is loaded on demand. */
+/** The buttons that share and save the fit. The code that writes files is loaded on demand. */
 
-import { h } from '../dom.js'
+import { getMessage } from '../../../dist/page.js'
+import { copyLink } from '../address.js'
+import { h, labeled } from '../dom.js'
 import type { DisplayedState } from './displayed-state.js'
-import type { PageView } from './page-view.js'
+import type { PageActions, PageView } from './page-view.js'
+import { toHash } from './state-address.js'
 
 type Exporter = typeof import('./export.js')
 type ExportInput = Parameters<Exporter['saveCsv']>[0]
@@ -25,4 +28,24 @@ export function addSaveButtons(view: PageView, getShown: () => DisplayedState | 
   add('Save a program', (exporter, saved) => exporter.saveProgram(saved))
   add('Show the command line', (exporter, saved) => exporter.showCommand(saved))
   add('Print a report', () => window.print())
+}
+
+/** The button that copies the link, with the table if the user asks for it. */
+export function addShareButton(view: PageView, { getState }: Pick<PageActions, 'getState'>): void {
+  const share = h('button', { type: 'button', textContent: 'Copy the link' })
+  const withData = h('input', { type: 'checkbox' })
+  view.share.prepend(share, labeled('with the data', withData))
+  share.addEventListener('click', async () => {
+    const isWhole = withData.checked
+    const state = getState()
+    try {
+      const packed = isWhole ? `&table=${await (await import('./packed-table.js')).pack(view.data.text)}` : ''
+      view.copied.textContent = await copyLink(
+        `${toHash(state)}${packed}`,
+        isWhole || state.example !== '' ? 'fit' : 'fit (without the data)',
+      )
+    } catch (thrown) {
+      view.copied.textContent = getMessage(thrown)
+    }
+  })
 }

@@ -9,6 +9,7 @@ import { readRanges, writeRanges } from './ranges.js'
 import {
   amounts,
   checks,
+  distributionChoices,
   type FitPageState,
   initial,
   numbers,
@@ -18,7 +19,19 @@ import {
 } from './state.js'
 import { layouts } from './wide.js'
 
-const texts = ['x', 'y', 'extra', 'sigma', 'weights', 'group', 'derive', 'compare', 'unknowns'] as const
+const texts = [
+  'x',
+  'y',
+  'extra',
+  'sigma',
+  'weights',
+  'group',
+  'derive',
+  'compare',
+  'unknowns',
+  'scale',
+  'df',
+] as const
 const flags = ['absoluteSigma', 'profile', 'logX', 'logY'] as const
 
 /** Settings with a list of values. */
@@ -31,6 +44,7 @@ const choices = {
   layout: layouts,
   loss: Object.keys(losses) as Loss[],
   outliers: outlierChoices,
+  distribution: distributionChoices,
   band: ['confidence', 'prediction'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

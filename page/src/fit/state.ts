@@ -43,6 +43,12 @@ export interface FitPageState {
   readonly lossScale: number
   /** Whether outliers are marked by ROUT, and whether the fit runs without them. */
   readonly outliers: (typeof outlierChoices)[number]
+  /** The distribution of the response; '' for least squares. */
+  readonly distribution: (typeof distributionChoices)[number]
+  /** σ, theta, the shape or the number of trials: an expression of f, columns and parameters; '' for a parameter. */
+  readonly scale: string
+  /** Degrees of freedom of Student's t distribution: a number, or an expression; '' for 4. */
+  readonly df: string
   /** Name of the column of group labels; '' for none. */
   readonly group: string
   /** Whether intervals are profile-likelihood intervals. */
@@ -62,6 +68,17 @@ export interface FitPageState {
 }
 
 export const outlierChoices = ['keep', 'mark', 'drop'] as const
+
+export const distributionChoices = [
+  '',
+  'normal',
+  'lognormal',
+  'student',
+  'poisson',
+  'negativeBinomial',
+  'binomial',
+  'gamma',
+] as const
 
 export const initial: FitPageState = {
   example: '',
@@ -83,6 +100,9 @@ export const initial: FitPageState = {
   loss: 'squared',
   lossScale: 1,
   outliers: 'keep',
+  distribution: '',
+  scale: '',
+  df: '',
   group: '',
   profile: false,
   derive: '',

@@ -39,15 +39,16 @@ export class FitSummary {
       h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, text))
     this.#body.replaceChildren(
       ...[
-        ...(
-          [
-            [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
-            [hasSigma ? 'Reduced χ²' : 'Residual variance', fit.reducedChiSquared],
-            ...('rSquared' in fit ? [['R²', fit.rSquared] as const] : []),
-            ['AIC', fit.aic],
-            ['BIC', fit.bic],
-          ] as const
+        ...('minus2LogLikelihood' in fit
+          ? ([['−2 log L', fit.minus2LogLikelihood]] as const)
+          : ([
+              [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
+              [hasSigma ? 'Reduced χ²' : 'Residual variance', fit.reducedChiSquared],
+              ...('rSquared' in fit ? [['R²', fit.rSquared] as const] : []),
+            ] as const)
         ).map(([name, number]) => row([name, formatOr(number, 6)])),
+        row(['AIC', formatOr(fit.aic, 6)]),
+        row(['BIC', formatOr(fit.bic, 6)]),
         row([
           'Observations, free parameters',
           `${formatCount(fit.observations)}, ${fit.observations - fit.degreesOfFreedom + fit.atBound.length}`,
@@ -98,18 +99,11 @@ export function toJson(
 ): string {
   const { values, errors, covariance, correlation, free, atBound, unidentifiable } = fit
   const whole = wholeFit(fit)
-  const {
-    chiSquared,
-    reducedChiSquared,
-    aic,
-    bic,
-    observations,
-    degreesOfFreedom,
-    evaluations,
-    reason,
-    message,
-    engine,
-  } = whole
+  const { aic, bic, observations, degreesOfFreedom, evaluations, reason, message, engine } = whole
+  const least =
+    'minus2LogLikelihood' in whole
+      ? { minus2LogLikelihood: whole.minus2LogLikelihood }
+      : { chiSquared: whole.chiSquared, reducedChiSquared: whole.reducedChiSquared }
   return JSON.stringify(
     {
       ...about,
@@ -129,8 +123,7 @@ export function toJson(
       unidentifiable,
       covariance,
       correlation,
-      chiSquared,
-      reducedChiSquared,
+      ...least,
       ...('rSquared' in whole && { rSquared: whole.rSquared }),
       aic,
       bic,

@@ -3,6 +3,7 @@
 import { type Expression, expression } from 'antigrad'
 import type { FitColumn, FitModel, FitOptions } from 'antigrad/fit'
 import { extraColumnsOf } from './model-list.js'
+import { addNoise, type TaskNoise } from './noise.js'
 import type { FitPageState, ParameterEntry } from './state.js'
 import type { DataTable, TableColumn } from './table.js'
 
@@ -22,7 +23,7 @@ export interface ChosenColumns {
 /** The model-based weights that the page offers. */
 export const modelWeights = ['1/f', '1/f^2']
 
-export interface FitTask extends ChosenColumns {
+export interface FitTask extends ChosenColumns, TaskNoise {
   readonly model: Expression | FitModel
   readonly text: string
   readonly parameters: readonly string[]
@@ -66,7 +67,8 @@ export function choose({ columns }: DataTable, state: FitPageState): ChosenColum
     : undefined
   const isFree = (column: TableColumn) => column !== x && column !== extra
   const y = named(state.y, some) ?? (isFree(second) ? second : (some.find(isFree) ?? first))
-  const sigma = named(state.sigma) ?? null
+  // A distribution has its own σ.
+  const sigma = (state.distribution === '' ? named(state.sigma) : null) ?? null
   const weights = (sigma === null ? named(state.weights) : null) ?? null
   return { x, y, sigma, weights, extra: extra ?? null }
 }
@@ -81,6 +83,16 @@ export function makeTask(
   state: FitPageState,
   library: Library | null,
 ): FitTask {
+  return addNoise(makePlainTask(table, chosen, state, library), table, state)
+}
+
+/** The task without a distribution. */
+function makePlainTask(
+  table: DataTable,
+  chosen: ChosenColumns,
+  state: FitPageState,
+  library: Library | null,
+): Omit<FitTask, keyof TaskNoise> {
   if (library !== null) return makeLibraryTask(chosen, state, library)
   const { x, y } = chosen
   if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
@@ -104,7 +116,11 @@ export function makeTask(
   }
 }
 
-function makeLibraryTask(chosen: ChosenColumns, state: FitPageState, library: Library): FitTask {
+function makeLibraryTask(
+  chosen: ChosenColumns,
+  state: FitPageState,
+  library: Library,
+): Omit<FitTask, keyof TaskNoise> {
   const { x, y, extra } = chosen
   if (extra === null && state.model !== 'own' && extraColumnsOf[state.model] !== undefined)
     throw new Error('This model needs a third numeric column: the concentrations of the inhibitor.')
@@ -196,7 +212,7 @@ export function selectRows(
     sigma: sigma ? compute(sigma) : undefined,
     weights: weights ? compute(weights) : undefined,
     x: compute(x),
-    y: compute(y),
+    y: compute(task?.shownY ?? y),
     kept,
     excluded,
     leftOut,
@@ -232,14 +248,16 @@ export function fitOptions(
     if (expr) return [name, { expr }] as const
     return [name, task.guessed.includes(name) ? entry : { ...entry, start: entry.start ?? START }] as const
   })
-  const weights = numbers ?? (modelWeights.includes(state.weights) ? state.weights : undefined)
+  const isLeastSquares = state.distribution === ''
+  const byModel = isLeastSquares && modelWeights.includes(state.weights) ? state.weights : undefined
+  const weights = numbers ?? byModel
   const errors = sigma ? { sigma, absoluteSigma: state.absoluteSigma } : weights && { weights }
   return {
     start: Object.fromEntries(entries),
     y: task.names.y,
     ...errors,
-    ...(state.loss !== 'squared' && { loss: state.loss }),
-    ...(isRobust(state.loss) && state.lossScale !== 1 && { lossScale: state.lossScale }),
+    ...(isLeastSquares && state.loss !== 'squared' && { loss: state.loss }),
+    ...(isLeastSquares && isRobust(state.loss) && state.lossScale !== 1 && { lossScale: state.lossScale }),
     ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),
   }
 }
@@ -248,8 +266,8 @@ export function fitOptions(
 export const isRobust = (loss: FitPageState['loss']): boolean => loss !== 'squared' && loss !== 'poisson'
 
 /** Whether the fit tests for outliers, which needs a sum of squares. */
-export const testsOutliers = ({ outliers, loss, weights }: FitPageState): boolean =>
-  outliers !== 'keep' && loss === 'squared' && !modelWeights.includes(weights)
+export const testsOutliers = ({ outliers, loss, weights, distribution }: FitPageState): boolean =>
+  outliers !== 'keep' && distribution === '' && loss === 'squared' && !modelWeights.includes(weights)
 
 /** @throws Error with a sentence if a part is not of the form `half = log(2)/b` */
 function parseDerived(text: string): Record<string, string> {

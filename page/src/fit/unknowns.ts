@@ -34,8 +34,10 @@ export function showUnknowns(
   if (shown === null || fit === undefined || shown.state.unknowns.trim() === '') return
   try {
     const samples = readSamples(shown.state.unknowns)
+    const source = sourceOf(fit)
+    if ('minus2LogLikelihood' in source) throw new Error('Unknowns need a fit by least squares.')
     const estimates = inverse(
-      sourceOf(fit),
+      source,
       samples.map(({ responses }) => responses),
     )
     table.replaceChildren(tableOf(samples, estimates, shown.chosen.x.title))

@@ -26,6 +26,8 @@ export interface VerdictContext {
   readonly x: ArrayLike<number>
   /** Whether the model has one independent variable, so that residuals have an order. */
   readonly isCurve: boolean
+  /** Parameters of the distribution, which the sentence does not list. */
+  readonly noise: readonly string[]
   /** Name of the group, if there are several. */
   readonly group: string | null
 }
@@ -33,7 +35,7 @@ export interface VerdictContext {
 export function describeVerdict(found: ShownFit, context: VerdictContext): Verdict {
   const { group } = context
   const { text, isGood } = judge(found, context)
-  const estimate = describeEstimate(found, context.state)
+  const estimate = describeEstimate(found, context)
   const begin = group === null ? '' : `${group === '' ? '(empty)' : group}: `
   return { text: `${begin}${estimate}${estimate === '' ? capitalize(text) : `; ${text}`}.`, isGood }
 }
@@ -41,9 +43,10 @@ export function describeVerdict(found: ShownFit, context: VerdictContext): Verdi
 const capitalize = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1)
 
 /** The estimate with its standard error, such as 'The half-life is 1.19 ± 0.08'. */
-function describeEstimate(found: ShownFit, state: FitPageState): string {
+function describeEstimate(found: ShownFit, { state, noise }: VerdictContext): string {
   if (!hasEstimates(found)) return ''
-  const { values, free } = found
+  const { values } = found
+  const free = found.free.filter((name) => !noise.includes(name))
   const [derived] = Object.keys(values).filter((name) => isDerived(name, state))
   if (derived !== undefined) return `The ${derived.replaceAll('_', '-')} is ${estimate(found, derived)}`
   if (state.model === 'peaks') return describePeaks(found)
@@ -97,7 +100,7 @@ function judge(found: ShownFit, { state, x, isCurve }: VerdictContext): Verdict 
     return bad(
       `but the model misses part of the data: the residuals are not random (neighbors are correlated, p ${formatP(serial)})`,
     )
-  if (state.absoluteSigma && whole.degreesOfFreedom > 0) {
+  if (state.absoluteSigma && 'reducedChiSquared' in whole && whole.degreesOfFreedom > 0) {
     const p = chiSquaredTail(whole.chiSquared, whole.degreesOfFreedom)
     if (p < MAX_P) return bad('but the data scatter more than σ allows')
   }
