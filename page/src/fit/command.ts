@@ -13,7 +13,7 @@ const dashed = (name: string) => name.replace(/(?<!^)[A-Z]/g, (letter) => `-${le
 const plainModel = ({ model, logEC50 }: FitPageState) =>
   !['own', 'peaks', 'polynomial', 'inhibition'].includes(model) && logEC50 === 'no'
 
-/** Where the command finds its table. */
+/** The note on the table of the command. */
 const NOTE = '# fit.csv: the button “Save the points” writes it'
 
 /** A command that repeats the fit for the points that the page saves. */

@@ -38,7 +38,7 @@ export interface LikelihoodInput {
   readonly task: FitTask
   readonly state: FitPageState
   readonly columns: Columns
-  /** Options of the fit. Its starting values are those of the first fit, by least squares. */
+  /** Options of the fit. The first fit, by least squares, begins at their starting values. */
   readonly options: FitManyOptions
 }
 
@@ -97,8 +97,8 @@ export async function fitLikelihoods({
 function toProportions(columns: Columns, { names, shownY, y }: FitTask, state: FitPageState): Columns {
   if (shownY === y) return columns
   const { trials } = noiseOptions(state)
-  const divide = (counts: Float64Array, of: Float64Array | undefined) =>
-    counts.map((count, row) => count / (of ? of[row] : Number(trials)))
+  const divide = (counts: Float64Array, totals: Float64Array | undefined) =>
+    counts.map((count, row) => count / (totals ? totals[row] : Number(trials)))
   const [counts, totals] = [columns[names.y], columns[trials]]
   return {
     ...columns,
