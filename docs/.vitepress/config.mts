@@ -43,6 +43,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-compare',
     'fits-unknowns',
     'fits-outliers',
+    'fits-tables',
     'fits-command-line',
     'fits-method',
   ],

@@ -32,6 +32,7 @@ export const keywords = {
   'fits-compare':
     'F test ftest anova AICc akaike weights GLS generalized least squares ODR IRLS model selection',
   'fits-outliers': 'ROUT rlm nlrob get_influence hat_matrix_diag resid_studentized rstudent rstandard',
+  'fits-tables': 'fit_report summary tidy broom augment glance to_csv write.csv read_csv pandas DataFrame',
   'fits-unknowns': 'drc ED invest calibrate investr inverse.predict chemCal inversion Fieller',
   engines: 'device backend cuda compile jit foreach fused',
   numerics: 'determinism reproducibility use_deterministic_algorithms manual_seed float16 bfloat16 eps',

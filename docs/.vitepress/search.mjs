@@ -49,6 +49,8 @@ const everydayWords = {
     'model selection AIC BIC F-test p-value likelihood ratio overfitting which model heteroscedastic correlated noise covariance',
   'fits-outliers':
     'outlier detection remove outliers studentized residual leverage hat matrix robust regression false discovery rate Grubbs',
+  'fits-tables':
+    'export results CSV spreadsheet Excel Prism table of parameters residuals report summary long wide format tidy',
   'fits-unknowns':
     'standard curve calibration curve interpolate unknown samples ELISA inverse regression concentration back-calculate quantification',
   engines: 'native addon WebAssembly WASM SIMD backend force engine fallback doctor slow',

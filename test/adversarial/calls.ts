@@ -630,13 +630,38 @@ add('simulate', '', {
   options: at(record, {}),
 })
 add('studentizedResiduals', '', { found: at(no, subjects.Fit()) })
+const columns = at(word(undefined), { x: ofEach([1, 2]) })
+const tableOptions = {
+  contents: at(word(undefined), 'curve'),
+  level: at(optional(anyNumber), 0.9),
+  kind: at(word(undefined), 'prediction'),
+  points: at(optional(count(2, 1_000_000)), 3),
+  at: columns,
+  groups: at(optional(only('a list of one number')), ['p'], null),
+}
+add('toTable', '', { found: at(no, subjects.Fit()), options: at(record, tableOptions) })
+const csvOptions = {
+  ...tableOptions,
+  delimiter: at(word(undefined), ';'),
+  lineEnd: at(word(undefined), '\n'),
+  header: at(optional(flag), true),
+  escapeFormulas: at(optional(flag), true),
+}
+add('toCsv', '', { found: subjects.Fit(), options: at(record, csvOptions) })
+add('toCsv', 'table', {
+  found: at(record, { a: at(or(numbers, list), [1, 2], 'found: a') }, 'found'),
+  options: {},
+})
+add('report', '', {
+  found: at(no, subjects.Fit()),
+  options: at(record, { minCorrelation: at(optional(anyNumber), 0.5) }),
+})
 add('ruleMethod', '', { rule: at(aRule, ofAdam, 'rule') })
 add('profileIntervals', '', {
   options: at(record, { level: at(optional(anyNumber), 0.9), restart: at(optional(flag), true) }),
 })
 add('SharedFit#intervals SharedGroup#intervals', '', { level: at(optional(anyNumber), 0.9) })
 add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
-const columns = at(word(undefined), { x: ofEach([1, 2]) })
 add('Fit#predict SharedGroup#predict', '', { at: columns })
 add('Fit#band SharedGroup#band', '', {
   at: columns,

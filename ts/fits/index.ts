@@ -34,6 +34,7 @@
  * 7. `shared-solve` and `shared` solve fits with shared parameters and assemble their results.
  * 8. `stream` fits the groups of a stream in batches.
  * 9. `analysis` contains the functions that analyze the result of a fit.
+ * 10. `tables` converts results to tables and text.
  */
 
 // The import comes first, so that models precede the text of the WebAssembly module in bundles (fit/wasm-module.ts).
@@ -135,6 +136,22 @@ export type { NonFinite } from './solve/message.js'
 export { fitStream, type StreamGroup, type StreamSource } from './stream/fit-stream.js'
 export type { GroupFit } from './stream/group-fit.js'
 export type { FitStreamOptions, StreamModel } from './stream/options.js'
+export type { ComparisonResult, NamedProfiles } from './tables/analyses.js'
+export type { LabeledFit, SeveralFits, SingleFit } from './tables/fit-list.js'
+export type { CsvOptions, TableContents, TableOptions } from './tables/options.js'
+export { type ReportOptions, report } from './tables/report.js'
+export {
+  type ComparisonTable,
+  type CurveTable,
+  type ParameterTable,
+  type ProfileTable,
+  type ResidualTable,
+  type StatisticsTable,
+  type TableByContents,
+  type TabularResult,
+  toCsv,
+  toTable,
+} from './tables/to-table.js'
 export type { BandOptions } from './uncertainty/bands.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './uncertainty/bootstrap.js'
 export type {

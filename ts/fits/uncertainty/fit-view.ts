@@ -17,7 +17,7 @@ import {
 import type { RequestedColumns } from './linearize.js'
 
 /** Data of a fit for intervals, bands and predictions. */
-interface FitViewSource {
+export interface FitViewSource {
   readonly covariance: () => number[][]
   readonly distribution: ErrorDistribution
   /** Returns one predictor per output of the model. */
@@ -25,6 +25,9 @@ interface FitViewSource {
   /** Intervals by another method than value ± t·error, for the parameter names that the method supports. */
   readonly computeIntervals?: (level: number) => ReturnType<FitView['intervals']> | undefined
 }
+
+/** Returns the source of a view, or undefined. The class replaces `get` by a function that reads a private field. */
+export const viewSources: { get: (found: object) => FitViewSource | undefined } = { get: () => undefined }
 
 type Estimates<Names extends string> = Pick<
   FitView<Names>,
@@ -54,6 +57,10 @@ export abstract class FitView<Names extends string = string> {
   /** Reason why the fit ended. All groups of a fit with shared parameters have the same reason. */
   declare readonly reason: FitReason
   readonly #source: FitViewSource
+
+  static {
+    viewSources.get = (found) => (#source in found ? found.#source : undefined)
+  }
 
   /** @internal */
   constructor(estimates: Estimates<Names>, source: FitViewSource) {
