@@ -1,5 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { bootstrap, fitManySync, fit as fitOne, ode, profile, simulate } from 'antigrad/fit'
+import {
+  bootstrap,
+  compare,
+  contour,
+  derive,
+  fitManySync,
+  fit as fitOne,
+  normal,
+  ode,
+  profile,
+  simulate,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 
 interface Case {
@@ -136,7 +147,7 @@ describe('simulations', () => {
         doses: [{ state: 'y', time: 1, amount: 2, duration }],
       })
     expect(simulate(of(0), {}, [1, 2]).states.y[0]).toBe(2)
-    expect(simulate(of(-1), {}, [2]).message).toMatch('invalid time or duration')
+    expect(simulate(of(-1), {}, [2]).message).toMatch('invalid time, amount or duration')
   })
 })
 
@@ -150,6 +161,27 @@ describe('fits', () => {
     const { low, high } = profile(found, 'beta').beta
     expect([low < found.values.beta, high > found.values.beta]).toEqual([true, true])
     expect(bootstrap(found, { count: 5, seed: 1 }).errors.beta).toBeGreaterThan(0)
+  })
+
+  test('models are compared, and quantities of several fits are derived', () => {
+    const latent = ode({
+      states: { ...states, E: 0 },
+      rates: { S: sir.S, E: 'beta*S*I/763 - k*E', I: 'k*E - gamma*I' },
+      time: 'day',
+      observe: 'I',
+    })
+    const [best, other] = compare([found, fitOne(latent, { day, y: ill }, { start: { ...start, k: 20 } })])
+    expect(best.index).toBe(0)
+    expect(other.deltaAicc).toBeGreaterThan(0)
+    const fixed = fitOne(epidemic, { day, y: ill }, { start: { ...start, first: { start: 1, fixed: true } } })
+    const { fullModel, pValue } = compare(found, fixed)
+    expect([fullModel, pValue > 0 && pValue < 1]).toEqual(['a', true])
+    const two = fitManySync(epidemic, { day, y: [ill, ill.map((x) => 0.9 * x)] }, { start })
+    const { ratio } = derive(two, { ratio: 'beta[1]/beta[0]' })
+    expect(ratio.value).toBeCloseTo(two.values.beta[1] / two.values.beta[0], 10)
+    expect(ratio.error).toBeGreaterThan(0)
+    const { points } = contour(found, 'beta', 'gamma')
+    expect(points.beta.some((x) => x > found.values.beta)).toBe(true)
   })
 
   test('predictions at other times agree with a simulation', () => {
@@ -223,6 +255,10 @@ describe('fits', () => {
     expect(() => ode({ states: { a: 'a' }, rates: { a: '1' }, observe: 'a' })).toThrow(
       'depend only on parameters',
     )
+    expect(() => fitOne(epidemic, data, { start, distribution: normal({ sigma: 's' }) } as never)).toThrow(
+      'for a model of ode, use sigma, weights or loss',
+    )
+    expect(() => fitOne(epidemic, data, { start, engine: 'wasm' })).toThrow("engine: expected 'typescript'")
     expect(() => simulate(epidemic, { beta: 1, gamma: 1 }, [1])).toThrow('values: first')
     expect(() => simulate(epidemic, start, [-1])).toThrow('times[0]')
   })

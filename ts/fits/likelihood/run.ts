@@ -101,7 +101,9 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     if (functionModel)
       throw new OptionError(
         'model',
-        'an expression if distribution is set (fromFunction makes one of a function)',
+        functionModel.exact
+          ? 'an expression if distribution is set (for a model of ode, use sigma, weights or loss)'
+          : 'an expression if distribution is set (fromFunction makes one of a function)',
         model,
       )
     const ofModel = namesIn(text)

@@ -1,5 +1,6 @@
 /** Tolerances, counts of steps and the reasons why an integration ends early. */
 
+import { pauseAfterNumbers } from '../../core/slices.js'
 import { pow } from '../../functions/index.js'
 import type { Flow } from './flow.js'
 
@@ -39,6 +40,8 @@ export class StepControl {
   accepted = 0
   rejected = 0
   readonly tolerances: Tolerances
+  /** Whether the integration should pause, so that it can be aborted. The argument counts the numbers of a step. */
+  readonly isPauseDue = pauseAfterNumbers()
 
   constructor(tolerances: Tolerances) {
     this.tolerances = tolerances

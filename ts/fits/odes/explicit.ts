@@ -3,6 +3,7 @@
  * stiffness (Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I and II).
  */
 
+import type { Slices } from '../../core/slices.js'
 import { pow } from '../../functions/index.js'
 import {
   areFinite,
@@ -54,71 +55,105 @@ export interface SegmentOutputs {
   readonly emit: (k: number, z: Float64Array) => void
 }
 
+/** Arrays and numbers of an integration between two steps. */
+interface ExplicitState {
+  readonly k: Float64Array[]
+  readonly next: Float64Array
+  readonly error: Float64Array
+  readonly at: Float64Array
+  t: number
+  h: number
+  /** Index of the next output. */
+  output: number
+  /** Counts of consecutive steps at the limit of stability, and of other steps. */
+  stiff: number
+  calm: number
+  /** Error norm of the last accepted step. */
+  before: number
+  isRetry: boolean
+}
+
 /**
  * Integrates z from t to `end`, and changes z in place. The result is `end`, or the time at which the system turned out
  * to be stiff.
  *
  * @param mayStop whether the integration ends if the system is stiff
  */
-export function integrateExplicit(
+export function* integrateExplicit(
   flow: Flow,
   z: Float64Array,
   [begin, end]: readonly [number, number],
-  { times, emit }: SegmentOutputs,
+  outputs: SegmentOutputs,
   control: StepControl,
   mayStop: boolean,
-): number {
-  const { n } = flow
+): Slices<number> {
   const k = NODES.map(() => new Float64Array(z.length))
+  flow.all(begin, z, k[0])
+  if (!areFinite(k[0])) throw new IntegrationStop(begin, 'a rate or its derivative is not a finite number')
+  const h = firstStep(flow, [begin, end], z, k[0], control.tolerances, 4)
   const [next, error, at] = [z.slice(), z.slice(), z.slice()]
-  let t = begin
-  flow.all(t, z, k[0])
-  if (!areFinite(k[0])) throw new IntegrationStop(t, 'a rate or its derivative is not a finite number')
-  let h = firstStep(flow, [t, end], z, k[0], control.tolerances, 4)
-  let [output, stiff, calm, before, isRetry] = [0, 0, 0, 1e-4, false]
-  while (!isReached(t, end)) {
+  const counts = { output: 0, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
+  const state: ExplicitState = { k, next, error, at, t: begin, h, ...counts }
+  // Loops of generators are slower than loops of functions.
+  while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
+  for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)
+  return state.t
+}
+
+/** Takes steps until a pause is due. The result is whether the integration has ended. */
+function takeSteps(
+  flow: Flow,
+  z: Float64Array,
+  end: number,
+  { times, emit }: SegmentOutputs,
+  control: StepControl,
+  state: ExplicitState,
+  mayStop: boolean,
+): boolean {
+  const { k, next, error, at } = state
+  const { n } = flow
+  while (!isReached(state.t, end)) {
+    if (control.isPauseDue(z.length)) return false
+    const { t, h } = state
     const isLast = t + h >= end || isReached(t + h, end)
     const step = isLast ? end - t : h
     evaluateStages(flow, t, step, z, k, at, next)
     combine(error, ERRORS, 7, k, step)
     const norm = control.norm(error, z, next, n)
     if (!(norm <= 1) || !areFinite(next)) {
-      isRetry = true
-      h = step * (norm < Infinity ? Math.max(MIN_FACTOR, SAFETY * pow(norm, -0.2)) : MIN_FACTOR)
-      control.count(false, t, h)
+      state.isRetry = true
+      state.h = step * (norm < Infinity ? Math.max(MIN_FACTOR, SAFETY * pow(norm, -0.2)) : MIN_FACTOR)
+      control.count(false, t, state.h)
       continue
     }
     const to = isLast ? end : t + step
-    for (; output < times.length && times[output] <= to; output++) {
-      if (times[output] === to) emit(output, next)
-      else {
-        interpolate((times[output] - t) / step, step, z, next, k, at)
-        emit(output, at)
-      }
+    for (; state.output < times.length && times[state.output] <= to; state.output++) {
+      const time = times[state.output]
+      if (time !== to) interpolate((time - t) / step, step, z, next, k, at)
+      emit(state.output, time === to ? next : at)
     }
-    // The stage before the last one is still in `at`, unless the dense output was used.
+    state.t = to
     if (mayStop && isStiffStep(flow, step, k, z, next)) {
-      calm = 0
-      if (++stiff >= MAX_STIFF_STEPS) {
+      state.calm = 0
+      if (++state.stiff >= MAX_STIFF_STEPS) {
         z.set(next)
         control.count(true, to, step)
-        return to
+        return true
       }
-    } else if (++calm >= MAX_CALM_STEPS) stiff = 0
+    } else if (++state.calm >= MAX_CALM_STEPS) state.stiff = 0
     // Proportional-integral control with the exponents 0.7/5 and 0.4/5 of Hairer's DOPRI5.
-    const factor = norm === 0 ? MAX_FACTOR : SAFETY * pow(norm, -0.17) * pow(before, 0.04)
-    h = step * Math.min(isRetry ? 1 : MAX_FACTOR, Math.max(MIN_FACTOR, factor))
-    before = Math.max(norm, 1e-4)
-    isRetry = false
+    const factor = norm === 0 ? MAX_FACTOR : SAFETY * pow(norm, -0.17) * pow(state.before, 0.04)
+    state.h = step * Math.min(state.isRetry ? 1 : MAX_FACTOR, Math.max(MIN_FACTOR, factor))
+    state.before = Math.max(norm, 1e-4)
+    state.isRetry = false
     z.set(next)
-    t = to
     const last = k[6]
     k[6] = k[0]
     k[0] = last
-    control.count(true, t, h)
+    control.count(true, to, state.h)
   }
-  for (; output < times.length; output++) emit(output, z)
-  return end
+  state.t = end
+  return true
 }
 
 /** Writes the stages to k, and the solution of order 5 to `next`. */

@@ -1,5 +1,6 @@
 /** Integrates a system from event to event, and stops exactly at each event. */
 
+import type { Slices } from '../../core/slices.js'
 import { IntegrationStop, isReached, type OdeMethod, type StepControl, type Tolerances } from './control.js'
 import { integrateExplicit } from './explicit.js'
 import type { Flow } from './flow.js'
@@ -40,9 +41,9 @@ export interface Integration {
 export type { Tolerances }
 
 /** Runs an integration. The result is null, or the reason why the integration ended before the last output. */
-export function integrate(integration: Integration): IntegrationStop | null {
+export function* integrate(integration: Integration): Slices<IntegrationStop | null> {
   try {
-    run(integration)
+    yield* run(integration)
     return null
   } catch (stop) {
     if (stop instanceof IntegrationStop) return stop
@@ -50,9 +51,9 @@ export function integrate(integration: Integration): IntegrationStop | null {
   }
 }
 
-function run({ flow, z, begin, events, outputs, method, control, emit }: Integration): void {
+function* run({ flow, z, begin, events, outputs, method, control, emit }: Integration): Slices<void> {
   let [t, output, isStiff] = [begin, 0, method === 'stiff']
-  const advance = (end: number, count: number): void => {
+  function* advance(end: number, count: number): Slices<void> {
     const first = output
     const times = outputs.slice(first, first + count).map(({ time }) => time)
     output += count
@@ -72,13 +73,13 @@ function run({ flow, z, begin, events, outputs, method, control, emit }: Integra
           rest.emit(k, at)
         },
       }
-      t = integrateExplicit(flow, z, [t, end], mine, control, method === 'auto')
+      t = yield* integrateExplicit(flow, z, [t, end], mine, control, method === 'auto')
       const before = rest
       const skipped = emitted
       rest = { times: before.times.slice(skipped), emit: (k, at) => before.emit(skipped + k, at) }
       if (!isReached(t, end)) isStiff = true
     }
-    if (!isReached(t, end)) integrateStiff(flow, z, [t, end], rest, control)
+    if (!isReached(t, end)) yield* integrateStiff(flow, z, [t, end], rest, control)
     t = end
   }
   flow.select(t)
@@ -87,13 +88,14 @@ function run({ flow, z, begin, events, outputs, method, control, emit }: Integra
     let count = 0
     while (output + count < outputs.length && isBefore(outputs[output + count], event)) count++
     if (output >= outputs.length) return
-    if (!(event.time < Infinity)) throw new IntegrationStop(t, 'a dose has an invalid time or duration')
+    if (!(event.time < Infinity))
+      throw new IntegrationStop(t, 'a dose has an invalid time, amount or duration')
     if (event.time < t) throw new IntegrationStop(event.time, `a dose lies before the initial time ${begin}`)
-    advance(event.time, count)
+    yield* advance(event.time, count)
     apply(flow, z, event)
     flow.select(t)
   }
-  if (output < outputs.length) advance(outputs[outputs.length - 1].time, outputs.length - output)
+  if (output < outputs.length) yield* advance(outputs[outputs.length - 1].time, outputs.length - output)
 }
 
 const isBefore = (output: OdeOutput, event: OdeEvent) =>

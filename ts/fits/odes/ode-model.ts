@@ -1,6 +1,7 @@
 /** Models of differential equations as models of fits. */
 
 import { OptionError } from '../../core/errors.js'
+import { runToEnd, type Slices } from '../../core/slices.js'
 import { type ExactModel, exactModel } from '../problem/function-model.js'
 import { checkConstant, extendColumns, OBSERVABLE, prepareData } from './data.js'
 import { type OdeOptions, readDefinition } from './options.js'
@@ -58,14 +59,14 @@ export class OdeModel {
   /** Writes the observed quantity at each row of the data to `out`. Rows that the integration does not reach are NaN. */
   curve(p: ParameterPoint, out: Float64Array, columns: OdeColumns): void {
     const prepared = this.#prepare(columns)
-    out.set(this.#rowsAt(prepared, p, prepared.directions).values)
+    out.set(runToEnd(this.#rowsAt(prepared, p, prepared.directions)).values)
   }
 
   /** Writes the derivatives with respect to the parameters to the arrays in `out`. */
   jacobian(p: ParameterPoint, out: OdeColumns, columns: OdeColumns): void {
     const prepared = this.#prepare(columns)
     prepared.directions = prepared.parameters.filter((name) => Object.hasOwn(out, name))
-    const { slopes } = this.#rowsAt(prepared, p, prepared.directions)
+    const { slopes } = runToEnd(this.#rowsAt(prepared, p, prepared.directions))
     for (const name of Object.keys(out)) {
       const column = slopes.get(name)
       if (column === undefined) out[name].fill(0)
@@ -81,8 +82,16 @@ export class OdeModel {
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),
+      advance: (point, columns, names) => this.#advance(point, columns, names),
       remark: (values, columns) => this.#remark(values, columns),
     }
+  }
+
+  /** Integrates with pauses. The next call of `curve` or `jacobian` at the same point returns the kept solution. */
+  *#advance(p: ParameterPoint, columns: OdeColumns, names: readonly string[] | undefined): Slices<void> {
+    const prepared = this.#prepare(columns)
+    const directions = names && prepared.parameters.filter((name) => names.includes(name))
+    yield* this.#rowsAt(prepared, p, directions ?? prepared.directions)
   }
 
   #prepare(columns: OdeColumns): PreparedFit {
@@ -142,7 +151,7 @@ export class OdeModel {
   }
 
   /** The observed values of all rows and their derivatives, which are kept for the next call at the same point. */
-  #rowsAt(prepared: PreparedFit, p: ParameterPoint, directions: readonly string[]): ObservedRows {
+  *#rowsAt(prepared: PreparedFit, p: ParameterPoint, directions: readonly string[]): Slices<ObservedRows> {
     const point = prepared.parameters.map((name) => p[name])
     const { last } = prepared
     if (
@@ -153,7 +162,7 @@ export class OdeModel {
     const { system } = this
     const values = this.#valuesOf(prepared, p)
     const { regimen, observed } = prepared
-    const { at } = system.solve(values, directions, regimen)
+    const { at } = yield* system.solveInSlices(values, directions, regimen)
     const make = () => new Float64Array(observed.length).fill(NaN)
     const rows: ObservedRows = { values: make(), slopes: new Map(directions.map((name) => [name, make()])) }
     const slopes = new Float64Array(directions.length)

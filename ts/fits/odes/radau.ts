@@ -4,6 +4,7 @@
  * differentiated stage equations, which are linear, exactly.
  */
 
+import type { Slices } from '../../core/slices.js'
 import { pow } from '../../functions/index.js'
 import {
   areFinite,
@@ -91,7 +92,7 @@ class RadauSegment {
     this.#newtonTolerance = Math.max((10 * EPSILON) / rtol, Math.min(0.03, Math.sqrt(rtol)))
   }
 
-  run(begin: number, end: number, { times, emit }: SegmentOutputs): void {
+  *run(begin: number, end: number, { times, emit }: SegmentOutputs): Slices<void> {
     const flow = this.#flow
     const z = this.#z
     flow.rates(begin, z, this.#rates)
@@ -102,6 +103,7 @@ class RadauSegment {
     let h = firstStep(flow, [t, end], z, this.#rates, this.#control.tolerances, 3)
     let output = 0
     while (!isReached(t, end)) {
+      if (this.#control.isPauseDue(flow.n * flow.n * flow.n)) yield
       for (; output < times.length && isReached(t, times[output]); output++) emit(output, z)
       const target = Math.min(output < times.length ? times[output] : end, end)
       const isLast = t + h >= target || isReached(t + h, target)
@@ -334,12 +336,12 @@ const mix = (factors: readonly number[], vectors: readonly Float64Array[], i: nu
   factors[0] * vectors[0][i] + factors[1] * vectors[1][i] + factors[2] * vectors[2][i]
 
 /** Integrates z from `begin` to `end`, and changes z in place. Each output time ends a step. */
-export function integrateStiff(
+export function* integrateStiff(
   flow: Flow,
   z: Float64Array,
   [begin, end]: readonly [number, number],
   outputs: SegmentOutputs,
   control: StepControl,
-): void {
-  new RadauSegment(flow, z, control).run(begin, end, outputs)
+): Slices<void> {
+  yield* new RadauSegment(flow, z, control).run(begin, end, outputs)
 }

@@ -1,6 +1,7 @@
 /** The compiled parts of a model of differential equations, and its integration at given parameters. */
 
-import { type IntegrationStop, StepControl } from './control.js'
+import { runToEnd, type Slices } from '../../core/slices.js'
+import { type IntegrationStop, isReached, StepControl } from './control.js'
 import { Flow } from './flow.js'
 import { integrate, type OdeEvent, type OdeOutput } from './integrate.js'
 import { Jet } from './jet.js'
@@ -69,13 +70,22 @@ export class OdeSystem {
     return compiled
   }
 
+  /** Integrates the system without pauses: see {@link OdeSystem.solveInSlices}. */
+  solve(...given: Parameters<OdeSystem['solveInSlices']>): OdeSolution {
+    return runToEnd(this.solveInSlices(...given))
+  }
+
   /**
    * Integrates the system.
    *
    * @param values numbers of all names of the definition
    * @param directions names of the sensitivities
    */
-  solve(values: ReadonlyMap<string, number>, directions: readonly string[], regimen: Regimen): OdeSolution {
+  *solveInSlices(
+    values: ReadonlyMap<string, number>,
+    directions: readonly string[],
+    regimen: Regimen,
+  ): Slices<OdeSolution> {
     const { states, names, inputs, initialTime, method, rtol, atol, maxSteps, controlsSensitivities } =
       this.definition
     const compiled = this.#compile(directions)
@@ -95,7 +105,7 @@ export class OdeSystem {
     )
     const events = this.#events(compiled, numbers, m, regimen.doses)
     const outputs = order.map((k) => regimen.outputs[k])
-    const stop = integrate({
+    const stop = yield* integrate({
       flow,
       z,
       begin: initialTime,
@@ -209,7 +219,8 @@ function expandDose(
   const rank = row >= 0 && lag === 0 ? row + 0.5 : -1
   const moved = timeSlopes.map((slope, d) => slope + lagSlopes[d])
   if (amount === 0 && amountSlopes.every((slope) => slope === 0)) return []
-  if (!(duration > 0)) {
+  // An infusion that is too short for a step is a bolus.
+  if (!(duration > 0) || isReached(time, time + duration)) {
     return [
       { time, rank, state, isRate: false, change: amount, changeSlopes: amountSlopes, timeSlopes: moved },
     ]

@@ -1,6 +1,7 @@
 /** Models that are JavaScript functions. */
 
 import { OptionError } from '../../core/errors.js'
+import type { Slices } from '../../core/slices.js'
 import { createRecord, isObject, readMember } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
@@ -93,6 +94,16 @@ export interface ExactModel {
     data: unknown,
     options: Options,
   ): { readonly data: unknown; readonly options: Options }
+  /**
+   * Computes the model at a point with pauses, and keeps the result for the next call of `curve` or `jacobian`.
+   *
+   * @param names names of the derivatives; by default the names of the last call of `jacobian`
+   */
+  advance(
+    point: Readonly<Record<string, number>>,
+    columns: Readonly<Record<string, Float64Array>>,
+    names?: readonly string[],
+  ): Slices<void>
   /** Appends the rows of a prediction to the columns of a fit. */
   extend(
     columns: Readonly<Record<string, Float64Array>>,

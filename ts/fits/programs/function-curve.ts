@@ -134,8 +134,8 @@ export class FunctionCurve {
     return this.#rows.curve(this.#pointAt(x))
   }
 
-  // biome-ignore lint/correctness/useYield: it never pauses
   *evaluate(x: ArrayLike<number>): Slices<Float64Array> {
+    yield* this.#rows.advance(this.#pointAt(x))
     return this.value(x)
   }
 
@@ -148,7 +148,9 @@ export class FunctionCurve {
     // The user's derivatives include fixed parameters. Exact models omit derivatives that have no use.
     const isExact = this.#functionModel.exact !== undefined
     const names = isExact ? [...new Set(links.map(({ name }) => name))] : this.#names
-    const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), names)
+    const point = this.#pointAt(around.x)
+    yield* this.#rows.advance(point, names)
+    const given = this.#rows.jacobian(jacobian, point, names)
     const machine = new ProgramRunner(program, 'float64')
     machine.run([...around.x, ...this.#fixed], [], 0)
     const slopes = Array.from(around.x, () => new Float64Array(around.f.length))
@@ -198,6 +200,8 @@ export class FunctionCurve {
 
 /** Evaluates the model and its Jacobian at all rows. */
 interface RowEvaluator {
+  /** Computes the next result of `curve` or `jacobian` with pauses, if the model can. */
+  advance(p: object, names?: readonly string[]): Slices<void>
   curve(p: object): Float64Array
   jacobian(
     jacobian: ModelFunction,
@@ -226,12 +230,13 @@ function evaluateRowByRow(
       }
       return out
     },
+    *advance() {},
     jacobian: () => ({}),
   }
 }
 
 /** @param rows indices of the rows to return, all from one fit */
-function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
+function evaluateAllRows({ call, kind, data, exact }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
   const numbers = data.get(ROWS) as DataColumn
   const { offsets } = numbers
   const fit = offsets === null ? 0 : firstWhere(offsets, (begin) => begin > rows[0]) - 1
@@ -248,6 +253,9 @@ function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64
       throw describeRefusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)
   }
   return {
+    *advance(p, names) {
+      if (exact !== undefined) yield* exact.advance(p as Readonly<Record<string, number>>, columns, names)
+    },
     curve(p) {
       const out = make()
       say(kind, call(p, out, columns))

@@ -57,7 +57,7 @@ export class FunctionLanes extends Lanes {
       for (let at = 0; at < end - firstGroup; at++) {
         const { curve, columns, rows } = this.#curveOf(k, at)
         const x = this.#pointOf(planes, at)
-        const f = curve.value(x)
+        const f = yield* curve.evaluate(x)
         yield
         const none = () => new Float64Array(rows).fill(NaN)
         const slopes = f.every(Number.isFinite)

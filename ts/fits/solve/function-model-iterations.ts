@@ -54,7 +54,7 @@ export function* iterateFunctionModel(
     const sizes = new Float64Array(free.length)
     while (reason[run] === 0 && iterations[run] < maxUpdates) {
       const point = state.slice(0, free.length)
-      const f = curve.value(point)
+      const f = yield* curve.evaluate(point)
       yield
       const slopes = yield* curve.slopes({ x: point, f, min, max, sizes })
       const off = f.map((value, row) => value - compute(y)[row])

@@ -1,0 +1,190 @@
+/**
+ * Stiff systems with published solutions (Mazzia and Magherini, Test Set for Initial Value Problem Solvers), closed
+ * forms at many tolerances, and integrations that must end with a reason or with an abort.
+ */
+
+import { readFileSync } from 'node:fs'
+import { fitMany, fitShared, ode, simulate } from 'antigrad/fit'
+import { describe, expect, test } from 'vitest'
+
+interface Published {
+  readonly states: Record<string, number>
+  readonly rates: Record<string, string>
+  readonly values: Record<string, number>
+  readonly end: number
+  readonly at: Record<string, number>
+}
+
+const published: Record<string, Published> = {
+  Robertson: {
+    states: { a: 1, b: 0, c: 0 },
+    rates: { a: '-k1*a + k3*b*c', b: 'k1*a - k3*b*c - k2*b^2', c: 'k2*b^2' },
+    values: { k1: 0.04, k2: 3e7, k3: 1e4 },
+    end: 1e11,
+    at: { a: 0.2083340149701255e-7, b: 0.8333360770334713e-13, c: 0.999999979166505 },
+  },
+  HIRES: {
+    states: { y1: 1, y2: 0, y3: 0, y4: 0, y5: 0, y6: 0, y7: 0, y8: 0.0057 },
+    rates: {
+      y1: '-1.71*y1 + 0.43*y2 + 8.32*y3 + 0.0007',
+      y2: '1.71*y1 - 8.75*y2',
+      y3: '-10.03*y3 + 0.43*y4 + 0.035*y5',
+      y4: '8.32*y2 + 1.71*y3 - 1.12*y4',
+      y5: '-1.745*y5 + 0.43*y6 + 0.43*y7',
+      y6: '-k*y6*y8 + 0.69*y4 + 1.71*y5 - 0.43*y6 + 0.69*y7',
+      y7: 'k*y6*y8 - 1.81*y7',
+      y8: '-k*y6*y8 + 1.81*y7',
+    },
+    values: { k: 280 },
+    end: 321.8122,
+    at: {
+      y1: 0.7371312573325668e-3,
+      y2: 0.1442485726316185e-3,
+      y3: 0.5888729740967575e-4,
+      y4: 0.1175651343283149e-2,
+      y5: 0.2386356198831331e-2,
+      y6: 0.6238968252742796e-2,
+      y7: 0.2849998395185769e-2,
+      y8: 0.2850001604814231e-2,
+    },
+  },
+  Oregonator: {
+    states: { x: 1, y: 2, z: 3 },
+    rates: { x: 's*(y + x*(1 - q*x - y))', y: '(z - (1 + x)*y)/s', z: 'w*(x - z)' },
+    values: { s: 77.27, q: 8.375e-6, w: 0.161 },
+    end: 360,
+    at: { x: 0.1000814870318523e1, y: 0.1228178521549917e4, z: 0.1320554942846706e3 },
+  },
+}
+
+describe('stiff systems', () => {
+  test.each(Object.entries(published))('%s agrees with the published solution', (_, one) => {
+    const { states, rates, values, end, at } = one
+    for (const method of ['auto', 'stiff'] as const) {
+      const model = ode({ states, rates, observe: Object.keys(states)[0], method })
+      const found = simulate(model, values, [end])
+      expect(found.message).toBe('')
+      expect(found.accepted).toBeLessThan(5000)
+      for (const [name, value] of Object.entries(at))
+        expect(Math.abs(found.states[name][0] / value - 1), name).toBeLessThan(1e-6)
+    }
+  })
+
+  test('sensitivities of a stiff system agree with differences', () => {
+    const { states, rates, values } = published.Robertson
+    const model = ode({ states, rates, observe: 'a', rtol: 1e-10 })
+    const { sensitivities } = simulate(model, values, [40])
+    for (const [name, x] of Object.entries(values)) {
+      const [above, below] = [1e-4, -1e-4].map(
+        (by) => simulate(model, { ...values, [name]: x * (1 + by) }, [40], { sensitivities: false }).states,
+      )
+      for (const state of ['a', 'b', 'c']) {
+        const slope = (above[state][0] - below[state][0]) / (2e-4 * x)
+        expect(sensitivities[name][state][0] / slope).toBeCloseTo(1, 5)
+      }
+    }
+  })
+})
+
+interface Case {
+  readonly name: string
+  readonly equations: Record<string, string>
+  readonly parameters: Record<string, number>
+  readonly initial: Record<string, number>
+  readonly start: number
+  readonly times: number[]
+  readonly states: Record<string, number[]>
+  readonly inputs?: Record<string, [number, number][]>
+  readonly doses?: [number, string, number][]
+}
+const { cases } = JSON.parse(readFileSync(new URL('data/odes-closed.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly Case[]
+}
+
+describe('closed forms', () => {
+  test.each(cases.map((one) => [one.name, one] as const))('%s: the error follows the tolerance', (_, one) => {
+    for (const rtol of [1e-4, 1e-6, 1e-8, 1e-10]) {
+      const model = ode({
+        states: one.initial,
+        rates: one.equations,
+        observe: Object.keys(one.initial)[0],
+        doses: (one.doses ?? []).map(([time, state, amount]) => ({ time, state, amount })),
+        inputs: Object.fromEntries(
+          Object.entries(one.inputs ?? {}).map(([name, list]) => [
+            name,
+            { times: list.map(([time]) => time), values: list.map(([, value]) => value) },
+          ]),
+        ),
+        initialTime: one.start,
+        rtol,
+      })
+      const { states } = simulate(model, one.parameters, one.times, { sensitivities: false })
+      for (const [name, values] of Object.entries(one.states)) {
+        const largest = Math.max(...values.map(Math.abs))
+        for (const [row, value] of values.entries()) {
+          const scale = Math.max(Math.abs(value), 1e-6 * largest)
+          expect(Math.abs(states[name][row] - value) / scale).toBeLessThan(10 * rtol)
+        }
+      }
+    }
+  })
+})
+
+describe('integrations that cannot end well', () => {
+  const wave = ode({
+    states: { x: 1, v: 0 },
+    rates: { x: 'v', v: '-w^2*x' },
+    observe: 'x',
+    maxSteps: 1e9,
+  })
+
+  test('an abort ends an integration of a billion steps', async () => {
+    const data = { t: [[0, 1e4, 2e4]], y: [[1, 1, 1]] }
+    for (const run of [
+      (signal: AbortSignal) => fitMany(wave, data, { start: { w: 1e5 }, signal }),
+      (signal: AbortSignal) => fitShared(wave, data, { shared: ['w'], start: { w: 1e5 }, signal }),
+    ]) {
+      const aborts = new AbortController()
+      setTimeout(() => aborts.abort(new Error('enough')), 5)
+      await expect(run(aborts.signal)).rejects.toThrow('enough')
+    }
+  })
+
+  const decay = (options: object) => ode({ states: { y: 1 }, rates: { y: '-y' }, observe: 'y', ...options })
+
+  test.each([
+    ['a pole', decay({ rates: { y: '1/(t - 1)' } }), 'the step size becomes 0'],
+    ['a root of a negative number', decay({ rates: { y: '-sqrt(y)' } }), 'the step size becomes 0'],
+    ['exponential growth', decay({ rates: { y: '1000*y' } }), 't = 0.70'],
+    ['an explosion', decay({ rates: { y: 'exp(y)' }, states: { y: 0 } }), 't = 1.0'],
+    ['an explosion by the stiff method', decay({ rates: { y: 'y^2' }, method: 'stiff' }), 't = 1.0'],
+    ['a sliding discontinuity', decay({ rates: { y: 'y > 0 ? -1 : 1' }, maxSteps: 2000 }), '2000 steps'],
+    ['a division by 0 at the start', decay({ rates: { y: '1/sqrt(t)' } }), 't = 0: a rate'],
+    ['an infinite dose', decay({ doses: [{ state: 'y', time: 1, amount: '1/0' }] }), 'invalid time, amount'],
+    ['a dose too early', decay({ doses: [{ state: 'y', time: -1, amount: 1 }] }), 'before the initial time'],
+  ])('%s ends with a reason', (_, model, message) => {
+    const { reason, message: said, states } = simulate(model, {}, [0.1, 3])
+    expect(reason).toBe('stopped')
+    expect(said).toContain(message)
+    expect(states.y[1]).toBeNaN()
+  })
+
+  test('an infusion that is shorter than the distance of neighboring numbers is a bolus', () => {
+    const doses = [{ state: 'y', time: 1, amount: 2, duration: 1e-18 }]
+    const [at, later] = simulate(decay({ doses }), {}, [1, 2]).states.y
+    expect(at).toBeCloseTo(2 + Math.exp(-1), 8)
+    expect(later).toBeCloseTo((2 + Math.exp(-1)) / Math.E, 8)
+  })
+
+  test('a system of 60 stiff states is integrated', () => {
+    const names = Array.from({ length: 60 }, (_, k) => `y${k}`)
+    const rates = names.map(
+      (name, k) => [name, `d*(${names[k - 1] ?? 1} - 2*${name} + ${names[k + 1] ?? 0})`] as const,
+    )
+    const states = Object.fromEntries(names.map((name) => [name, 0]))
+    const model = ode({ states, rates: Object.fromEntries(rates), observe: 'y0', rtol: 1e-6 })
+    const found = simulate(model, { d: 1e5 }, [1], { sensitivities: false })
+    // The stationary profile is linear.
+    for (const [k, name] of names.entries()) expect(found.states[name][0]).toBeCloseTo(1 - (k + 1) / 61, 5)
+  })
+})
