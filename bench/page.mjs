@@ -1,8 +1,7 @@
-// node bench/page.mjs: measures the time until the race page's map appears in Chromium. It measures on this machine,
-// with a quarter of the processor and a network of 1.6 Mb/s and 150 ms, and on an emulated slow phone with a six times
-// slower processor. The page is rebuilt and served gzipped, with empty caches. The map has appeared when the list has
-// its first optimizer, because the race is then drawn and can be played. On a busy machine only the CPU times are
-// meaningful.
+// node bench/page.mjs: measures the time until the race page's map appears in Chromium. It measures three devices: this
+// machine, a quarter of its processor with a network of 1.6 Mb/s and 150 ms, and a slow phone. The page is rebuilt and
+// served gzipped, with empty caches. The map has appeared when the list has its first optimizer, because the race is
+// then drawn and can be played. On a busy machine only the CPU times are meaningful.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,10 +1,9 @@
 /** The map, in layers: heights, basins, paths with their racers, and the draggable starting point. */
 
 import type { Point } from 'antigrad'
-import { contours } from 'd3-contour'
-import { type ContourLevel, findContours } from '../../../dist/page.js'
+import type { ContourLevel } from '../../../dist/page.js'
 import { h } from '../dom.js'
-import { GRID, type HeightField } from '../height-field.js'
+import type { HeightField } from '../height-field.js'
 import type { Race } from '../race.js'
 import type { Pull } from './arrows.js'
 import { listenToDrags, type StartMove } from './drag.js'
@@ -12,6 +11,7 @@ import { MapGeometry } from './geometry.js'
 import { drawGround } from './ground.js'
 import { Handle } from './handle.js'
 import { Heads } from './heads.js'
+import { computeCoarse, computeContours, refine } from './levels.js'
 import { Paths } from './paths.js'
 import { computePlotBox, readableContext } from './plot.js'
 
@@ -88,12 +88,17 @@ export class RaceMap {
   }
 
   terrain(terrain: HeightField): void {
+    const isFirst = this.#terrain === null
     this.#terrain = terrain
     this.#geometry.view = terrain.landscape.view
-    const heights = terrain.heights.map((z) => (Number.isNaN(z) ? -1 : z))
-    const thresholds = terrain.levels.map(({ height }) => height)
-    this.#contours = findContours(contours, heights, GRID, thresholds)
+    this.#contours = isFirst ? computeCoarse(terrain) : computeContours(terrain)
     this.#drawGround()
+    if (!isFirst) return
+    refine(terrain, (contours) => {
+      if (this.#terrain !== terrain) return
+      this.#contours = contours
+      this.#drawGround()
+    })
   }
 
   /** Starts the paths of a new race; `isNew` means that more than the start may have changed. */
