@@ -14,7 +14,7 @@ import {
   type ValuesOf,
 } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { bandTable } from '../uncertainty/bands.js'
 import type { RequestedColumns } from '../uncertainty/linearize.js'
 

@@ -5,7 +5,7 @@ import { isRecord } from '../../core/untrusted-input.js'
 import { readOptions } from '../../options/read.js'
 import { readTable } from '../problem/data-table.js'
 import type { FitReason, ProfileEndReason } from '../problem/reasons.js'
-import type { GroupLabel } from '../shared-solve/groups.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import {
   type ComparisonResult,
   type NamedProfiles,
