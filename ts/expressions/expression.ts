@@ -187,9 +187,13 @@ export class BoundExpression<Names extends string = string> {
   /** @internal */
   readonly programs: ExpressionPrograms
   /** @internal Data of the programs' columns. */
-  readonly data: readonly Float64Array[]
-  readonly #rows: number
+  data: readonly Float64Array[]
+  #rows: number
+  /** Programs by kind, in float64 and in float32. */
   readonly #machines = new Map<string, ProgramRunner>()
+  readonly #singles = new Map<string, ProgramRunner>()
+  /** Whether an engine has a copy of the data. */
+  #isCopied = false
 
   constructor(expression: Expression, data: Data) {
     const columns = readColumns(expression, data, readNumbers)
@@ -202,6 +206,14 @@ export class BoundExpression<Names extends string = string> {
     this.#rows = this.data[0]?.length ?? 0
     this.programs = expression.programs([...columns.keys()])
     this.parameters = this.programs.parameters as readonly Names[]
+  }
+
+  /** @internal Replaces the data by columns of equal length. */
+  replaceData(data: readonly Float64Array[]): void {
+    this.data = data
+    this.#rows = data[0]?.length ?? 0
+    if (this.#isCopied) this.#machines.clear()
+    this.#isCopied = false
   }
 
   /**
@@ -262,16 +274,18 @@ export class BoundExpression<Names extends string = string> {
     for (let i = 0; i < length; i++) {
       if (typeof x[i] !== 'number') throw new ArgumentError(`x: ${this.parameters[i]}`, 'a number', x[i])
     }
-    const dtype = x instanceof Float32Array ? 'float32' : 'float64'
-    const key = `${what} ${dtype}`
-    let machine = this.#machines.get(key)
+    const isSingle = x instanceof Float32Array
+    const machines = isSingle ? this.#singles : this.#machines
+    let machine = machines.get(what)
     if (machine === undefined) {
-      const program = what === 'all' ? this.programs.together(true) : this.programs[what]
-      machine = new ProgramRunner(typeof program === 'function' ? program() : program, dtype)
-      this.#machines.set(key, machine)
+      const given = what === 'all' ? this.programs.together(true) : this.programs[what]
+      const program = typeof given === 'function' ? given() : given
+      machine = new ProgramRunner(program, isSingle ? 'float32' : 'float64')
+      machines.set(what, machine)
     }
     const { program } = machine
-    const isLong = dtype === 'float64' && this.#rows * program.body.length >= MIN_LONG
+    const isLong = !isSingle && this.#rows * program.body.length >= MIN_LONG
+    if (isLong) this.#isCopied = true
     if (!(isLong && extensions.evaluateLong?.({ machine, x, data: this.data })))
       machine.run(x, this.data, this.#rows, isRowParallel(program, this.#rows))
     if (!isObject(out)) throw new ArgumentError('out', 'an array', out)

@@ -41,10 +41,14 @@ function bindData(
   objective: Expression,
   data: ReadonlyMap<string, DataColumn>,
 ): (run: number) => TwiceDifferentiable {
-  const columns = [...data]
-  const bindRun = (run: number) =>
-    objective.with(Object.fromEntries(columns.map(([name, column]) => [name, numbersInRun(column, run)])))
-  if (columns.some(([, { offsets }]) => offsets !== null)) return bindRun
-  const bound = columns.length === 0 ? objective : bindRun(0)
-  return () => bound
+  if (data.size === 0) return () => objective
+  const inRun = (run: number) =>
+    Object.fromEntries([...data].map(([name, column]) => [name, numbersInRun(column, run)]))
+  const bound = objective.with(inRun(0))
+  if ([...data.values()].every(({ offsets }) => offsets === null)) return () => bound
+  const columns = objective.names.flatMap((name) => data.get(name) ?? [])
+  return (run) => {
+    bound.replaceData(columns.map((column) => numbersInRun(column, run)))
+    return bound
+  }
 }

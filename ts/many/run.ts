@@ -321,11 +321,15 @@ export class ManyRuns {
     const { x, value, gradientNorm, maxChange, iterations, reason } = this.#result
     const { runs: inTurn } = this.#inTurn as { runs: RunsInTurn }
     const box = this.#box
+    const start = new Float64Array(x.length)
+    const bounds = box && { min: start.slice(), max: start.slice() }
     for (const run of runs) {
-      const limits = (side: 'min' | 'max') =>
-        Array.from((box as NonNullable<typeof box>)[side], (limit) => selectLimit(limit, run))
-      const start = Float64Array.from(this.#x, (column) => column[run])
-      const bounds = box && { min: limits('min'), max: limits('max') }
+      for (let p = 0; p < start.length; p++) {
+        start[p] = this.#x[p][run]
+        if (box === null || bounds === null) continue
+        bounds.min[p] = selectLimit(box.min[p], run)
+        bounds.max[p] = selectLimit(box.max[p], run)
+      }
       const end = yield* inTurn.run({ run, start, box: bounds })
       for (const [p, column] of x.entries()) column[run] = end.x[p]
       value[run] = end.value

@@ -15,7 +15,7 @@ const MIN_EIGENVALUE = 1e-12
 
 /**
  * @param hessian symmetric; overwritten by a positive definite matrix
- * @param normals normals of the active constraints, of length 1
+ * @param normalsOf computes the normals of the active constraints, of length 1
  * @param tangents computes an orthonormal basis of the directions along the active constraints
  * @param least the smallest eigenvalue of a matrix with a changed curvature
  * @returns whether the matrix was changed
@@ -23,11 +23,12 @@ const MIN_EIGENVALUE = 1e-12
 export function convexify(
   hessian: Float64Array,
   size: number,
-  normals: readonly Float64Array[],
+  normalsOf: () => readonly Float64Array[],
   tangents: () => readonly Float64Array[],
   least: number,
 ): boolean {
   if (isDefinite(hessian, size)) return false
+  const normals = normalsOf()
   let norm = 0
   for (let i = 0; i < size; i++) {
     let sum = 0
@@ -110,9 +111,12 @@ function addSquare(matrix: Float64Array, size: number, a: Float64Array, factor: 
   }
 }
 
+/** The memory of {@link isDefinite}. */
+let lower = new Float64Array(0)
+
 /** Whether Cholesky's method finds only large pivots. */
-function isDefinite(matrix: Float64Array, size: number): boolean {
-  const lower = new Float64Array(size * size)
+export function isDefinite(matrix: Float64Array, size: number): boolean {
+  if (lower.length < size * size) lower = new Float64Array(size * size)
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = matrix[i * size + j]

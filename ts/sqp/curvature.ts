@@ -67,24 +67,28 @@ export function tangents(
 }
 
 /** Normals of length 1 of active variables and constraints. */
-export function normals(size: number, point: Iterate, active: readonly number[]): Float64Array[] {
-  return active.flatMap((index) => {
+export function normals(size: number, { rows }: Iterate, active: readonly number[]): Float64Array[] {
+  const found: Float64Array[] = []
+  for (const index of active) {
     const normal = new Float64Array(size)
-    if (index < size) {
-      normal[index] = 1
-      return [normal]
-    }
-    normal.set(point.rows.subarray((index - size) * size, (index - size + 1) * size))
-    let largest = 0
-    for (const a of normal) largest = Math.max(largest, Math.abs(a))
-    if (!(largest > 0 && largest < Infinity)) return []
-    let squares = 0
-    for (let i = 0; i < size; i++) {
-      normal[i] /= largest
-      squares += normal[i] * normal[i]
-    }
-    const length = Math.sqrt(squares)
-    for (let i = 0; i < size; i++) normal[i] /= length
-    return [normal]
-  })
+    if (index < size) normal[index] = 1
+    else if (!writeUnit(rows, (index - size) * size, normal)) continue
+    found.push(normal)
+  }
+  return found
+}
+
+/** Writes a row in units of its length. Returns false if the row is 0 or not finite. */
+function writeUnit(rows: Float64Array, first: number, out: Float64Array): boolean {
+  let largest = 0
+  for (let i = 0; i < out.length; i++) largest = Math.max(largest, Math.abs(rows[first + i]))
+  if (!(largest > 0 && largest < Infinity)) return false
+  let squares = 0
+  for (let i = 0; i < out.length; i++) {
+    out[i] = rows[first + i] / largest
+    squares += out[i] * out[i]
+  }
+  const length = Math.sqrt(squares)
+  for (let i = 0; i < out.length; i++) out[i] /= length
+  return true
 }

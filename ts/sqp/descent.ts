@@ -53,7 +53,7 @@ export class SqpDescent extends MethodDescent {
    */
   restart(start: Float64Array): void {
     setBounds(this.#program, this.#problem.box)
-    moveToLinear(this.#program, start)
+    moveToLinear(this.#program, start, this.#run.subproblem.solver)
     this.#run.start(start)
   }
 

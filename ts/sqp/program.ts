@@ -4,7 +4,7 @@ import { AntigradError } from '../core/errors.js'
 import type { MinimizationProblem } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
-import { ConvexSolver } from '../quadratic/convex.js'
+import type { ConvexSolver } from '../quadratic/convex.js'
 import { addDifferences, type ConstraintFunction, complete } from './functions.js'
 import type { NonlinearProblem } from './problem.js'
 
@@ -127,21 +127,25 @@ export function setBounds({ size, min, max }: NonlinearProblem, box: BoundsBox |
 /**
  * Moves a start to the closest point that satisfies the bounds and the linear constraints. Distances are relative to
  * the variables. If no point satisfies them, only the bounds are satisfied.
+ *
+ * @param solver a solver for the sizes of the program
  */
-export function moveToLinear(program: NonlinearProblem, start: Float64Array): void {
+export function moveToLinear(program: NonlinearProblem, start: Float64Array, solver: ConvexSolver): void {
   const { size, count, min, max, isLinear } = program
   for (let i = 0; i < size; i++) start[i] = start[i] < min[i] ? min[i] : start[i] > max[i] ? max[i] : start[i]
   if (!isLinear.includes(1)) return
   const values = new Float64Array(count)
   const rows = new Float64Array(count * size)
   program.linear(start, values, rows)
+  const isMet = (value: number, k: number) =>
+    isLinear[k] === 0 || (value >= min[size + k] && value <= max[size + k])
+  if (values.every(isMet)) return
   const hessian = new Float64Array(size * size)
   for (let i = 0; i < size; i++) hessian[i * size + i] = 1 / Math.max(1, start[i] * start[i])
   const limit = (limits: Float64Array, otherwise: number) =>
     limits.map((value, k) =>
       k < size ? value - start[k] : isLinear[k - size] === 1 ? value - values[k - size] : otherwise,
     )
-  const solver = new ConvexSolver(size, count)
   const outcome = solver.solve({
     size,
     count,

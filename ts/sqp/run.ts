@@ -1,7 +1,7 @@
 /** Sequential quadratic programming with a filter line search, for one run. */
 
 import { EPSILON } from '../core/numbers.js'
-import { convexify } from './convexify.js'
+import { convexify, isDefinite } from './convexify.js'
 import { type Descending, findDescending, normals, tangents } from './curvature.js'
 import { Filter, improves } from './filter.js'
 import { Iterate, lagrangianGradient, lagrangianHessian, type NonlinearProblem } from './problem.js'
@@ -152,29 +152,27 @@ export class SqpRun {
     }
     let outcome: ReturnType<Subproblem['solve']> = 'stalled'
     for (let count = 0; count < MAX_HESSIANS; count++) {
-      const before = [...subproblem.solver.active].sort().join()
+      const { active } = subproblem.solver
       lagrangianHessian(this.#problem, point.x, multipliers, hessian)
       let sum = 0
-      for (const element of hessian) sum += Math.abs(element)
+      for (let i = 0; i < hessian.length; i++) sum += Math.abs(hessian[i])
       if (!(sum < Infinity)) hessian.fill(0)
       let slope = 0
       lagrangianGradient(this.#problem, point, multipliers, this.#residual)
       for (let i = 0; i < size; i++) slope = Math.max(slope, Math.abs(this.#residual[i]))
-      const { active } = subproblem.solver
       const isChanged = convexify(
         hessian,
         size,
-        normals(size, point, active),
+        () => normals(size, point, active),
         () => tangents(this.#problem, point, active),
         slope / this.#radius,
       )
       outcome = this.#solve(hessian)
       if (outcome !== 'converged') return outcome
-      const isSame = before === [...subproblem.solver.active].sort().join()
       const isStart = this.#isFresh
       if (isStart) multipliers.set(subproblem.multipliers)
       this.#isFresh = false
-      if (!isStart && (!isChanged || isSame)) break
+      if (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active))) break
     }
     return outcome
   }
@@ -338,12 +336,16 @@ export class SqpRun {
       this.outcome = 'stalled'
       return
     }
+    const hessian = new Float64Array(size * size)
+    lagrangianHessian(this.#problem, point.x, multipliers, hessian)
+    if (isDefinite(hessian, size)) {
+      this.outcome = 'converged'
+      return
+    }
     const active = subproblem.solver.active.filter((index) => {
       const { min, max } = this.#problem
       return min[index] === max[index] || multipliers[index] !== 0
     })
-    const hessian = new Float64Array(size * size)
-    lagrangianHessian(this.#problem, point.x, multipliers, hessian)
     const descending = findDescending(this.#problem, hessian, tangents(this.#problem, point, active))
     if (descending === undefined) this.outcome = 'converged'
     else if (++this.#escapes > MAX_ESCAPES || !this.#escape(descending)) this.outcome = 'stalled'
@@ -409,6 +411,11 @@ export class SqpRun {
       this.outcome = isFeasible ? 'stalled' : outcome
     } else if (!this.#filter.accepts(point.violation, point.value)) this.#resetFilter()
   }
+}
+
+/** Whether two lists without repetitions have the same elements. */
+function isSameSet(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((index) => b.includes(index))
 }
 
 /** The constraints' values in a linearization that is exact after a step. */

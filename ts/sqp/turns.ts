@@ -9,6 +9,7 @@ import type { ConstraintColumns } from '../minimize/constraints.js'
 import type { EndOfRun, InTurnProblem, RunInTurn, RunsInTurn } from '../minimize/in-turn.js'
 import { type ObjectiveFunctions, readObjective } from '../objectives/arguments.js'
 import type { BoundsBox } from '../objectives/bounds.js'
+import type { TwiceDifferentiable } from '../objectives/objective.js'
 import { SqpDescent } from './descent.js'
 import { type ConstraintFunction, constrainObjective } from './functions.js'
 
@@ -17,6 +18,7 @@ class CurrentObjective implements ObjectiveFunctions {
   readonly both = undefined
   readonly names: readonly string[]
   readonly #bind: InTurnProblem['bind']
+  #bound: TwiceDifferentiable | undefined
   #functions: ObjectiveFunctions | undefined
   #hessian: ReturnType<ObjectiveFunctions['hessian']>
 
@@ -26,7 +28,10 @@ class CurrentObjective implements ObjectiveFunctions {
   }
 
   use(run: number): void {
-    const functions = readObjective(this.#bind(run))
+    const bound = this.#bind(run)
+    if (bound === this.#bound) return
+    this.#bound = bound
+    const functions = readObjective(bound)
     this.#functions = functions
     this.#hessian = functions.hessian()
   }
