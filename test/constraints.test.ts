@@ -1,7 +1,16 @@
-import { adam, expression, lbfgs, Minimization, type MinimizeReason, minimize, sqp } from 'antigrad'
+import {
+  adam,
+  type Constraint,
+  expression,
+  lbfgs,
+  Minimization,
+  type MinimizeReason,
+  minimize,
+  sqp,
+} from 'antigrad'
 import { fromFunction } from 'antigrad/from-function'
 import { describe, expect, test } from 'vitest'
-import { constrainedProblems, solveConstrained } from './constrained-problems.js'
+import { constrainedProblems, type Scales, solveConstrained } from './constrained-problems.js'
 
 const squares = expression('x^2 + y^2')
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
@@ -33,6 +42,29 @@ describe('problems of Hock and Schittkowski', () => {
     expect(
       median(runs.map(({ problem, result }) => result.evaluations.values / problem.evaluations)),
     ).toBeLessThan(1.2)
+  })
+})
+
+describe('problems in scales of 1e-8 and 1e8', () => {
+  test.each<Scales>([
+    { parameters: 1e-8 },
+    { parameters: 1e8 },
+    { objective: 1e-8 },
+    { objective: 1e8 },
+    { constraints: 1e-8 },
+    { constraints: 1e8 },
+  ])('%j have the same minima', (scales) => {
+    const runs = constrainedProblems.map((problem) => ({
+      problem,
+      result: solveConstrained(problem, scales),
+    }))
+    const missed = runs.filter(({ problem, result }) => {
+      const value = result.value / (scales.objective ?? 1)
+      return !(Math.abs(value - problem.f) <= 1e-6 * Math.max(1, Math.abs(problem.f)))
+    })
+    expect(missed.length, missed.map(({ problem }) => problem.name).join()).toBeLessThanOrEqual(3)
+    const stopped = runs.filter(({ result }) => result.reason !== 'converged')
+    expect(stopped.map(({ problem }) => problem.name)).toEqual([])
   })
 })
 
@@ -107,6 +139,18 @@ describe('constraints are given as', () => {
   })
 })
 
+const complementary = [
+  { expr: 'x*y', equal: 0 },
+  { expr: 'x', min: 0 },
+  { expr: 'y', min: 0 },
+]
+const overdetermined = [
+  { expr: 'x', equal: 1 },
+  { expr: 'y', equal: 2 },
+  { expr: 'x*y', equal: 2 },
+]
+const disk = [{ expr: 'x^2 + y^2', max: 0.99 }]
+
 describe('a run', () => {
   test('satisfies linear constraints at all points after the first step', () => {
     const f = expression('(x - 3)^4 + exp(x - y) + z^2')
@@ -174,6 +218,50 @@ describe('a run', () => {
     ['unsatisfiable', [{ expr: 'x^2 + y^2', max: -1 }], 'infeasible'],
   ] as const)('handles %s constraints', (_, constraints, reason) => {
     expect(minimize(squares, { x: 3, y: 1 }, sqp(), { constraints }).reason).toBe(reason)
+  })
+
+  test.each<[string, string, readonly Constraint[], string, number]>([
+    ['at a cusp of the constraints', 'x', [{ expr: 'x^3 - y^2', min: 0 }], 'stalled', 0],
+    ['if a gradient vanishes on an equality', 'x', [{ expr: '(x^2 + y^2)^2', equal: 0 }], 'stalled', 0],
+    [
+      'if a square equals 0',
+      'y',
+      [
+        { expr: '(x - 1)^2', equal: 0 },
+        { expr: 'y - x', min: 0 },
+      ],
+      'stalled',
+      1,
+    ],
+    ['at a kink', 'max(x, -x) + y^2', [{ expr: 'x + y', min: -0.5 }], 'stalled', 0],
+    ['with complementary parameters', '(x - 1)^2 + (y - 1)^2', complementary, 'converged', 1],
+    ['without an objective', '0*x + 0*y', [{ expr: 'x*y', equal: 5 }], 'converged', 0],
+    ['with more equalities than parameters', '(x - 1)^2 + y', overdetermined, 'converged', 2],
+    [
+      'with 40 copies of a constraint',
+      'x^2 + y^2',
+      Array(40).fill({ expr: 'x + 2*y', min: 1 }),
+      'converged',
+      0.2,
+    ],
+    ['with a constant constraint', 'x^2 + y^2', [{ expr: '0*x + 1', max: 2 }], 'converged', 0],
+    ['with NaN outside of the constraints', 'x - log(1 - x^2 - y^2)', disk, 'converged', -0.22598716],
+    [
+      'if a constraint is NaN next to the start',
+      'x + y',
+      [{ expr: 'log(x) + log(y)', min: 0 }],
+      'converged',
+      2,
+    ],
+    ['if an asymptote is the minimum', 'exp(-x)', [{ expr: 'y', equal: 0 }], 'converged', 0],
+    ['if a constant contradicts its limit', 'x^2 + y^2', [{ expr: '0*x + 1', max: 0 }], 'infeasible', NaN],
+    ['without a minimum', '-x^2', [{ expr: 'y', equal: 1 }], 'diverged', NaN],
+  ])('%s ends for a true reason', (_, text, constraints, reason, value) => {
+    const start = text.startsWith('x - log') ? { x: 0.5, y: 0 } : { x: 2, y: 3 }
+    const result = minimize(expression(text), start, sqp(), { constraints })
+    expect(result.reason).toBe(reason)
+    if (!Number.isNaN(value)) expect(result.value).toBeCloseTo(value, 6)
+    expect(result.maxViolation > 1e-9).toBe(reason === 'infeasible')
   })
 
   test('reports an objective without a minimum and a start that is not finite', () => {

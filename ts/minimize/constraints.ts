@@ -46,8 +46,8 @@ export interface ConstraintReport {
   /** Names or indices of the constraints that are equal to a limit. */
   readonly active: readonly (string | number)[]
   /**
-   * Largest element of the gradient of the Lagrangian, f − Σ λ·c, relative to its largest term or to 1. Close to 0 at a
-   * minimum.
+   * Largest element of the gradient of the Lagrangian, f − Σ λ·c, relative to its largest term or to 1, in the scales in
+   * which the run computes. Close to 0 at a minimum.
    */
   readonly kktResidual: number
 }

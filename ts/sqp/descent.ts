@@ -5,15 +5,19 @@ import { createRecord } from '../core/untrusted-input.js'
 import type { ConstraintReport } from '../minimize/constraints.js'
 import type { MinimizationProblem } from '../minimize/method.js'
 import { MethodDescent } from '../minimize/method-descent.js'
+import { project } from '../objectives/bounds.js'
 import type { ConstraintFunction } from './functions.js'
 import type { NonlinearProblem } from './problem.js'
 import { createProgram, moveToLinear, setBounds } from './program.js'
 import { FEASIBLE, SqpRun } from './run.js'
+import { ScaledProgram } from './scaling.js'
 
 /** The largest count of parameters. */
 const MAX_PARAMETERS = 200
 /** Distance from a limit, relative to the limit or to 1, at which a constraint counts as active. */
 const ACTIVE = 1e-8
+/** Largest count of changes of the scales. */
+const MAX_RESCALINGS = 4
 
 export class SqpDescent extends MethodDescent {
   readonly isStuck = false
@@ -23,7 +27,9 @@ export class SqpDescent extends MethodDescent {
   readonly keys: readonly (string | number)[]
   readonly #run: SqpRun
   readonly #program: NonlinearProblem
+  readonly #scaled: ScaledProgram
   readonly #problem: MinimizationProblem
+  #rescalings = 0
 
   constructor(problem: MinimizationProblem) {
     super()
@@ -36,9 +42,10 @@ export class SqpDescent extends MethodDescent {
     this.keys = constraints.map(({ key }) => key)
     this.#problem = problem
     this.#program = createProgram(problem, constraints)
-    this.#run = new SqpRun(this.#program, tolerance)
-    this.params = this.#run.point.x
-    this.grads = this.#run.point.gradient
+    this.#scaled = new ScaledProgram(this.#program)
+    this.#run = new SqpRun(this.#scaled, tolerance)
+    this.params = new Float64Array(start.length)
+    this.grads = new Float64Array(start.length)
     this.restart(Float64Array.from(start))
   }
 
@@ -52,21 +59,39 @@ export class SqpDescent extends MethodDescent {
    * @param start overwritten
    */
   restart(start: Float64Array): void {
-    setBounds(this.#program, this.#problem.box)
-    moveToLinear(this.#program, start, this.#run.subproblem.solver)
-    this.#run.start(start)
+    this.#rescalings = 0
+    this.#begin(start)
+  }
+
+  /** @param leastUnit the smallest scale of a variable */
+  #begin(start: Float64Array, leastUnit = 0): void {
+    const run = this.#run
+    const { box } = this.#problem
+    setBounds(this.#program, box)
+    if (box !== null) project(start, box)
+    this.#scaled.start(start, leastUnit)
+    moveToLinear(this.#scaled, start, run.subproblem.solver)
+    run.start(start)
+    this.#scaled.unscale(run.point, this.params, this.grads)
   }
 
   update(): number | undefined {
-    this.#run.advance()
-    return this.#run.point.value
+    const run = this.#run
+    run.advance()
+    const { point, outcome } = run
+    this.#scaled.unscale(point, this.params, this.grads)
+    const value = this.#scaled.value(point.value)
+    // The end is confirmed in finer scales, or improved in the scales of the last point.
+    const isConverged = outcome === 'converged'
+    const isEnd = isConverged || outcome === 'stalled' || outcome === 'infeasible'
+    if (isEnd && this.#scaled.hasLeft(point, isConverged) && this.#rescalings++ < MAX_RESCALINGS)
+      this.#begin(this.params.slice(), isConverged ? 1 : 0)
+    return value
   }
 
   report(): ConstraintReport {
     const run = this.#run
     run.evaluateStart()
-    const { multipliers } = run
-    const { size } = this.#program
     const { keys } = this
     const excess = keys.map((_, k) => this.excess(k))
     const violated = [...keys.keys()].filter((k) => this.isViolated(k))
@@ -74,7 +99,7 @@ export class SqpDescent extends MethodDescent {
       maxViolation: Math.max(0, ...excess),
       violations: Object.fromEntries(violated.map((k) => [keys[k], excess[k]])),
       multipliers: createRecord(keys as string[], (_, k) => this.multiplier(k)),
-      boundMultipliers: multipliers.slice(0, size),
+      boundMultipliers: this.params.map((_, i) => this.boundMultiplier(i)),
       active: keys.filter((_, k) => this.isActive(k)),
       kktResidual: run.kktResidual(),
     }
@@ -82,16 +107,16 @@ export class SqpDescent extends MethodDescent {
 
   /** The amount by which constraint k is violated. */
   excess(k: number): number {
-    return this.#run.point.excess(k)
+    return this.#scaled.constraint(this.#run.point.excess(k), k)
   }
 
   /** Whether the violation is more than a rounding error. */
   isViolated(k: number): boolean {
-    return !(this.excess(k) <= this.#run.point.allowed(k, FEASIBLE))
+    return !(this.#run.point.excess(k) <= this.#run.point.allowed(k, FEASIBLE))
   }
 
   isActive(k: number): boolean {
-    const { size, min, max } = this.#program
+    const { size, min, max } = this.#scaled
     const value = this.#run.point.constraints[k]
     const isAt = (limit: number) =>
       Number.isFinite(limit) && Math.abs(value - limit) <= ACTIVE * Math.max(1, Math.abs(limit))
@@ -99,11 +124,12 @@ export class SqpDescent extends MethodDescent {
   }
 
   multiplier(k: number): number {
-    return this.#run.multipliers[this.#program.size + k]
+    const index = this.#scaled.size + k
+    return this.#scaled.multiplier(this.#run.multipliers[index], index)
   }
 
   boundMultiplier(i: number): number {
-    return this.#run.multipliers[i]
+    return this.#scaled.multiplier(this.#run.multipliers[i], i)
   }
 
   kktResidual(): number {

@@ -22,6 +22,10 @@ export interface NonlinearProblem {
   curvature(x: Float64Array, factor: number, multipliers: Float64Array, hessian: Float64Array): void
   /** Whether the second derivatives are exact and cheap, so that each step may use them. */
   readonly hasHessian: boolean
+  /** Scales of the variables; null if all scales are 1. */
+  readonly units?: Float64Array | null
+  /** Scales the functions, and their values and derivatives at the start. */
+  adapt?(start: Iterate): void
 }
 
 /** A point with the values and the derivatives there. */

@@ -54,6 +54,8 @@ export class SqpRun {
   #far = 0
   #idle = 0
   #firstValue = 0
+  /** Largest derivative of the objective at the start, without the scales of the variables. */
+  #firstSlope = 0
   #escapes = 0
 
   constructor(problem: NonlinearProblem, tolerance: number) {
@@ -125,12 +127,17 @@ export class SqpRun {
       this.outcome = 'not-finite'
       return false
     }
+    this.#problem.adapt?.(point)
     for (let k = 0; k < count; k++) {
       let largest = 0
       for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(point.rows[k * size + i]))
       this.#weights[k] = largest === 0 ? 1 : 1 / Math.max(largest, 1e-8)
     }
     this.#firstValue = Math.abs(point.value)
+    const { units } = this.#problem
+    this.#firstSlope = 0
+    for (let i = 0; i < size; i++)
+      this.#firstSlope = Math.max(this.#firstSlope, Math.abs(point.gradient[i] / (units?.[i] ?? 1)))
     point.violation = 0
     for (let k = 0; k < count; k++) point.violation += this.#weights[k] * point.excess(k)
     this.#resetFilter()
@@ -312,18 +319,28 @@ export class SqpRun {
     updateDamped(this.#approximation, step, change, false)
   }
 
-  /** Relative residual of the KKT conditions: the gradient of the Lagrangian next to its terms. */
+  /**
+   * Relative residual of the KKT conditions: the gradient of the Lagrangian next to its terms. A residual must be small
+   * with the scales of the variables and without them.
+   */
   kktResidual(): number {
+    const { units } = this.#problem
+    const scaled = this.#residualIn(null)
+    return units ? Math.max(scaled, this.#residualIn(units)) : scaled
+  }
+
+  #residualIn(units: Float64Array | null): number {
     const { size, count } = this.#problem
     const { point, multipliers } = this
     lagrangianGradient(this.#problem, point, multipliers, this.#residual)
     let largest = 0
-    let terms = 1
+    let terms = units === null ? 1 : Math.max(1, this.#firstSlope)
     for (let i = 0; i < size; i++) {
-      largest = Math.max(largest, Math.abs(this.#residual[i]))
-      terms = Math.max(terms, Math.abs(point.gradient[i]), Math.abs(multipliers[i]))
+      const unit = units === null ? 1 : units[i]
+      largest = Math.max(largest, Math.abs(this.#residual[i] / unit))
+      terms = Math.max(terms, Math.abs(point.gradient[i] / unit), Math.abs(multipliers[i] / unit))
       for (let k = 0; k < count; k++)
-        terms = Math.max(terms, Math.abs(multipliers[size + k] * point.rows[k * size + i]))
+        terms = Math.max(terms, Math.abs((multipliers[size + k] * point.rows[k * size + i]) / unit))
     }
     return largest / terms
   }
@@ -405,11 +422,14 @@ export class SqpRun {
         at.relativeExcess(FEASIBLE) <= 1,
     )
     this.#isFresh = true
-    this.multipliers.fill(0)
     if (outcome !== 'restored') {
       const isFeasible = point.relativeExcess(FEASIBLE) <= 1
+      if (isFeasible && this.kktResidual() <= RESIDUAL) return this.#finish()
       this.outcome = isFeasible ? 'stalled' : outcome
-    } else if (!this.#filter.accepts(point.violation, point.value)) this.#resetFilter()
+    }
+    this.multipliers.fill(0)
+    if (outcome !== 'restored') return
+    if (!this.#filter.accepts(point.violation, point.value)) this.#resetFilter()
   }
 }
 

@@ -25,6 +25,9 @@ declare module '../minimize/method.js' {
  * first step on, like bounds. Before a run converges, the curvature along the active constraints is checked, and the run
  * leaves saddle points.
  *
+ * The run computes with scaled parameters and functions if these are very small or large at the start. The scales are
+ * powers of 2.
+ *
  * The count of parameters is at most 200, and the count of constraints at most 1000. Methods for large sparse problems
  * are in other libraries. The reasons of a result mean:
  * - 'converged': the step is shorter than the tolerance, the constraints are satisfied up to rounding errors, and the
