@@ -13,7 +13,7 @@ const PENALTIES = [0, 1, 10, 100, 1e4, 1e6]
 /** Smallest eigenvalue relative to the norm of the Hessian. */
 const MIN_EIGENVALUE = 1e-12
 /** Curvature that counts as none. */
-const NOTHING = 1e-100
+const NO_CURVATURE = 1e-100
 
 /**
  * @param hessian symmetric; overwritten by a positive definite matrix
@@ -39,7 +39,7 @@ export function convexify(
   }
   const small = Math.max(least, MIN_EIGENVALUE * norm)
   // Without slope and curvature, the step is the shortest one to the constraints, for any multiple of the identity.
-  const floor = small > NOTHING ? small : 1
+  const floor = small > NO_CURVATURE ? small : 1
   if (norm > 0 && normals.length > 0) {
     if (addNormals(hessian, size, normals, norm)) return true
     lift(hessian, size, tangents(), floor)

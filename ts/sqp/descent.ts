@@ -17,7 +17,7 @@ const MAX_PARAMETERS = 200
 /** Distance from a limit, relative to the limit or to 1, at which a constraint counts as active. */
 const ACTIVE = 1e-8
 /** Largest count of changes of the scales. */
-const MAX_RESCALINGS = 4
+const MAX_CHANGES_OF_SCALE = 4
 
 export class SqpDescent extends MethodDescent {
   readonly isStuck = false
@@ -29,7 +29,7 @@ export class SqpDescent extends MethodDescent {
   readonly #program: NonlinearProblem
   readonly #scaled: ScaledProgram
   readonly #problem: MinimizationProblem
-  #rescalings = 0
+  #changesOfScale = 0
 
   constructor(problem: MinimizationProblem) {
     super()
@@ -59,7 +59,7 @@ export class SqpDescent extends MethodDescent {
    * @param start overwritten
    */
   restart(start: Float64Array): void {
-    this.#rescalings = 0
+    this.#changesOfScale = 0
     this.#begin(start)
   }
 
@@ -84,7 +84,7 @@ export class SqpDescent extends MethodDescent {
     // The end is confirmed in finer scales, or improved in the scales of the last point.
     const isConverged = outcome === 'converged'
     const isEnd = isConverged || outcome === 'stalled' || outcome === 'infeasible'
-    if (isEnd && this.#scaled.hasLeft(point, isConverged) && this.#rescalings++ < MAX_RESCALINGS)
+    if (isEnd && this.#scaled.hasLeft(point, isConverged) && this.#changesOfScale++ < MAX_CHANGES_OF_SCALE)
       this.#begin(this.params.slice(), isConverged ? 1 : 0)
     return value
   }

@@ -187,7 +187,7 @@ export class ScaledProgram implements NonlinearProblem {
   }
 }
 
-/** The smallest |limit| that is neither 0 nor infinite; 0 if there is none. */
+/** The smallest |limit| that is neither 0 nor infinite; 0 if no limit is. */
 function leastBound(min: number, max: number): number {
   const [low, high] = [Math.abs(min), Math.abs(max)]
   const [a, b] = [low > 0 ? low : Infinity, high > 0 ? high : Infinity]
