@@ -424,11 +424,14 @@ export class SqpRun {
     this.#isFresh = true
     if (outcome !== 'restored') {
       const isFeasible = point.relativeExcess(FEASIBLE) <= 1
-      if (isFeasible && this.kktResidual() <= RESIDUAL) return this.#finish()
-      this.outcome = isFeasible ? 'stalled' : outcome
+      if (isFeasible && this.kktResidual() <= RESIDUAL) this.#finish()
+      else {
+        this.multipliers.fill(0)
+        this.outcome = isFeasible ? 'stalled' : outcome
+      }
+      return
     }
     this.multipliers.fill(0)
-    if (outcome !== 'restored') return
     if (!this.#filter.accepts(point.violation, point.value)) this.#resetFilter()
   }
 }

@@ -125,7 +125,10 @@ export class ScaledProgram implements NonlinearProblem {
 
   curvature(u: Float64Array, factor: number, multipliers: Float64Array, hessian: Float64Array): void {
     const x = this.#unscaled(u)
-    if (this.#isPlain && this.#isUnweighted) return this.#program.curvature(x, factor, multipliers, hessian)
+    if (this.#isPlain && this.#isUnweighted) {
+      this.#program.curvature(x, factor, multipliers, hessian)
+      return
+    }
     const { size, count } = this
     for (let k = 0; k < count; k++) this.#multipliers[size + k] = this.#weights[k] * multipliers[size + k]
     this.#program.curvature(x, factor * this.#factor, this.#multipliers, hessian)
