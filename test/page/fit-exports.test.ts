@@ -11,7 +11,7 @@ import type { DisplayedState } from '../../page/src/fit/displayed-state.js'
 import { tables } from '../../page/src/fit/examples.js'
 import type { FitOutcome } from '../../page/src/fit/fit-input.js'
 import { groupRows } from '../../page/src/fit/groups.js'
-import { makeModel } from '../../page/src/fit/library.js'
+import { loadLibrary } from '../../page/src/fit/load-library.js'
 import { writePoints } from '../../page/src/fit/points-file.js'
 import { writeProgram } from '../../page/src/fit/program.js'
 import type { Progress } from '../../page/src/fit/progress.js'
@@ -77,7 +77,7 @@ async function shownFor(
   const table = readTable(text)
   const own = { ...initial, ...changed }
   const state = { ...own, group: own.group || table.curves }
-  const library = state.model === 'own' ? null : { makeModel }
+  const library = await loadLibrary(state)
   const chosen = choose(table, state)
   const task = makeTask(table, chosen, state, library)
   const rows = selectRows(table, chosen, task, state.leftOut)
@@ -140,6 +140,7 @@ describe('a program and a command line of the fit page repeat the fit', () => {
       ['i,s,rate', ...inhibition],
       { model: 'inhibition', kind: 'mixed', x: 's', extra: 'i', y: 'rate' },
     ],
+    ['differential equations', withSigma, { expression: "A' = -b*A; A(0) = a; f = A + c" }],
     ['a distribution', withSigma, { ...own, distribution: 'normal', scale: 'prop*f' }],
     [
       'a function of two columns',
@@ -151,11 +152,10 @@ describe('a program and a command line of the fit page repeat the fit', () => {
     const { task, fits } = shown.outcome
     const program = runProgram(writeProgram({ ...shown, task }, shown.state))
     const line = writeCommand({ ...shown, task }, shown.state)
-    // The command line has no distributions, and says so.
-    if (shown.state.distribution !== '')
-      expect(line).toMatch(/^# .* has no distributions: save a program instead$/)
-    const command =
-      shown.state.distribution === '' ? runCommand(line, writePoints(shown, task, shown.state)) : program
+    // The command line has no distributions and no differential equations, and says so.
+    const isRefused = shown.state.distribution !== '' || task.system !== undefined
+    if (isRefused) expect(line).toMatch(/^# antigrad fit has no .*: save a program instead$/)
+    const command = isRefused ? program : runCommand(line, writePoints(shown, task, shown.state))
     expect([program.length, command.length]).toEqual([fits.length, fits.length])
     for (const [k, { values, errors, reason }] of fits.entries()) {
       // The flat curve of the plate determines no EC50.

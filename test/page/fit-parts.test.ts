@@ -7,6 +7,7 @@ import { example, makeNoise } from '../../page/src/fit/example.js'
 import { groupRows } from '../../page/src/fit/groups.js'
 import { makeModel } from '../../page/src/fit/library.js'
 import { extraColumnsOf, modelNames } from '../../page/src/fit/model-list.js'
+import { makeSystemTask, readSystem, systems } from '../../page/src/fit/odes.js'
 import { readRanges, writeRanges } from '../../page/src/fit/ranges.js'
 import { chiSquaredTail, normalTail, runsTest, serialPValue } from '../../page/src/fit/runs-test.js'
 import { type FitPageState, initial } from '../../page/src/fit/state.js'
@@ -375,6 +376,31 @@ test('unknowns on the fit page are lines of names and numbers', () => {
   expect(() => readSamples('S1 1\nS2 x')).toThrow(
     'Line 2 of the unknowns: expected a name and numbers, got “x”.',
   )
+})
+
+test('differential equations on the fit page are lines with primes and initial values', () => {
+  expect(readSystem("A' = -k*A;\n A(0) = dose; B' = k*A ; f = B/v")).toEqual({
+    ...{ states: { A: 'dose', B: 0 }, rates: { A: '-k*A', B: 'k*A' }, observe: 'B/v' },
+  })
+  expect(readSystem("A' = -k*A").observe).toBe('A')
+  expect(() => readSystem("A' = -k*A; A(1) = 2")).toThrow(
+    "Equation 2: expected A' = …, A(0) = … or f = …, got “A(1) = 2”.",
+  )
+  expect(() => readSystem("A' = 1; B(0) = 2")).toThrow("expected a rate B' = … for the initial value B(0)")
+  expect(() => readSystem("A' = 1; B' = 2")).toThrow(
+    'expected the observed quantity, such as f = A, got none',
+  )
+  const table = readTable('t,w,y\n0,3,1\n1,3,2')
+  for (const { expression, parameters } of Object.values(systems)) {
+    const state = { ...initial, expression, parameters }
+    const task = makeTask(table, choose(table, { ...state, y: 'y' }), state, { makeSystemTask })
+    expect([task.isCurve, task.columns, [...task.parameters].sort()]).toEqual([
+      true,
+      ['t'],
+      Object.keys(parameters).sort(),
+    ])
+    expect(fromHash(toHash(state)).state).toEqual(state)
+  }
 })
 
 test('a comparison on the fit page is a sentence', () => {

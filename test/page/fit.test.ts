@@ -10,6 +10,7 @@ import {
   fitSharedSync as fitShared,
   models,
   normal,
+  ode,
   profileIntervals,
   profileSync,
 } from 'antigrad/fit'
@@ -871,4 +872,24 @@ test('the fit page fits with a distribution as in Node, and shows −2 log L, it
     .poll(() => page.locator('.curve svg').getAttribute('aria-label'))
     .toContain('points of dead / n against dose, with the fitted curve')
   await page.getByText(/^d50 is 5\.66 ± 0\.78, s is 1\.88 ± 0\.32; the model describes/).waitFor()
+})
+
+test('the fit page fits differential equations as in Node, which the list of models offers', async () => {
+  const page = await open()
+  const day = Array.from({ length: 14 }, (_, i) => i)
+  const ill = [3, 8, 26, 76, 225, 298, 258, 233, 189, 128, 68, 29, 14, 4]
+  await data(page).fill(`day,ill\n${day.map((t, i) => `${t},${ill[i]}`).join('\n')}`)
+  await chosen(page, 'model').selectOption('epidemic')
+  const epidemic = ode({
+    states: { S: 'n - first', I: 'first' },
+    rates: { S: '-beta*S*I/n', I: 'beta*S*I/n - gamma*I' },
+    ...{ time: 'day', observe: 'I' },
+  })
+  const start = { n: { start: 763, fixed: true }, first: 1, beta: 2, gamma: 0.5 }
+  const expected = fitInNode(epidemic, { day, ill }, { start, y: 'ill' })
+  await expect.poll(async () => (await seen(page)).parameters).toEqual(told(expected).parameters)
+  expect(placesIn((await drawn(page)).curve).length).toBeGreaterThan(200)
+  expect(await chosen(page, 'model').inputValue()).toBe('own')
+  await typed(page).fill("S' = -beta*S*I/n; I' = beta*S*I/n - gamma*I")
+  await page.getByText('Equations: expected the observed quantity, such as f = S, got none.').waitFor()
 })

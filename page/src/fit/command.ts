@@ -22,6 +22,7 @@ export function writeCommand(
   state: FitPageState,
 ): string {
   if (state.distribution !== '') return '# antigrad fit has no distributions: save a program instead'
+  if (task.system) return '# antigrad fit has no differential equations: save a program instead'
   const parts = ['antigrad', 'fit', 'fit.csv']
   const add = (option: string, value?: string) =>
     parts.push(`--${option}`, ...(value === undefined ? [] : [quote(value)]))

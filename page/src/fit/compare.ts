@@ -14,6 +14,7 @@ import { type ComparisonNumbers, describeComparison } from './comparison-text.js
 import { computeLine } from './curves.js'
 import { sourceOf } from './displayed-fit.js'
 import type { DisplayedState } from './displayed-state.js'
+import { loadLibrary } from './load-library.js'
 import { isModelName, modelGroups, modelTitles } from './model-list.js'
 import type { FittedCurve } from './plot.js'
 import type { FitPageState } from './state.js'
@@ -129,7 +130,7 @@ const title = (state: FitPageState) =>
 
 async function secondTask(shown: DisplayedState, second: string): Promise<FitTask> {
   const state = secondState(shown, second)
-  const library = state.model === 'own' ? null : await import('./library.js')
+  const library = await loadLibrary(state)
   return makeTask(shown.table, shown.chosen, state, library)
 }
 

@@ -33,6 +33,9 @@ const layoutTitles = {
   rows: 'one row per curve',
 } as const satisfies Record<(typeof layouts)[number], string>
 
+/** Systems of differential equations, which the user can edit as a custom model. */
+const systemTitles = { absorption: 'absorption, one compartment', epidemic: 'epidemic (SIR)' } as const
+
 export class Controls {
   /** The model and its equation. */
   readonly model: HTMLElement
@@ -59,6 +62,7 @@ export class Controls {
       ...Object.entries(modelGroups).map(([subject, models]) =>
         h('optgroup', { label: subject }, ...optionsFrom(Object.entries(models))),
       ),
+      h('optgroup', { label: 'Differential equations' }, ...optionsFrom(Object.entries(systemTitles))),
       ...optionsFrom([['own', 'custom']]),
     )
     this.#expression.setAttribute('aria-describedby', this.#message.id)
@@ -83,9 +87,13 @@ export class Controls {
 
   #listen(onChange: OnChange): void {
     // Settings of parameters and derived quantities belong to the previous model, so a new model starts without them.
-    this.#model.addEventListener('change', () =>
-      onChange({ model: this.#model.value as FitPageState['model'], parameters: {}, derive: '' }),
-    )
+    this.#model.addEventListener('change', async () => {
+      const { value } = this.#model
+      const empty = { parameters: {}, derive: '' }
+      if (!(value in systemTitles)) return onChange({ ...empty, model: value as FitPageState['model'] })
+      const { systems } = await import('./odes.js')
+      onChange({ ...empty, model: 'own', ...systems[value as keyof typeof systemTitles] })
+    })
     this.#expression.addEventListener('input', () => onChange({ expression: this.#expression.value }))
     this.#layout.addEventListener('change', () =>
       onChange({ layout: this.#layout.value as FitPageState['layout'], x: '', y: '', group: '' }),
@@ -163,13 +171,13 @@ export class Controls {
 const MAX_LISTED = 8
 
 /** The formula of a built-in model is in the field above the sentence. */
-function describeTask({ text, names: { y }, columns, parameters, guessed }: FitTask): string {
+function describeTask({ text, names: { y }, columns, parameters, guessed, system }: FitTask): string {
   const list = (words: readonly string[], what: string) =>
     words.length === 0
       ? `no ${what}`
       : words.length > MAX_LISTED
         ? `${words.length} ${what}s`
         : `the ${what}${words.length === 1 ? '' : 's'} ${words.join(', ')}`
-  const formula = guessed.length > 0 ? 'f' : text
+  const formula = guessed.length > 0 || system ? 'f' : text
   return `${y} = ${formula}, with ${list(columns, 'column')} and ${list(parameters, 'parameter')}`
 }

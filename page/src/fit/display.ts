@@ -1,6 +1,5 @@
 /** Shows a fit: the plot, the sentence on the result, the tables, and the parts that are loaded on demand. */
 
-import { labeled } from '../dom.js'
 import { bandKind, computeFitted, computeLine, describeHiddenRows, filledY, openPoints } from './curves.js'
 import type { ControlContext } from './detail-controls.js'
 import type { Details, SettingsContext } from './details.js'
@@ -65,7 +64,6 @@ export class Display {
     this.#verdicts = shown === null ? [] : judgeAll(shown)
     estimates.show(fit, shown?.task?.parameters ?? [], group)
     this.#conclude(shown, isSeveral)
-    this.#showShared(shown, isSeveral)
     void this.#showDetails(fit)
     void this.#showMultiples(shown, isSeveral)
     void this.#showCounts(shown)
@@ -161,43 +159,23 @@ export class Display {
     return [...kept.map(point(false)), ...excluded.map(point(true))]
   }
 
-  /** Checkboxes for the parameters that have one value for all curves. */
-  #showShared(shown: DisplayedState | null, isSeveral: boolean): void {
-    const { shared } = this.#view
-    const names = (isSeveral && shown?.task?.parameters) || []
-    shared.hidden = names.length === 0
-    const { parameters = {} } = shown?.state ?? {}
-    const key = JSON.stringify([names, parameters])
-    if (shared.dataset.key === key) return
-    shared.dataset.key = key
-    const legend = document.createElement('legend')
-    legend.textContent = 'One value for all curves'
-    shared.replaceChildren(
-      legend,
-      ...names.map((name) => {
-        const box = document.createElement('input')
-        box.type = 'checkbox'
-        box.checked = parameters[name]?.shared === true
-        box.setAttribute('aria-label', `${name}: one value for all curves`)
-        box.addEventListener('change', () => {
-          const entry = { ...this.#shown?.state.parameters[name], shared: box.checked }
-          this.#actions.change({ parameters: { ...this.#shown?.state.parameters, [name]: entry } })
-        })
-        return labeled(name, box)
-      }),
-    )
-  }
-
   async #showMultiples(shown: DisplayedState | null, isSeveral: boolean): Promise<void> {
     const place = this.#view.multiples
     place.hidden = !isSeveral
+    this.#view.shared.hidden = !isSeveral
     if (shown === null || !isSeveral) return
     const version = this.#version
-    const { Multiples } = await import('./multiples.js')
+    const { Multiples, showSharedChoices } = await import('./multiples.js')
     if (version !== this.#version) return
     this.#multiples ??= new Multiples(this.#actions.chooseGroup)
     if (place.children.length === 0) place.append(this.#multiples.element)
     const { groups, at, task, outcome, state } = shown
+    showSharedChoices(
+      this.#view.shared,
+      task?.parameters ?? [],
+      state.parameters,
+      this.#actions.changeParameter,
+    )
     const all = groups.map((group, k) => ({
       group,
       y: filledY(group.rows, outcome?.fits[k]),

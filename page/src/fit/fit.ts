@@ -11,6 +11,7 @@ import type { ExampleName } from './example-list.js'
 import { exampleSettings, exampleTable } from './example-settings.js'
 import type { FitOutcome } from './fit-input.js'
 import { groupRows } from './groups.js'
+import { loadLibrary } from './load-library.js'
 import { modelGroups } from './model-list.js'
 import { type PageActions, PageView } from './page-view.js'
 import { PATIENCE } from './progress.js'
@@ -136,7 +137,7 @@ async function update(): Promise<void> {
   const { signal } = stop
   controls.fail('')
   data.showExample(state.example)
-  const library = state.model === 'own' ? null : await import('./library.js')
+  const library = await loadLibrary(state)
   if (signal.aborted) return
   const found = data.table(state.layout)
   if (found === null && !isAwaited) return display.clear()

@@ -1,10 +1,11 @@
 /** Small multiples of several curves, in the layout of the plate. This module is loaded on demand. */
 
-import { h } from '../dom.js'
+import { h, labeled } from '../dom.js'
 import { theme } from '../theme.js'
 import type { RowGroup } from './groups.js'
 import { axis, getScale, padded, span } from './plot-axes.js'
 import { circles, path, points } from './plot-marks.js'
+import type { FitPageState, ParameterEntry } from './state.js'
 import { s } from './svg.js'
 import type { Verdict } from './verdict.js'
 import { readWell } from './wide.js'
@@ -128,5 +129,27 @@ function drawMultiple({ group, y, curve, open }: SmallMultiple, { across, up }: 
           }),
         ]
       : []),
+  )
+}
+
+/** Shows a checkbox for each parameter, which lets all curves have one value. */
+export function showSharedChoices(
+  place: HTMLElement,
+  names: readonly string[],
+  entries: FitPageState['parameters'],
+  onChange: (name: string, entry: ParameterEntry) => void,
+): void {
+  place.hidden = names.length === 0
+  const key = JSON.stringify([names, entries])
+  if (place.dataset.key === key) return
+  place.dataset.key = key
+  place.replaceChildren(
+    h('legend', {}, 'One value for all curves'),
+    ...names.map((name) => {
+      const box = h('input', { type: 'checkbox', checked: entries[name]?.shared === true })
+      box.setAttribute('aria-label', `${name}: one value for all curves`)
+      box.addEventListener('change', () => onChange(name, { ...entries[name], shared: box.checked }))
+      return labeled(name, box)
+    }),
   )
 }

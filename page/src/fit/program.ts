@@ -24,6 +24,7 @@ function literal(value: unknown): string {
 }
 
 function modelCall({ task }: { readonly task: FitTask }, state: FitPageState): string {
+  if (task.system) return `ode(${literal(task.system)})`
   if (state.model === 'own') return `expression(${JSON.stringify(task.text)})`
   const { model } = state
   const peaks = task.parameters.filter((name) => /^center\d+$/.test(name)).length
@@ -89,7 +90,7 @@ export function writeProgram(
     fields.push(`group: ${literal(label)}`, `shared: ${literal(shared)}`)
   }
   const call = shared.length > 0 ? 'fitSharedSync' : isSeveral ? 'fitManySync' : 'fit'
-  const imports = [call, ...(state.model === 'own' ? [] : ['models'])]
+  const imports = [call, ...(task.system ? ['ode'] : state.model === 'own' ? [] : ['models'])]
   if (fields.some((field) => field.startsWith('outliers'))) imports.push('rout')
   if (fields.some((field) => field.startsWith('intervals'))) imports.push('profileIntervals')
   if (distribution !== '') imports.push(distribution)
@@ -99,7 +100,7 @@ export function writeProgram(
   const one = isSeveral ? 'found.at(k)' : 'found'
   const print = `${isSeveral ? '  ' : ''}console.log(${isSeveral ? 'name, ' : ''}${one}.reason, ${one}.values, ${one}.errors, ${one}.intervals())`
   return [
-    ...(state.model === 'own' ? ["import { expression } from 'antigrad'"] : []),
+    ...(state.model === 'own' && !task.system ? ["import { expression } from 'antigrad'"] : []),
     `import { ${imports.sort().join(', ')} } from 'antigrad/fit'`,
     '',
     'const data = {',

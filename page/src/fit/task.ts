@@ -1,7 +1,7 @@
 /** Converts a table and the page's state to the arguments of the library's fits. */
 
 import { type Expression, expression } from 'antigrad'
-import type { FitColumn, FitModel, FitOptions } from 'antigrad/fit'
+import type { FitColumn, FitModel, FitOptions, OdeOptions } from 'antigrad/fit'
 import { extraColumnsOf } from './model-list.js'
 import { addNoise, type TaskNoise } from './noise.js'
 import type { FitPageState, ParameterEntry } from './state.js'
@@ -25,6 +25,8 @@ export const modelWeights = ['1/f', '1/f^2']
 
 export interface FitTask extends ChosenColumns, TaskNoise {
   readonly model: Expression | FitModel
+  /** The options of `ode`, for a model of differential equations. */
+  readonly system?: OdeOptions
   readonly text: string
   readonly parameters: readonly string[]
   /** The parameters whose starting values are guessed if the user sets none. */
@@ -39,8 +41,16 @@ export interface FitTask extends ChosenColumns, TaskNoise {
   readonly isCurve: boolean
 }
 
-/** The part of the page that is loaded if a built-in model is chosen. */
-export type Library = Pick<typeof import('./library.js'), 'makeModel'>
+/** A task without a distribution. */
+export type PlainTask = Omit<FitTask, keyof TaskNoise>
+
+/** The part of the page that is loaded for a built-in model. */
+type ModelLibrary = Pick<typeof import('./library.js'), 'makeModel'>
+/** The part of the page that is loaded for differential equations. */
+interface SystemLibrary {
+  readonly makeSystemTask: (table: DataTable, chosen: ChosenColumns, state: FitPageState) => PlainTask
+}
+export type Library = ModelLibrary | SystemLibrary
 
 /** Names of the chosen columns that the table lacks. */
 export function missing(
@@ -92,8 +102,11 @@ function makePlainTask(
   chosen: ChosenColumns,
   state: FitPageState,
   library: Library | null,
-): Omit<FitTask, keyof TaskNoise> {
-  if (library !== null) return makeLibraryTask(chosen, state, library)
+): PlainTask {
+  if (library !== null)
+    return 'makeModel' in library
+      ? makeLibraryTask(chosen, state, library)
+      : library.makeSystemTask(table, chosen, state)
   const { x, y } = chosen
   if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
   const model = expression(state.expression)
@@ -116,11 +129,7 @@ function makePlainTask(
   }
 }
 
-function makeLibraryTask(
-  chosen: ChosenColumns,
-  state: FitPageState,
-  library: Library,
-): Omit<FitTask, keyof TaskNoise> {
+function makeLibraryTask(chosen: ChosenColumns, state: FitPageState, library: ModelLibrary): PlainTask {
   const { x, y, extra } = chosen
   if (extra === null && state.model !== 'own' && extraColumnsOf[state.model] !== undefined)
     throw new Error('This model needs a third numeric column: the concentrations of the inhibitor.')
