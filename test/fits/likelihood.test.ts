@@ -3,6 +3,8 @@
 import { expression } from 'antigrad'
 import {
   binomial,
+  bootstrap,
+  bootstrapSync,
   compare,
   fit,
   fitManySync,
@@ -180,4 +182,39 @@ test('invalid responses and σ name the row', () => {
   expect(wrong({ y: counts }, { ...from, distribution: binomial({ trials: 20 }) })).toThrow('row 9')
   expect(wrong({ y: counts }, { start: { a: 0, b: 0.1 }, distribution: gamma() })).toThrow('start: shape')
   expect(() => student({ df: -1 })).toThrow('df')
+})
+
+test('the bootstrap draws from the fitted distribution or resamples rows', () => {
+  const found = fit(growth, { x, counts }, { start: { a: 0, b: 0.1 }, distribution: poisson() })
+  const options = { count: 300, seed: 3 }
+  const drawn = bootstrap(found, options)
+  expect([drawn.count, drawn.failed]).toEqual([300, 0])
+  expect(drawn.errors.b / found.errors.b).toBeGreaterThan(0.85)
+  expect(drawn.errors.b / found.errors.b).toBeLessThan(1.15)
+  expect(bootstrap(found, options).values).toEqual(drawn.values)
+  const [low, high] = drawn.intervals(0.95).b
+  expect(low).toBeLessThan(found.values.b)
+  expect(high).toBeGreaterThan(found.values.b)
+  expect(bootstrap(found, { ...options, kind: 'cases' }).errors.b).toBeGreaterThan(0)
+  expect(() => bootstrap(found, { kind: 'residuals' })).toThrow("kind: expected 'parametric' or 'cases'")
+  const both = fitManySync(
+    growth,
+    { x, counts: [counts, counts] },
+    { start: { a: 0, b: 0.1 }, distribution: poisson() },
+  )
+  expect(bootstrapSync(both, options).at(0).values).toEqual(drawn.values)
+})
+
+test('bootstrap draws are censored at the limit', () => {
+  const below = y.map((value) => Number(value < 0.5))
+  const distribution = normal({ sigma: 'prop*f', below: 'below' })
+  const data = { t, y: y.map((value) => Math.max(value, 0.5)), below }
+  const from = { a: 8, b: 0.1, prop: 0.1 }
+  const found = fit(decay, data, { y: 'y', start: from, distribution })
+  const drawn = bootstrap(found, { count: 100 })
+  expect(drawn.failed).toBe(0)
+  expect(drawn.errors.prop).toBeGreaterThan(0.3 * found.errors.prop)
+  const other = { ...data, y: data.y.with(9, 0.4) }
+  const differing = fit(decay, other, { y: 'y', start: from, distribution })
+  expect(() => bootstrap(differing, { count: 9 })).toThrow('limits of quantification differ')
 })

@@ -4,9 +4,11 @@ import { mapRecord } from '../../core/untrusted-input.js'
 import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
+import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import type { SharedBootstrap } from '../shared/bootstrap-result.js'
 import type { SharedFit } from '../shared/result.js'
 import { type SharedSource, sharedSources } from '../shared/result-source.js'
+import { type LikelihoodAnalysis, likelihoodOf } from '../solve/distribution.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fitManySources, fitSources } from '../solve/result-source.js'
 import {
@@ -37,6 +39,19 @@ export function bootstrap<Names extends string>(
   options?: BootstrapOptions,
 ): Bootstrap<Names>
 /**
+ * Bootstraps a fit with a distribution. The method 'parametric' (default) draws responses from the fitted distribution,
+ * and censors them at the limit of quantification. The method 'cases' resamples rows.
+ */
+export function bootstrap<Names extends string>(
+  found: LikelihoodFit<Names>,
+  options?: BootstrapOptions,
+): Bootstrap<Names>
+/** Bootstraps each fit with a distribution. */
+export function bootstrap<Names extends string>(
+  found: LikelihoodResult<Names>,
+  options?: BootstrapManyOptions,
+): Promise<BootstrapMany<Names>>
+/**
  * Bootstraps each fit of a batch. Thousands of replicates run side by side, with bit-identical results on every engine
  * and with any number of threads. The native engine does not block the event loop.
  *
@@ -61,6 +76,9 @@ export function bootstrap(
   found: object,
   options: BootstrapManyOptions = {},
 ): Bootstrap | Promise<BootstrapMany | SharedBootstrap> {
+  const likelihood = likelihoodOf(found)
+  if (likelihood?.isOne) return runSync(likelihood.bootstrap(options)) as Bootstrap
+  if (likelihood) return bootstrapByLikelihood(likelihood, options)
   checkResult(found, 'a result of fit, fitMany or fitShared', fitSources, fitManySources, sharedSources)
   const source = fitSources.get(found)
   if (source === undefined) return bootstrapAsync(found, options)
@@ -79,14 +97,25 @@ export function bootstrapSync<Names extends string>(
   found: FitManyResult<Names>,
   options?: BootstrapManyOptions,
 ): BootstrapMany<Names>
+export function bootstrapSync<Names extends string>(
+  found: LikelihoodResult<Names>,
+  options?: BootstrapManyOptions,
+): BootstrapMany<Names>
 export function bootstrapSync(found: SharedFit, options?: BootstrapManyOptions): SharedBootstrap
 export function bootstrapSync(
   found: object,
   options: BootstrapManyOptions = {},
 ): BootstrapMany | SharedBootstrap {
+  const likelihood = likelihoodOf(found)
+  if (likelihood && !likelihood.isOne) return runSync(likelihood.bootstrap(options)) as BootstrapMany
   checkResult(found, 'a result of fitMany or fitShared', fitManySources, sharedSources)
   const read = readOptions('options', options, bootstrapManyTable)
   return runSync<BootstrapMany | SharedBootstrap>(prepareBootstrap(found, read))
+}
+
+async function bootstrapByLikelihood(likelihood: LikelihoodAnalysis, options: object) {
+  const started = likelihood.bootstrap(options)
+  return (await run(started, started.signal)) as BootstrapMany
 }
 
 async function bootstrapAsync(found: object, options: BootstrapManyOptions) {

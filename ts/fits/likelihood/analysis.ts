@@ -4,6 +4,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { LikelihoodAnalysis } from '../solve/distribution.js'
 import { likelihoodResults } from '../solve/distribution.js'
+import { bootstrapFit, bootstrapFits } from './bootstrap.js'
 import { type ComparedLikelihood, compareLikelihoods, rankLikelihoods } from './comparison.js'
 import { profileFit, profileFits } from './profile.js'
 import type { LikelihoodFits, LikelihoodNumbers, LikelihoodSource } from './source.js'
@@ -21,10 +22,14 @@ export function analyzeFit(result: LikelihoodNumbers, source: LikelihoodSource):
   const compared = { result, source }
   const analysis: FitAnalysis = {
     compared,
+    isOne: true,
     profile: (names, options) => profileFit(source, names, options),
     compare: (other, isNested) => compareLikelihoods(compared, toCompared(other, 'b'), isNested),
     rank: (fits) => rankLikelihoods(fits.map((fit, k) => toCompared(fit, `fits[${k}]`))),
-    bootstrap: () => refuse('a fit with a distribution'),
+    bootstrap: (options) => ({
+      choice: source.run.choice,
+      calls: bootstrapFit(source, options),
+    }),
     derive: () => refuse('a fit with a distribution'),
   }
   return analysis
@@ -32,10 +37,11 @@ export function analyzeFit(result: LikelihoodNumbers, source: LikelihoodSource):
 
 export function analyzeFits(run: LikelihoodFits): LikelihoodAnalysis {
   return {
+    isOne: false,
     profile: (names, options) => profileFits(run, names, options),
     compare: () => refuse('a result of fitMany with a distribution (compare its fits)'),
     rank: () => refuse('a result of fitMany with a distribution (compare its fits)'),
-    bootstrap: () => refuse('a result of fitMany with a distribution'),
+    bootstrap: (options) => ({ ...bootstrapFits(run, options) }),
     derive: () => refuse('a result of fitMany with a distribution'),
   }
 }

@@ -21,6 +21,7 @@ export function analyzeShared(fits: SharedLikelihoodFits): LikelihoodAnalysis {
   const { joint } = fits.places
   const what = 'a result of fitShared with a distribution'
   return {
+    isOne: false,
     profile: (names, options) =>
       profilePlaces(fits, new Map(joint.map((one, k) => [sharedName(one), k])), names, options),
     compare: () => refuse(what),
@@ -40,6 +41,7 @@ export function analyzeGroup({
   const what = 'a group of a fit with a distribution'
   const places = new Map(fits.free.map(({ name }, i) => [name, fits.layout.places[group][i]]))
   return {
+    isOne: false,
     profile: (names, options) => profilePlaces(fits, places, names, options),
     compare: () => refuse(what),
     rank: () => refuse(what),

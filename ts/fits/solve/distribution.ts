@@ -74,10 +74,21 @@ export const distributionOption = objectOption(
   Distribution.has,
 )
 
+/** A bootstrap that has not started yet. */
+export interface BootstrapRun {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly calls: Generator<EngineCall, unknown>
+  readonly progress?: CallProgress
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Analyses of one result of fits by likelihood, which the functions of `ts/fits/analysis` call. */
 export interface LikelihoodAnalysis {
+  /** Whether the result is one fit, whose analyses are synchronous. */
+  readonly isOne: boolean
   profile(names: unknown, options: object): unknown
-  bootstrap(options: object): unknown
+  /** The bootstrap of one fit, or of all fits of a result. */
+  bootstrap(options: object): BootstrapRun
   compare(other: unknown, isNested: boolean): unknown
   rank(results: readonly unknown[], isNested: boolean): unknown
   derive(quantities: unknown, options: object): unknown

@@ -222,7 +222,7 @@ export function computeErrorScale(
  * @param startsOf starting value per fit, for a parameter that may be fixed
  */
 export function replaceStarts(
-  { parameters }: FitContext,
+  { parameters }: Pick<FitContext, 'parameters'>,
   startsOf: (name: string, isFixed: boolean) => Float64Array | readonly number[],
 ): FitParameters {
   const own = parameters.filter(({ isDerived }) => !isDerived)
