@@ -1,5 +1,6 @@
-// node scripts/screenshots.mjs: builds the pages and takes their screenshots for docs/. They show a race in progress
-// and a fit, on a screen and on a phone, in the light and the dark theme. Arguments are prefixes of file names to take.
+// node scripts/screenshots.mjs: builds the pages and takes their screenshots for docs/. They show a race in progress,
+// steps of the story and a fit, on a screen and on a phone, in the light and the dark theme. Arguments are prefixes of
+// file names to take.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,11 @@ import { setup } from './setup.mjs'
 
 /** The displayed update of the initial race: the optimizers are at clearly different positions. */
 const UPDATES = 330
+/** The steps of the story that are shown. */
+const STEPS = [
+  ['momentum', 1280, 'dark'],
+  ['adam', 390, 'light'],
+]
 /** Height of the first screen by its width. */
 const heights = { 1280: 800, 390: 844 }
 
@@ -36,6 +42,15 @@ script(async () => {
           begun,
         )
       }
+    }
+    for (const [step, width, colorScheme] of STEPS) {
+      await take(
+        browser,
+        `story-${step}-${width}-${colorScheme}`,
+        `${address}story/${step}/`,
+        { width, colorScheme, height: heights[width] },
+        (page) => page.locator('.result').filter({ hasText: /\d/ }).waitFor(),
+      )
     }
     for (const [width, colorScheme] of [
       [1280, 'light'],
@@ -86,11 +101,13 @@ async function begun(page) {
   await page.locator('.timeline').fill(String(UPDATES))
   await page.evaluate(() => document.activeElement.blur())
   await page.locator('.equation h2').filter({ hasText: 'update 331' }).waitFor()
+  // The contours of the first picture are refined after a while.
+  await page.waitForTimeout(4000)
 }
 
-/** Reduces a PNG to its best 128 colors: a third of the size without a visible difference. */
+/** Reduces a PNG to its best 48 colors: a quarter of the size without a visible difference. */
 async function smaller(png) {
   const { default: upng } = await import('upng-js')
   const image = upng.decode(png)
-  return Buffer.from(upng.encode(upng.toRGBA8(image), image.width, image.height, 128))
+  return Buffer.from(upng.encode(upng.toRGBA8(image), image.width, image.height, 48))
 }
