@@ -1,6 +1,6 @@
 /**
- * Stiff systems with published solutions (Mazzia and Magherini, Test Set for Initial Value Problem Solvers), closed
- * forms at many tolerances, and integrations that must end with a reason or with an abort.
+ * Stiff systems with published solutions (Mazzia and Magherini, Test Set for Initial Value Problem Solvers). Closed
+ * forms at many tolerances. Integrations that must end with a reason or with an abort.
  */
 
 import { readFileSync } from 'node:fs'

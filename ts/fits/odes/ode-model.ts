@@ -166,9 +166,11 @@ export class OdeModel {
     const make = () => new Float64Array(observed.length).fill(NaN)
     const rows: ObservedRows = { values: make(), slopes: new Map(directions.map((name) => [name, make()])) }
     const slopes = new Float64Array(directions.length)
+    const columns = [...rows.slopes.values()]
+    const observe = system.observer(values, directions)
     for (const [output, { time, rank: row }] of regimen.outputs.entries()) {
-      rows.values[row] = system.observe(values, directions, [time, observed[row]], at[output], slopes)
-      for (const [d, name] of directions.entries()) (rows.slopes.get(name) as Float64Array)[row] = slopes[d]
+      rows.values[row] = observe(time, observed[row], at[output], slopes)
+      for (let d = 0; d < columns.length; d++) columns[d][row] = slopes[d]
     }
     prepared.last = { point, directions, rows }
     return rows

@@ -79,12 +79,13 @@ export function simulate(
   const n = states.length
   const pick = (index: number) => Float64Array.from(solved.at, (z) => z[index])
   const slopes = new Float64Array(directions.length)
+  const compute = system.observer(numbers, directions)
   const quantities = [...observe.keys()].map((name) => name || 'y')
   const observed = quantities.map(() => new Float64Array(at.length))
   const slopesOf = quantities.map(() => directions.map(() => new Float64Array(at.length)))
   for (let k = 0; k < quantities.length; k++) {
     for (let row = 0; row < at.length; row++) {
-      observed[k][row] = system.observe(numbers, directions, [at[row], k], solved.at[row], slopes)
+      observed[k][row] = compute(at[row], k, solved.at[row], slopes)
       for (let d = 0; d < directions.length; d++) slopesOf[k][d][row] = slopes[d]
     }
   }

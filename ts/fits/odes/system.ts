@@ -41,6 +41,13 @@ interface CompiledSystem {
   readonly doses: ReadonlyMap<DoseDefinition, Jet>
 }
 
+/**
+ * Computes the observed quantity of index k from a solution z.
+ *
+ * @param slopes receives the derivatives
+ */
+export type Observer = (time: number, k: number, z: Float64Array, slopes: Float64Array) => number
+
 const MAX_KEPT = 8
 
 export class OdeSystem {
@@ -99,7 +106,7 @@ export class OdeSystem {
     for (const [entry, row] of initial.rows.entries())
       z[n * (1 + initial.columns[entry]) + row] = initial.slope(entry)
     const control = new StepControl({ rtol, atol, maxSteps, controlsSensitivities })
-    const at = regimen.outputs.map(() => z.map(() => NaN))
+    const at = regimen.outputs.map(() => new Float64Array(z.length).fill(NaN))
     const order = [...regimen.outputs.keys()].sort((a, b) =>
       compareOutputs(regimen.outputs[a], regimen.outputs[b]),
     )
@@ -161,31 +168,29 @@ export class OdeSystem {
     return events.sort((a, b) => order(a) - order(b) || a.rank - b.rank)
   }
 
-  /**
-   * Values of an observed quantity, and its derivatives with respect to the directions.
-   *
-   * @param k index of the observed quantity
-   */
-  observe(
-    values: ReadonlyMap<string, number>,
-    directions: readonly string[],
-    [time, k]: readonly [number, number],
-    z: Float64Array,
-    slopes: Float64Array,
-  ): number {
+  /** Returns a function that computes observed quantities, and their derivatives with respect to the directions. */
+  observer(values: ReadonlyMap<string, number>, directions: readonly string[]): Observer {
     const { states, names, inputs } = this.definition
     const { observe } = this.#compile(directions)
+    const { rows, columns } = observe
     const n = states.length
-    const current = [...inputs.values()].map((input) => inputAt(input, time))
-    observe.run([time, ...z.subarray(0, n), ...names.map((name) => values.get(name) as number), ...current])
-    slopes.fill(0)
-    for (const [entry, row] of observe.rows.entries()) {
-      if (row !== k) continue
-      const [column, slope] = [observe.columns[entry], observe.slope(entry)]
-      if (column >= n) slopes[column - n] += slope
-      else for (let d = 0; d < slopes.length; d++) slopes[d] += slope * z[n * (1 + d) + column]
+    const tables = [...inputs.values()]
+    const x = new Float64Array(1 + n + names.length + tables.length)
+    for (const [k, name] of names.entries()) x[1 + n + k] = values.get(name) as number
+    return (time, k, z, slopes) => {
+      x[0] = time
+      for (let i = 0; i < n; i++) x[1 + i] = z[i]
+      for (const [input, table] of tables.entries()) x[1 + n + names.length + input] = inputAt(table, time)
+      observe.run(x)
+      slopes.fill(0)
+      for (let entry = 0; entry < rows.length; entry++) {
+        if (rows[entry] !== k) continue
+        const [column, slope] = [columns[entry], observe.slope(entry)]
+        if (column >= n) slopes[column - n] += slope
+        else for (let d = 0; d < slopes.length; d++) slopes[d] += slope * z[n * (1 + d) + column]
+      }
+      return observe.value(k)
     }
-    return observe.value(k)
   }
 }
 

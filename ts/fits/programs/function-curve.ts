@@ -244,7 +244,11 @@ function evaluateAllRows({ call, kind, data, exact }: BoundFunctionModel, rows: 
   const columns = copyColumns(data, fit)
   const wanted = (name: string, out: Float64Array) => {
     // The length is checked, because the function may have transferred the array's buffer to another thread.
-    if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])
+    if (out.length === count) {
+      const some = new Float64Array(rows.length)
+      for (let k = 0; k < rows.length; k++) some[k] = out[rows[k] - first]
+      return some
+    }
     throw new OptionError(`model: ${name}`, 'a function that keeps its array', 'a detached array')
   }
   const make = () => new Float64Array(count).fill(NaN)
