@@ -33,7 +33,11 @@ export function createSharedFits(
       `${models.length > 1 ? `${models.length} models` : 'outputs by name'}`,
     )
   if (outputs[0].functionModel !== undefined)
-    throw new OptionError('model', 'an expression if distribution is set', model)
+    throw new OptionError(
+      'model',
+      'an expression if distribution is set (for a model of ode, use sigma, weights or loss)',
+      model,
+    )
   const ofLabels = Object.values(options.sharedBy ?? {})
   const table = readTable('data', data)
   for (const name of table.keys()) checkName('data', name)
