@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expression } from 'antigrad'
-import { compare, fit as fitOne, models } from 'antigrad/fit'
+import { compare, fit as fitOne, fitManySync, fitSharedSync, models, toCsv } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dateParser, formatDate, parseIsoDate } from '../dist/tables/dates.js'
 import { toPlainText } from '../dist/tables/plain-text.js'
@@ -313,4 +313,49 @@ test('the completion for bash suggests built-in models after --model', () => {
   expect(complete('antigrad', 'fit', '--model', 'gau')).toBe('gaussian')
   expect(complete('antigrad', 'fit', '--loss', 'soft')).toBe('soft-l1')
   expect(complete('antigrad', 'fit', 'a.csv', '--mod')).toBe('--model')
+})
+
+describe('antigrad fit --csv', () => {
+  const x = [1, 2, 3, 4, 5]
+  const [p, q] = [
+    [1, 2.2, 2.9, 4.1, 5],
+    [2, 4.1, 6.2, 7.9, 10],
+  ]
+  const path = () =>
+    file('both.csv', `x,y,g\n${x.map((at, k) => `${at},${p[k]},P\n${at},${q[k]},Q\n`).join('')}`)
+  const found = fitManySync(models.line(), { x: [x, x], y: [p, q] })
+  const options = { lineEnd: '\n', groups: ['P', 'Q'] } as const
+  const run = async (...args: string[]) => (await runFit(path(), '--model', 'line', '--csv', ...args)).stdout
+
+  test.each(['parameters', 'statistics', 'residuals', 'curve'] as const)(
+    'prints the table of toCsv per group: %s',
+    async (contents) =>
+      expect(await run('--group', 'g', '--contents', contents)).toBe(toCsv(found, { ...options, contents })),
+  )
+
+  test('has no column of groups without --group', async () => {
+    const single = file('single-line.csv', `x,y\n${x.map((at, k) => `${at},${p[k]}\n`).join('')}`)
+    const { stdout } = await runFit(single, '--model', 'line', '--csv')
+    expect(stdout).toBe(toCsv(found.at(0), { lineEnd: '\n' }))
+  })
+
+  test('prints shared fits, and rankings of several models', async () => {
+    const g = x.flatMap(() => ['P', 'Q'])
+    const data = { x: x.flatMap((at) => [at, at]), y: p.flatMap((at, k) => [at, q[k]]), g }
+    const shared = fitSharedSync(models.line(), data, { group: 'g', shared: ['slope'] })
+    expect(await run('--group', 'g', '--shared', 'slope')).toBe(toCsv(shared, { lineEnd: '\n' }))
+    const other = fitManySync(models.power(), { x: [x, x], y: [p, q] })
+    expect(await run('--group', 'g', '--model', 'power')).toBe(toCsv(compare([found, other]), options))
+  })
+
+  test.each([
+    [['--csv', '--json'], '--csv: expected no value with --json'],
+    [['--contents', 'curve'], '--contents: expected --csv as well'],
+    [['--csv', '--contents', 'curv'], 'Did you mean curve?'],
+    [['--csv', '--contents', 'curve', '--model', 'power'], '--contents: expected no value with several --model'],
+  ])('refuses %j', async (args, message) => {
+    const { status, stderr } = await runFit(path(), '--model', 'line', ...args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+  })
 })

@@ -26,6 +26,7 @@ import { execute } from '../../many/engines/execute.js'
 import { integerBetween } from '../../options/kinds.js'
 import type { Table } from '../../tables/read-csv.js'
 import { checkElsewhere } from '../atomic-write.js'
+import { checkCsv, csvContents, printComparisonAsCsv, printFitsAsCsv } from '../fits/csv.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { drawing, type FitDrawing } from '../fits/drawing.js'
 import { distributionNames, readErrorModel, usesLikelihood } from '../fits/error-model.js'
@@ -39,6 +40,7 @@ import {
   readUnknowns,
   reportDroppedRows,
   requestDates,
+  sayDates,
 } from '../fits/input.js'
 import type { FitCommandOptions, ParsedFitOptions } from '../fits/options.js'
 import {
@@ -230,6 +232,8 @@ export function configureFit(command: Command): void {
     .option('--comment <text>', 'comment prefix: lines that begin with the prefix are skipped', '#')
     .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
     .option('--json', 'print JSON, one line per fit')
+    .option('--csv', 'print CSV: one row per parameter and group, or the ranking of several models')
+    .addOption(choice('--contents <name>', 'contents of the CSV table (default: parameters)', csvContents))
     .option('--correlations', 'print the correlations of the parameters below the table')
     .option(
       '--plot <file>',
@@ -261,6 +265,7 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   const read = readFits(options, rivals, errorModel)
   const { model, other, x, columns } = read
   checkCombinations(file, options)
+  checkCsv(options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
@@ -351,11 +356,15 @@ async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
   { beside, dates, unknowns }: PrintedExtras,
-  { group, json, profile, correlations }: FitCommandOptions,
+  options: FitCommandOptions,
 ): Promise<void> {
+  const { group, json, csv, profile, correlations } = options
   const isProfiled = profile === true
   const hasDates = Object.keys(dates).length > 0
-  if (json) {
+  if (csv) {
+    if (fits.length > 0) await printFitsAsCsv(fits, groups, options)
+    sayDates(dates)
+  } else if (json) {
     for (const [k, fit] of fits.entries()) {
       const label = group === undefined ? undefined : groups[k]
       await print(
@@ -401,9 +410,14 @@ async function fitRivals(
     models.push({ text: [options.model, ...options.rivals][k], fits: groups.map((_, i) => found.at(i)) })
   }
   const rankings = rankPerGroup(models)
-  const { group, json, profile, correlations } = options
+  const { group, json, csv, profile, correlations } = options
   const [isProfiled, hasCorrelations] = [profile === true, correlations === true]
-  if (json) {
+  if (csv) {
+    await printComparisonAsCsv(
+      ...(group === undefined ? ([rankings[0], undefined] as const) : ([rankings, groups] as const)),
+    )
+    sayDates(dates)
+  } else if (json) {
     const labels = groups.map((label) => (group === undefined ? undefined : label))
     for (const line of rivalsInJson(models, rankings, labels, { isProfiled, dates })) await print(`${line}\n`)
   } else {
@@ -444,6 +458,8 @@ const UNPLANNED_OPTIONS = [
   'logX',
   'logY',
   'correlations',
+  'csv',
+  'contents',
   'dateFormat',
   'ode',
   'distribution',

@@ -90,3 +90,8 @@ export const describeDates = (units: DateUnits): string =>
   Object.entries(units)
     .map(([column, unit]) => `\n${toPrintable(column)} is in ${unit}\n`)
     .join('')
+
+/** Reports the units on stderr, because CSV has no place for them. */
+export function sayDates(units: DateUnits): void {
+  for (const [column, unit] of Object.entries(units)) say(`${toPrintable(column)} is in ${unit}`)
+}

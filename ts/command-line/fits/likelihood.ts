@@ -21,9 +21,10 @@ import type { Table } from '../../tables/read-csv.js'
 import { columns } from '../report.js'
 import { describeRate } from '../sweep/progress.js'
 import { print, reporter, STOPPED, say } from '../terminal.js'
+import { printComparisonAsCsv, printFitsAsCsv } from './csv.js'
 import { correlated, formatError, short } from './describe.js'
 import type { FitDrawing } from './drawing.js'
-import { type DateUnits, describeDates } from './input.js'
+import { type DateUnits, describeDates, sayDates } from './input.js'
 import type { FitCommandOptions } from './options.js'
 import { labelOf, verdictOf } from './rivals.js'
 import { reportFailures, untilStopped } from './until-stopped.js'
@@ -50,11 +51,17 @@ export async function fitByLikelihood(
     }
     found.push(fits)
   }
-  const { group, json } = options
+  const { group, json, csv } = options
   const rankings = table.groups.map((_, k) =>
     rivals.length === 0 ? undefined : compare(found.map((fits) => fits[k])),
   )
-  if (json) {
+  if (csv) {
+    const all = rankings.filter((ranking) => ranking !== undefined)
+    // A table of rankings of fits by likelihood has no column of groups.
+    if (all.length === 0) await printFitsAsCsv(found[0], table.groups, options)
+    else for (const ranking of all) await printComparisonAsCsv(ranking, undefined)
+    sayDates(dates)
+  } else if (json) {
     for (const [k, label] of table.groups.entries()) {
       for (const [i, fits] of found.entries()) {
         const more = rankInJson(texts[i], i, rankings[k])

@@ -1,5 +1,6 @@
 /** The options of `antigrad fit`. */
 
+import type { TableContents } from '../../fits/tables/options.js'
 import type { ExecutionOptions, FitsRequest } from '../../jobs/fits.js'
 import type { Decimal } from '../../tables/format.js'
 import type { PlanOptions } from '../commands/plan.js'
@@ -43,6 +44,8 @@ export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOp
   readonly unknown?: string
   readonly sample?: string
   readonly json?: boolean
+  readonly csv?: true
+  readonly contents?: TableContents
   readonly correlations?: true
   readonly plot?: string
   readonly logX?: true

@@ -17,7 +17,7 @@ import { describeRate } from '../sweep/progress.js'
 import { print, reporter, STOPPED, say } from '../terminal.js'
 import { describeShared, type GroupProfileMaps, sharedInJson } from './describe-shared.js'
 import type { FitDrawing } from './drawing.js'
-import { type DateUnits, describeDates } from './input.js'
+import { type DateUnits, describeDates, sayDates } from './input.js'
 import type { FitCommandOptions, Sharing } from './options.js'
 import { NOT_CONVERGED, untilStopped } from './until-stopped.js'
 
@@ -67,7 +67,11 @@ export async function fitTogether(
     return
   }
   const { found, profiles } = done
-  if (json) for (const line of sharedInJson(found, profiles, dates)) await print(`${line}\n`)
+  if (options.csv) {
+    const { toCsv } = await import('../../fits/tables/to-table.js')
+    await print(toCsv(found, { contents: options.contents ?? 'parameters', lineEnd: '\n' }))
+    sayDates(dates)
+  } else if (json) for (const line of sharedInJson(found, profiles, dates)) await print(`${line}\n`)
   else await print(`${describeShared(group as string, found, profiles)}\n${describeDates(dates)}`)
   draw?.now(
     table,
