@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expression } from 'antigrad'
-import { compare, fit as fitOne, fitManySync, fitSharedSync, models, toCsv } from 'antigrad/fit'
+import { compare, fitManySync, fit as fitOne, fitSharedSync, models, toCsv } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dateParser, formatDate, parseIsoDate } from '../dist/tables/dates.js'
 import { toPlainText } from '../dist/tables/plain-text.js'
@@ -352,7 +352,10 @@ describe('antigrad fit --csv', () => {
     [['--csv', '--json'], '--csv: expected no value with --json'],
     [['--contents', 'curve'], '--contents: expected --csv as well'],
     [['--csv', '--contents', 'curv'], 'Did you mean curve?'],
-    [['--csv', '--contents', 'curve', '--model', 'power'], '--contents: expected no value with several --model'],
+    [
+      ['--csv', '--contents', 'curve', '--model', 'power'],
+      '--contents: expected no value with several --model',
+    ],
   ])('refuses %j', async (args, message) => {
     const { status, stderr } = await runFit(path(), '--model', 'line', ...args)
     expect(status).toBe(2)

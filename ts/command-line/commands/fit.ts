@@ -414,7 +414,8 @@ async function fitRivals(
   const [isProfiled, hasCorrelations] = [profile === true, correlations === true]
   if (csv) {
     await printComparisonAsCsv(
-      ...(group === undefined ? ([rankings[0], undefined] as const) : ([rankings, groups] as const)),
+      group === undefined ? rankings[0] : rankings,
+      group === undefined ? undefined : groups,
     )
     sayDates(dates)
   } else if (json) {
