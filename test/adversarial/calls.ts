@@ -652,6 +652,15 @@ add('toCsv', 'table', {
   found: at(record, { a: at(or(numbers, list), [1, 2], 'found: a') }, 'found'),
   options: {},
 })
+add('fromWide', '', {
+  table: at(record, { a: [1, 2], b: [3, 4] }),
+  options: at(record, {
+    x: at(word(undefined), 'a'),
+    y: at(word(undefined), ['b']),
+    replicates: at(word(undefined), 'all'),
+  }),
+})
+add('lackOfFit', '', { found: at(no, subjects.Fit()) })
 add('report', '', {
   found: at(no, subjects.Fit()),
   options: at(record, { minCorrelation: at(optional(anyNumber), 0.5) }),
