@@ -34,8 +34,8 @@ const cases = [
 /** Numbers per instruction: the case, the operation code, the result and four operands. */
 const WIDTH = 7
 
-type ScalarOperation = (a: number, b: number, c: number, d: number) => number
-let scalars: readonly ScalarOperation[] = []
+type FlatOperation = (a: number, b: number, c: number, d: number) => number
+let scalars: readonly FlatOperation[] = []
 
 export class FlatProgram {
   readonly slots: Float64Array
