@@ -108,6 +108,21 @@ test('a rate of 0 has no finite logarithm', () => {
   expect([none.reason, none.unidentifiable]).toEqual(['singular', ['a']])
 })
 
+test('a likelihood that grows without limit as σ vanishes does not converge', () => {
+  const constant = fit(
+    expression('a'),
+    { y: [2, 2, 2] },
+    { start: { a: 1, shape: 2 }, distribution: gamma() },
+  )
+  expect(constant.reason).toBe('singular')
+  const exact = fit(
+    expression('a + b*x'),
+    { x, y: x.map((v) => 1 + 2 * v) },
+    { start: { a: 0, b: 1, sigma: 1 }, distribution: normal() },
+  )
+  expect(exact.reason).toBe('singular')
+})
+
 test('censored rows enter by their probability', () => {
   const limit = 0.5
   const below = y.map((value) => Number(value < limit))

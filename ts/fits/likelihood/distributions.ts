@@ -115,13 +115,12 @@ function make(
   more?: Partial<ValuesOf<typeof normalTable>>,
 ): Distribution {
   const entries = Object.entries(texts).map(([name, given]) => [name, String(given)] as const)
-  const { below, above, estimate } = more ?? {}
   return new FamilyDistribution({
     family,
     texts: Object.fromEntries(entries),
-    below,
-    above,
-    isRestricted: estimate === 'reml',
+    below: more?.below,
+    above: more?.above,
+    isRestricted: more?.estimate === 'reml',
   })
 }
 

@@ -21,11 +21,12 @@ import {
   type Parameter,
   readParameters,
 } from '../problem/parameters.js'
-import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
+import { CONVERGED, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import type { DistributionFits } from '../solve/distribution.js'
+import { isDegenerate } from './degenerate.js'
 import { checkResponse, findInvalidStart } from './domains.js'
 import { createEvaluator } from './evaluate.js'
 import {
@@ -227,7 +228,11 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       })
       if (isPauseDue(200 * this.selection.observations[fit])) yield
     }
-    fromInternal(free, this.solutions.free, this.solutions.covariance, this.solutions.errors)
+    const { solutions } = this
+    fromInternal(free, solutions.free, solutions.covariance, solutions.errors)
+    for (const fit of fits)
+      if (solutions.reason[fit] === CONVERGED && isDegenerate({ run: this, fit }))
+        solutions.reason[fit] = SINGULAR
   }
 
   /** Internal values of the free parameters at the solution of a fit. */
