@@ -193,6 +193,12 @@ def problems():
         y = digits(rng.gamma(shape, np.exp(1 + 0.4 * x) / shape))
         yield dict(family='gamma', model='exp(a + b*x)', options=dict(shape='shape'), names=['a', 'b', 'shape'],
                    data=dict(x=x.tolist(), y=y), truth=[1, 0.4, shape])
+    f = 10 * np.exp(-0.3 * t)
+    y = f * np.exp(rng.normal(size=t.size) * 0.25)
+    limit = 1.2
+    below = (y < limit).astype(int).tolist()
+    yield dict(family='lognormal', model='a*exp(-b*t)', options=dict(sigma='sigma'), names=['a', 'b', 'sigma'],
+               data=dict(t=t.tolist(), y=digits(np.maximum(y, limit)), below=below), truth=[10, 0.3, 0.25])
 
 
 def real(cost, v):
