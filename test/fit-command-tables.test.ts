@@ -1,13 +1,14 @@
 /** Dates, compressed files, encodings and several models in `antigrad fit`. */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expression } from 'antigrad'
 import { compare, fitManySync, fit as fitOne, fitSharedSync, models, toCsv } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { formatEstimate, wrapParts } from '../dist/plots/estimates.js'
 import { dateParser, formatDate, parseIsoDate } from '../dist/tables/dates.js'
 import { toPlainText } from '../dist/tables/plain-text.js'
 import { home } from './children.js'
@@ -351,7 +352,7 @@ describe('antigrad fit --csv', () => {
   test.each([
     [['--csv', '--json'], '--csv: expected no value with --json'],
     [['--contents', 'curve'], '--contents: expected --csv as well'],
-    [['--csv', '--contents', 'curv'], 'Did you mean curve?'],
+    [['--csv', '--contents', 'curves'], 'Did you mean curve?'],
     [
       ['--csv', '--contents', 'curve', '--model', 'power'],
       '--contents: expected no value with several --model',
@@ -360,5 +361,33 @@ describe('antigrad fit --csv', () => {
     const { status, stderr } = await runFit(path(), '--model', 'line', ...args)
     expect(status).toBe(2)
     expect(stderr).toContain(message)
+  })
+})
+
+describe('the legend of the plot', () => {
+  test.each([
+    [2.97499546, 0.0180009, '2.975 ± 0.018'],
+    [-0.5, 0.0996, '−0.50 ± 0.10'],
+    [123456, 2345, '1.235e5 ± 2.3e3'],
+    [0, 0.25, '0.00 ± 0.25'],
+    [1.5e-9, 2e-11, '1.500e−9 ± 2.0e−11'],
+    [0.001, 12, '0 ± 12'],
+    [4, 0, '4'],
+    [4, NaN, '4'],
+    [NaN, 1, '–'],
+  ])('shows %d ± %d as %s', (x, error, text) => expect(formatEstimate(x, error)).toBe(text))
+
+  test('wraps long lines instead of cutting them', async () => {
+    expect(wrapParts(['aaaa', 'bbbb', 'cccc'], 10)).toEqual(['aaaa, bbbb', 'cccc'])
+    const x = Array.from({ length: 12 }, (_, k) => k - 6)
+    const path = file('poly.csv', `x,y\n${x.map((at) => `${at},${Math.exp(at / 3)}\n`).join('')}`)
+    const picture = join(folder, 'poly.svg')
+    await runFit(path, '--model', 'polynomial(degree=7)', '--plot', picture)
+    const svg = readFileSync(picture, 'utf8')
+    const [, legend] = /<g id="legend">(.*)<\/g>/s.exec(svg) ?? []
+    const lines = [...legend.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text)
+    expect(lines.length).toBeGreaterThan(1)
+    expect(lines.join(' ')).not.toContain('…')
+    expect(lines.join(' ').match(/ = /g)).toHaveLength(8)
   })
 })

@@ -2,6 +2,7 @@
 
 import type { AxisScale } from '../../axes/scale.js'
 import type { Fit } from '../../fits/fit/result.js'
+import { formatEstimate, wrapParts } from '../../plots/estimates.js'
 import {
   type AxisPosition,
   type AxisRange,
@@ -16,7 +17,6 @@ import {
   WIDTH,
   widened,
 } from './frame.js'
-import { label } from './panel.js'
 import { COLORS, FONTS, lineStyle } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
 import { escapeXml } from './sweep.js'
@@ -79,8 +79,10 @@ export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const y = computeView(all, curves, scaleY)
   const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, UPPER, CURVES[0], scaleY)]
   const view = { x, scaleX, atX, atY }
-  const legend = all.map(entry)
-  const height = LEGEND + ROW * legend.length
+  const texts = all.map(legendLines)
+  const rows = texts.map((_, i) => texts.slice(0, i).flat().length)
+  const legend = texts.map((lines, i) => entry(lines, i, rows[i]))
+  const height = LEGEND + ROW * texts.flat().length
   const title = escapeXml(titles.title)
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
 <title id="title">${title}: data, fit with its 95% confidence band, and residuals</title>
@@ -173,21 +175,31 @@ function band({ atX, atY }: FitPlotView, { x, low, high }: FitCurve, i: number):
   return `<path class="band" fill="${getColor(i)}" fill-opacity=".16" d="${d}"/>`
 }
 
-function entry({ name, fit }: DrawnGroup, i: number): string {
-  const y = LEGEND + ROW * i
-  const values = Object.entries(fit.values).map(([name, x]) => {
-    const error = fit.errors[name]
-    return `${name} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
-  })
-  const words = [...(name === '' ? [] : [name]), ...values].join(', ')
+/** The lines of a legend entry: the name, all values with their errors, and the reason of a failed fit. */
+function legendLines({ name, fit }: DrawnGroup): string[] {
+  const values = Object.entries(fit.values).map(
+    ([name, x]) => `${name} = ${formatEstimate(x, fit.errors[name])}`,
+  )
+  const lines = wrapParts([...(name === '' ? [] : [name]), ...values], LEGEND_WIDTH)
   const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
-  return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(words) + end)}</text>`
+  return lines.map((line, k) => (k === lines.length - 1 ? line + end : `${line},`))
 }
 
-/** Truncates text to the available width. */
-const shortened = (text: string) => (text.length > 110 ? `${text.slice(0, 109)}…` : text)
+/** @param row number of the lines above the entry */
+function entry(lines: readonly string[], i: number, row: number): string {
+  const y = LEGEND + ROW * row
+  const texts = lines.map(
+    (line, k) => `<text x="${LEFT + 40}" y="${y + ROW * k}">${escapeXml(shortened(line))}</text>`,
+  )
+  return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/>${texts.join('')}`
+}
+
+/** Maximum number of characters in a line of the legend. */
+const LEGEND_WIDTH = 108
+
+/** Truncates a name that is longer than a line. */
+const shortened = (text: string) => (text.length > 116 ? `${text.slice(0, 115)}…` : text)
 const getColor = (i: number) => COLORS[i % COLORS.length]
-const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
 /** The model's curve over the range of the data. */
 function computeCurve({ x, fit, column }: DrawnGroup, scale: AxisScale): FitCurve {
