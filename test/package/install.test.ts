@@ -141,10 +141,10 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     const ofFits = "export { expression } from 'antigrad'; export { fit } from 'antigrad/fit'"
-    expect(await bundledSize(ofFits)).toBeLessThan(90_500)
+    expect(await bundledSize(ofFits)).toBeLessThan(90_900)
     const withEquations = await bundledSize(`${ofFits}; export { ode } from 'antigrad/fit'`)
     expect(withEquations - (await bundledSize(ofFits))).toBeLessThan(15_000)
-    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(78_500)
+    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(79_000)
     expect(await bundledSize("export { expression, lbfgs, minimize } from 'antigrad'")).toBeLessThan(75_000)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)

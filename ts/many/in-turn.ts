@@ -1,9 +1,8 @@
 /** Runs of a method without lanes, such as `sqp()`, one after the other. */
 
 import type { Expression } from '../expressions/expression.js'
-import type { RunsInTurn } from '../minimize/in-turn.js'
+import type { RunsInTurn } from '../methods/in-turn.js'
 import { findMethod, isMethod, type Method, unsupported } from '../minimize/method.js'
-import type { TwiceDifferentiable } from '../objectives/objective.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import { type DataColumn, numbersInRun, type Starts } from './batch/data.js'
 import type { ManyValues } from './options.js'
@@ -23,32 +22,11 @@ export function readInTurn(
   rule: Rule | CustomRule | Method,
   objective: Expression,
   { options, data, starts }: InTurnArguments,
-): { readonly runs: RunsInTurn } | null {
+): RunsInTurn | null {
   const kind = isMethod(rule) ? findMethod(rule).kind : undefined
-  const { constraints, tolerance, maxIterations } = options
   if (kind?.inTurn === undefined) {
-    if (constraints !== undefined)
-      throw unsupported(kind?.name ?? (rule as Rule | undefined)?.name ?? 'a rule')
-    return null
+    if (options.constraints === undefined) return null
+    throw unsupported(kind?.name ?? (rule as Rule | undefined)?.name ?? 'a rule')
   }
-  const names = objective.programs([...data.keys()]).parameters
-  const bind = bindData(objective, data)
-  return { runs: kind.inTurn({ bind, names, constraints, starts, tolerance, maxIterations }) }
-}
-
-/** The objective with the data of a run. */
-function bindData(
-  objective: Expression,
-  data: ReadonlyMap<string, DataColumn>,
-): (run: number) => TwiceDifferentiable {
-  if (data.size === 0) return () => objective
-  const inRun = (run: number) =>
-    Object.fromEntries([...data].map(([name, column]) => [name, numbersInRun(column, run)]))
-  const bound = objective.with(inRun(0))
-  if ([...data.values()].every(({ offsets }) => offsets === null)) return () => bound
-  const columns = objective.names.flatMap((name) => data.get(name) ?? [])
-  return (run) => {
-    bound.replaceData(columns.map((column) => numbersInRun(column, run)))
-    return bound
-  }
+  return kind.inTurn({ ...options, objective, columns: data, numbersInRun, starts })
 }

@@ -1,4 +1,3 @@
-import { OptionError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import type { Constraint } from '../minimize/constraints.js'
@@ -107,13 +106,3 @@ export const optionTable = {
 
 /** The validated options of a call that performs many runs. */
 export type ManyValues = ValuesOf<typeof optionTable>
-
-/** @throws OptionError if an option of engines is set, although the runs are performed in TypeScript */
-export function refuseEngineOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['engine', 'instructionSet', 'threads', 'workers']) {
-    const given = options[name]
-    if (given === undefined || (name === 'engine' && given === 'typescript')) continue
-    const expected = 'no value, because the runs are performed one after the other in TypeScript'
-    throw new OptionError(name, expected, given)
-  }
-}

@@ -9,7 +9,7 @@ import { ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
-import type { RunsInTurn } from '../minimize/in-turn.js'
+import type { RunsInTurn } from '../methods/in-turn.js'
 import { isMethod, type Method } from '../minimize/method.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
@@ -43,7 +43,7 @@ import { updateInTypeScript } from './engines/typescript.js'
 import { readInTurn } from './in-turn.js'
 import { checkMethodOptions, MethodRuns } from './method-runs.js'
 import { listRuns, type OptionSet, readOptionSets } from './option-sets.js'
-import { type ManyValues, optionTable, refuseEngineOptions } from './options.js'
+import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
 import { readStarts, type StartValues } from './starts.js'
@@ -84,7 +84,7 @@ export class ManyRuns {
   /** The runs of a method; null for a rule. */
   readonly #method: MethodRuns | null = null
   /** The runs of a method without lanes; null for other methods and for rules. */
-  readonly #inTurn: ReturnType<typeof readInTurn>
+  readonly #inTurn: RunsInTurn | null
   readonly #parameters: readonly string[]
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
@@ -121,7 +121,7 @@ export class ManyRuns {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
     this.#inTurn = readInTurn(rule, objective, { options, data, starts })
-    const parameters = this.#inTurn?.runs.parameters ?? this.#programs.parameters
+    const parameters = this.#inTurn?.parameters ?? this.#programs.parameters
     this.#parameters = parameters
     this.#given = readStarts(starts, parameters)
     const { count } = this.#given
@@ -145,7 +145,6 @@ export class ManyRuns {
         this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
     }
     this.#sets = isMethod(rule) ? null : readOptionSets(rule, options.perRun, this.#count)
-    if (this.#inTurn !== null) refuseEngineOptions({ ...options })
     this.choice =
       this.#inTurn === null ? selectRunner(options, module) : selectRunner({ engine: 'typescript' }, module)
     const { recordEvery, maxIterations } = options
@@ -188,7 +187,13 @@ export class ManyRuns {
           const part = runs.subarray(from, from + most)
           if (resolved !== null) yield* this.#advance(resolved, part)
           else if (method !== null) yield* this.#advanceMethod(method, part)
-          else yield* this.#advanceInTurn(part)
+          else
+            yield* (this.#inTurn as RunsInTurn).advance(part, {
+              starts: this.#x,
+              box: this.#box,
+              to: this.#result,
+              tell: () => this.#endedInTurn++,
+            })
           this.#batch = undefined
           this.#endedInTurn = 0
           this.#done += part.length
@@ -230,7 +235,7 @@ export class ManyRuns {
     }
     const [value, gradientNorm, change, iterations] = numbers
     const reason = withMemoryError(bytes, () => new Uint8Array(count))
-    this.#inTurn?.runs.allocate(count)
+    this.#inTurn?.allocate(count)
     this.#result = { x, value, gradientNorm, maxChange: change, iterations, reason }
   }
 
@@ -316,31 +321,6 @@ export class ManyRuns {
     this.#takeResults(runs, method.end(batch))
   }
 
-  /** Performs the runs of a method without lanes, one after the other. */
-  *#advanceInTurn(runs: Uint32Array): Generator<EngineCall> {
-    const { x, value, gradientNorm, maxChange, iterations, reason } = this.#result
-    const { runs: inTurn } = this.#inTurn as { runs: RunsInTurn }
-    const box = this.#box
-    const start = new Float64Array(x.length)
-    const bounds = box && { min: start.slice(), max: start.slice() }
-    for (const run of runs) {
-      for (let p = 0; p < start.length; p++) {
-        start[p] = this.#x[p][run]
-        if (box === null || bounds === null) continue
-        bounds.min[p] = selectLimit(box.min[p], run)
-        bounds.max[p] = selectLimit(box.max[p], run)
-      }
-      const end = yield* inTurn.run({ run, start, box: bounds })
-      for (const [p, column] of x.entries()) column[run] = end.x[p]
-      value[run] = end.value
-      gradientNorm[run] = end.gradientNorm
-      maxChange[run] = end.maxChange
-      iterations[run] = end.iterations
-      reason[run] = minimizeReasons.indexOf(end.reason)
-      this.#endedInTurn++
-    }
-  }
-
   /** Copies the results of finished runs. */
   #takeResults(runs: Uint32Array, found: FoundRuns): void {
     const to = this.#result
@@ -378,9 +358,8 @@ export class ManyRuns {
     const parameters = this.#parameters
     const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
     const paths = this.#paths
-    const { engine, reasons } = this.choice
-    const engineReasons = this.#inTurn === null ? reasons : ['methods run in TypeScript']
-    const report = this.#inTurn?.runs.report()
+    const { engine, reasons: engineReasons } = this.choice
+    const report = this.#inTurn?.report()
     return { x: named, ...rest, reason: reason as Uint8Array, paths, engine, engineReasons, ...report }
   }
 }

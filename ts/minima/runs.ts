@@ -3,7 +3,7 @@
 import type { Slices } from '../core/slices.js'
 import { Expression } from '../expressions/expression.js'
 import { isElementwise } from '../many/option-sets.js'
-import { refuseEngineOptions } from '../many/options.js'
+import { refuseEngineOptions } from '../methods/in-turn.js'
 import { lbfgs } from '../methods/lbfgs.js'
 import { findMethod, isMethod, type Method } from '../minimize/method.js'
 import { Minimization, type MinimizeOptions, type NamedObjective } from '../minimize/minimize.js'

@@ -4,27 +4,47 @@ import { withMemoryError } from '../core/copy.js'
 import { largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
 import { createRecord, isRecord } from '../core/untrusted-input.js'
+import {
+  type InTurnColumns,
+  type InTurnProblem,
+  type RunsInTurn,
+  refuseEngineOptions,
+} from '../methods/in-turn.js'
 import { largestChange, reasonOf } from '../minimize/change.js'
 import type { ConstraintColumns } from '../minimize/constraints.js'
-import type { EndOfRun, InTurnProblem, RunInTurn, RunsInTurn } from '../minimize/in-turn.js'
+import { type ConstrainedReason, minimizeReasons } from '../minimize/reasons.js'
 import { type ObjectiveFunctions, readObjective } from '../objectives/arguments.js'
-import type { BoundsBox } from '../objectives/bounds.js'
+import { type BoundsBox, selectLimit } from '../objectives/bounds.js'
 import type { TwiceDifferentiable } from '../objectives/objective.js'
 import { SqpDescent } from './descent.js'
 import { type ConstraintFunction, constrainObjective } from './functions.js'
+
+/** The objective with the data of a run. */
+function bindData({ objective, columns, numbersInRun }: InTurnProblem): (run: number) => TwiceDifferentiable {
+  if (columns.size === 0) return () => objective
+  const inRun = (run: number) =>
+    Object.fromEntries([...columns].map(([name, column]) => [name, numbersInRun(column, run)]))
+  const bound = objective.with(inRun(0))
+  if ([...columns.values()].every(({ offsets }) => offsets === null)) return () => bound
+  const inOrder = objective.names.flatMap((name) => columns.get(name) ?? [])
+  return (run) => {
+    bound.replaceData(inOrder.map((column) => numbersInRun(column, run)))
+    return bound
+  }
+}
 
 /** The objective with the data of the current run. */
 class CurrentObjective implements ObjectiveFunctions {
   readonly both = undefined
   readonly names: readonly string[]
-  readonly #bind: InTurnProblem['bind']
+  readonly #bind: (run: number) => TwiceDifferentiable
   #bound: TwiceDifferentiable | undefined
   #functions: ObjectiveFunctions | undefined
   #hessian: ReturnType<ObjectiveFunctions['hessian']>
 
-  constructor({ bind, names }: InTurnProblem) {
-    this.#bind = bind
-    this.names = names
+  constructor(given: InTurnProblem) {
+    this.#bind = bindData(given)
+    this.names = given.objective.programs([...given.columns.keys()]).parameters
   }
 
   use(run: number): void {
@@ -57,6 +77,7 @@ class SqpRuns implements RunsInTurn {
   #box: { readonly min: Float64Array; readonly max: Float64Array } | null = null
 
   constructor(given: InTurnProblem) {
+    refuseEngineOptions(given)
     this.#given = given
     this.#current = new CurrentObjective(given)
     const x = isRecord(given.starts) ? given.starts : undefined
@@ -81,29 +102,45 @@ class SqpRuns implements RunsInTurn {
     }
   }
 
-  *run({ run, start, box }: RunInTurn): Slices<EndOfRun> {
+  *advance(runs: Uint32Array, { starts, box, to, tell }: InTurnColumns): Slices<void> {
+    const start = new Float64Array(starts.length)
+    const bounds = box && { min: start.slice(), max: start.slice() }
+    for (const run of runs) {
+      for (let p = 0; p < start.length; p++) {
+        start[p] = starts[p][run]
+        if (box === null || bounds === null) continue
+        bounds.min[p] = selectLimit(box.min[p], run)
+        bounds.max[p] = selectLimit(box.max[p], run)
+      }
+      yield* this.#run(run, this.#begin(run, start, bounds), to)
+      tell()
+    }
+  }
+
+  *#run(run: number, descent: SqpDescent, to: InTurnColumns['to']): Slices<void> {
     const { maxIterations } = this.#given
-    const descent = this.#begin(run, start, box)
     const before = descent.params.slice()
-    let value = NaN
     let iterations = 0
-    let maxChange = NaN
-    let reason: EndOfRun['reason'] | null = maxIterations === 0 ? 'max-iterations' : null
+    let change = NaN
+    let reason: ConstrainedReason | null = maxIterations === 0 ? 'max-iterations' : null
+    if (reason !== null) to.value[run] = this.#objective.value(descent.params)
     while (reason === null) {
-      value = descent.update() as number
+      to.value[run] = descent.update() as number
       iterations++
-      maxChange = largestChange(descent.params, before, false)
-      reason = reasonOf(descent.outcome, { change: maxChange, iterations, maxIterations })
+      change = largestChange(descent.params, before, false)
+      reason = reasonOf(descent.outcome, { change, iterations, maxIterations })
       yield
     }
-    if (iterations === 0) value = this.#objective.value(descent.params)
+    for (const [p, column] of to.x.entries()) column[run] = descent.params[p]
+    to.gradientNorm[run] = iterations === 0 ? NaN : largest(descent.grads)
+    to.maxChange[run] = change
+    to.iterations[run] = iterations
+    to.reason[run] = minimizeReasons.indexOf(reason as Exclude<ConstrainedReason, 'callback'>)
     this.#report(run, descent)
-    const gradientNorm = iterations === 0 ? NaN : largest(descent.grads)
-    return { x: descent.params, value, gradientNorm, maxChange, iterations, reason }
   }
 
   report(): object {
-    return this.#columns as ConstraintColumns
+    return { ...(this.#columns as ConstraintColumns), engineReasons: ['methods run in TypeScript'] }
   }
 
   #begin(run: number, start: Float64Array, box: BoundsBox | null): SqpDescent {
