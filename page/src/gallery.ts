@@ -19,7 +19,7 @@ export class Gallery {
   )
 
   show(hash: string): void {
-    this.chosen = scenes.find((scene) => scene.hash === hash || writtenAddress(scene) === hash) ?? null
+    this.chosen = findScene(hash) ?? null
     for (const [i, link] of this.#links.entries()) {
       if (scenes[i] === this.chosen) link.setAttribute('aria-current', 'true')
       else link.removeAttribute('aria-current')
@@ -28,6 +28,10 @@ export class Gallery {
       this.chosen?.says.join(' ') ?? 'Choose a scene, or create your own: click on the map, or drag the ring.'
   }
 }
+
+/** The scene with an address, in any form. */
+export const findScene = (hash: string): Scene | undefined =>
+  scenes.find((scene) => scene.hash === hash || writtenAddress(scene) === hash)
 
 const texts = new Map<Scene, string>()
 

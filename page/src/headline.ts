@@ -31,3 +31,11 @@ export function describeProgress(racer: Racer, isKnown: boolean): string {
   if (!isKnown) return `stopped after ${formatCount(iterations)}`
   return `did not arrive in ${formatCount(iterations)}`
 }
+
+/** The end of a sentence about a racer that has stopped. */
+export function describeEnd({ arrivedAt, iterations }: Racer): string {
+  const stopped = `stopped after ${formatCount(iterations)} updates.`
+  return arrivedAt === null || arrivedAt === iterations
+    ? `has ${stopped}`
+    : `arrived after ${formatCount(arrivedAt)} updates and ${stopped}`
+}

@@ -3,6 +3,7 @@
 import { formatCount } from '../../dist/page.js'
 import { h } from './dom.js'
 import { explainLines } from './explain.js'
+import { describeEnd } from './headline.js'
 import type { RaceMap } from './map/map.js'
 import { readableNames } from './names.js'
 import type { Race } from './race.js'
@@ -23,14 +24,18 @@ export class Live implements RaceView {
   readonly #map: RaceMap
   readonly #title = h('h2')
   readonly #lines = h('div', { className: 'live-lines' })
+  readonly #legend = h(
+    'p',
+    { className: 'hint' },
+    'Dotted arrow: downhill. Thin arrow: momentum. Thick arrow: the next step.',
+  )
   #replays: Replay[] = []
   #race: Race | null = null
   #number = 0
 
   constructor(map: RaceMap, frame: HTMLElement) {
     this.#map = map
-    const legend = 'Dotted arrow: downhill. Thin arrow: momentum. Thick arrow: the next step.'
-    frame.replaceChildren(this.#title, this.#lines, h('p', { className: 'hint' }, legend))
+    frame.replaceChildren(this.#title, this.#lines, this.#legend)
   }
 
   /** Shows the equation of another racer. */
@@ -69,11 +74,10 @@ export class Live implements RaceView {
     const racer = race.racers[number]
     const name = readableNames(race.racers.map(({ name }) => name))[number]
     const update = this.#replays[number]?.update() ?? null
+    this.#legend.hidden = update === null
     if (!update) {
       const { rule } = racer.entry
-      const why = isMethod(rule)
-        ? searches[rule]
-        : `has stopped after ${formatCount(racer.iterations)} updates.`
+      const why = isMethod(rule) ? searches[rule] : describeEnd(racer)
       this.#title.replaceChildren(swatch(number), name)
       this.#lines.replaceChildren(h('p', { className: 'hint' }, `${name} ${why}`))
       return

@@ -71,7 +71,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=himmelblau&from=-1,-0.5&gradientDescent=lr:0.01&momentum=lr:0.01&adam=lr:0.3&rmsprop=lr:0.05',
     says: [
       'Himmelblau’s function has four equally low minima, and optimizers from the same start reach different minima.',
-      'Open the basins below: each starting point has the color of the minimum that a run from this point reaches.',
+      'Show the basins: each starting point has the color of the minimum that a run from this point reaches.',
     ],
   },
   {

@@ -4,12 +4,14 @@ import { h } from './dom.js'
 import { describeProgress, headline } from './headline.js'
 import { readableNames } from './names.js'
 import type { Race } from './race.js'
-import type { RaceState } from './state.js'
+import { type RaceState, toHash } from './state.js'
 import { swatch } from './theme.js'
 import type { RaceView } from './view.js'
 
 export class Side implements RaceView {
   readonly #headline = h('h1', { className: 'headline' })
+  /** The description of the displayed scene. */
+  readonly #says = h('p', { className: 'hint', hidden: true })
   readonly #lines = h('ol', { className: 'lines' })
   readonly #code = h('code')
   readonly #copy = h('button', { type: 'button', className: 'copy', textContent: 'Copy' })
@@ -28,7 +30,7 @@ export class Side implements RaceView {
     this.#onSelect = onSelect
     const frame = h('pre', { tabIndex: 0, role: 'region', 'aria-label': 'Program' }, this.#code)
     const code = h('div', { className: 'code' }, this.#copy, frame)
-    this.elements = [this.#headline, this.#lines, this.equation, code]
+    this.elements = [this.#headline, this.#says, this.#lines, this.equation, code]
     this.#copy.addEventListener('click', async () => {
       try {
         await navigator.clipboard.writeText(this.#code.textContent ?? '')
@@ -49,7 +51,19 @@ export class Side implements RaceView {
   show(state: RaceState): void {
     this.#headline.textContent = headline(state)
     this.#state = state
+    void this.#describe(state)
     void this.#write(state)
+  }
+
+  /** Shows what to observe in a scene. Only links to a race can be scenes. */
+  async #describe(state: RaceState): Promise<void> {
+    this.#says.hidden = true
+    if (location.hash === '') return
+    const { findScene } = await import('./gallery.js')
+    const scene = findScene(toHash(state))
+    if (state !== this.#state || scene === undefined) return
+    this.#says.textContent = scene.says.join(' ')
+    this.#says.hidden = false
   }
 
   async #write(state: RaceState): Promise<void> {

@@ -16,6 +16,8 @@ const EDGE = 10
 const APART = 20
 /** Half the side length of the square around the ring, which names avoid. */
 const RING = 15
+/** Half the side length of the square around the end of a path, which names avoid. */
+const END = 32
 
 export class Heads {
   readonly picture = h('canvas', { 'aria-hidden': 'true' })
@@ -112,8 +114,13 @@ export class Heads {
     })
     const [x, y] = this.#geometry.pixel(race.state.start)
     const ring = { left: x - RING, top: y - RING, width: 2 * RING, height: 2 * RING }
+    // Names leave the ends of paths visible.
+    const ends = there
+      .filter((number) => race.racers[number].reason !== null)
+      .map((number) => places[number] as Point)
+      .map(([x, y]) => ({ left: x - END, top: y - END, width: 2 * END, height: 2 * END }))
     const hint = this.#hint()
-    return placeLabels(named, this.#geometry.box, hint ? [ring, hint] : [ring])
+    return placeLabels(named, this.#geometry.box, [ring, ...ends, ...(hint ? [hint] : [])])
   }
 
   /** Draws a line from a point to its name if the name is not next to the point. */
