@@ -141,7 +141,11 @@ export class Display {
     )
     const what = fitted?.curve ? `95% ${bandKind(task ?? chosen, state)} band` : 'Data and model values'
     this.#view.caption.textContent = fitted === null ? 'Data' : what
-    const titles = { x: chosen.x.title, y: shownColumns(shown).y.title }
+    const titles = {
+      x: chosen.x.title,
+      y: shownColumns(shown).y.title,
+      residuals: state.distribution === '' ? 'residuals' : 'Pearson',
+    }
     const log = { x: state.logX, y: state.logY }
     this.#view.plot.show({ titles, log, x, y, sigma, open, others, second: this.#second, fitted }, isSeveral)
   }

@@ -7,7 +7,7 @@ import { band, bar, circles, path, points } from './plot-marks.js'
 import { px, s } from './svg.js'
 
 export interface FitPlotData {
-  readonly titles: { readonly x: string; readonly y: string }
+  readonly titles: { readonly x: string; readonly y: string; readonly residuals: string }
   /** Whether the axes are logarithmic. */
   readonly log: { readonly x: boolean; readonly y: boolean }
   readonly x: ArrayLike<number>
@@ -166,7 +166,7 @@ function draw(data: FitPlotData, axes: PlotAxes, width: number, sizes: PanelHeig
     ...(fitted ? [dots(x, fitted.residuals, [across, below], { color: racers[0], size: 5 })] : []),
     s('text', { x: (LEFT + width - RIGHT) / 2, y: height - 6, 'text-anchor': 'middle' }, titles.x),
     sideways(titles.y, TOP + sizes.main / 2),
-    sideways('residuals', residualsTop + sizes.below / 2),
+    sideways(titles.residuals, residualsTop + sizes.below / 2),
   )
 }
 

@@ -1,0 +1,113 @@
+/** Large tables and long work on the fit page. */
+
+import { fit as fitInNode, models } from 'antigrad/fit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { formatWithError } from '../../page/src/dom.js'
+import { makeNoise } from '../../page/src/fit/example.js'
+import { tables } from '../../page/src/fit/examples.js'
+import type { SiteInChromium } from '../static-server.js'
+import { serveToChromium, visit } from './site.js'
+
+let site: SiteInChromium
+
+beforeAll(async () => {
+  site = await serveToChromium()
+})
+afterAll(() => site?.close())
+
+const open = (hash: string) => visit({ ...site, address: `${site.address}fit.html` }, hash)
+
+test('the fit page draws 20,000 rows with each pixel once, and the curve above the points', async () => {
+  const { page, errors } = await open('model=line')
+  const noise = makeNoise(1)
+  const x = Array.from({ length: 20_000 }, (_, i) => i / 100)
+  const y = x.map((at) => Number((3 * at + 100 * noise()).toFixed(1)))
+  await page.getByLabel('Data (type, paste or drop').evaluate(
+    (area: HTMLTextAreaElement, text) => {
+      area.value = text
+      area.dispatchEvent(new InputEvent('input', { bubbles: true }))
+    },
+    `x,y\n${x.map((at, i) => `${at},${y[i]}`).join('\n')}`,
+  )
+  await page.getByText('20,000 rows').waitFor()
+  await page.locator('.curve .fitted').waitFor()
+  const marks = page.locator('.curve path[stroke-linecap]').first()
+  const count = ((await marks.getAttribute('d')) ?? '').split('M').length - 1
+  expect(count).toBeGreaterThan(2000)
+  expect(count).toBeLessThan(20_000)
+  expect(Number(await marks.getAttribute('stroke-opacity'))).toBeLessThan(1)
+  const [border, curve] = await page.locator('.curve :is(.border, .fitted)').evaluateAll((paths) =>
+    paths.map((path) => {
+      const points = document.querySelector('.curve path[stroke-linecap]') as Element
+      return { name: path.getAttribute('class'), isAbove: points.compareDocumentPosition(path) === 4 }
+    }),
+  )
+  expect([border, curve]).toEqual([
+    { name: 'border', isAbove: true },
+    { name: 'fitted', isAbove: true },
+  ])
+  const { values, errors: own } = fitInNode(models.line(), { x, y })
+  await page
+    .getByText(`${formatWithError(values.slope, own.slope)} ± `)
+    .first()
+    .waitFor()
+  expect(errors).toEqual([])
+  await page.close()
+})
+
+test('all profile intervals of a plate have one progress bar, whose button stops the work', async () => {
+  const { page, errors } = await open('example=plate&model=logistic')
+  await page.getByText(/^A1: The growth rate is/).waitFor()
+  const estimate = page.getByRole('region', { name: 'Parameters', exact: true }).locator('td').nth(1)
+  const before = await estimate.textContent()
+  // The bar appears after 0.3 s. Then the page is at work, so that the click comes before the end.
+  await page.evaluate(() => {
+    const button = document.querySelector('.working button') as HTMLButtonElement
+    new MutationObserver(() => button.closest('[hidden]') ?? button.click()).observe(
+      button.parentElement as Element,
+      { attributes: true },
+    )
+    // Without this delay, a fast machine would end before the bar appears.
+    const { setTimeout: wait } = globalThis
+    globalThis.setTimeout = ((call: () => void, time = 0, ...rest: unknown[]) =>
+      wait(call, time === 300 ? 0 : time, ...rest)) as typeof setTimeout
+  })
+  await page.getByLabel('profile-likelihood intervals').check()
+  await page.getByText('Stopped. Change a setting to fit again.').waitFor()
+  expect(await page.locator('.working').isVisible()).toBe(false)
+  expect(await estimate.textContent()).toBe(before)
+  expect(errors).toEqual([])
+  await page.close()
+})
+
+test.each([
+  [
+    'a link that is cut off',
+    'example=decay&table=abc',
+    /The table in the link: expected compressed text, got a link that is cut off/,
+  ],
+  ['a setting without meaning', 'example=decay&speed=3', /“speed”: expected model, expression, table/],
+])('the fit page explains %s', async (_, hash, sentence) => {
+  const { page } = await open(hash)
+  await page.locator('#problems li').getByText(sentence).waitFor()
+  await page.getByText(/the model describes the data well/).waitFor()
+  await page.close()
+})
+
+test('a small table is put into the link, which shows the same fit', async () => {
+  const { page } = await open('')
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.getByLabel('Data (type, paste or drop').fill(tables.standards())
+  await page.getByRole('combobox', { name: 'model', exact: true }).selectOption('fourPL')
+  await page.getByText('The EC50 is 6.07 ± 0.12; the model describes the data well.').waitFor()
+  await page.getByRole('button', { name: 'Save and share' }).click()
+  await page.getByLabel('with the data').check()
+  await page.getByRole('button', { name: 'Copy the link' }).click()
+  await page.getByText('The link to this fit has been copied.').waitFor()
+  const { hash } = new URL(await page.evaluate(() => navigator.clipboard.readText()))
+  await page.close()
+  const other = await open(hash.slice(1))
+  await other.page.getByText('The EC50 is 6.07 ± 0.12; the model describes the data well.').waitFor()
+  expect(await other.page.getByLabel('Data (type, paste or drop').inputValue()).toBe(tables.standards())
+  await other.page.close()
+})
