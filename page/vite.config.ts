@@ -89,10 +89,10 @@ const early = (main: string): Plugin => ({
  */
 const onDemand = new RegExp(
   `/dist/(${[
-    'random/(starts|sobol)',
+    'random/(random|starts|sobol)',
     'webassembly/many',
     'methods/|rules/|schedules/|minimize/(convergence|method|reasons)|objectives/(arguments|gradient)',
-    'objectives/bounds.js$|many/(run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
+    'objectives/bounds.js$|many/(in-turn|run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
     'fits/(analysis|profiles|shared|shared-solve|likelihood|odes|models/(?!linear-least-squares|model\\.))',
     'fits/(fit/(rout|whitening)|programs/(elimination|group|local|profile-|trace)|solve/(dense|group|lane))',
     'fits/uncertainty/(comparison|inverse|joint|model-|outlier|rows)',
