@@ -192,7 +192,7 @@ const libraries = {
     'objectives/check-gradient.js',
   ],
   minima: ['minima'],
-  files: ['files', 'tables'],
+  files: ['files'],
   fits: ['fits'],
   math: ['math'],
   'from-function': ['from-function'],

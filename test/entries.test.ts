@@ -64,7 +64,7 @@ const folders = {
   math: ['math'],
   'from-function': ['from-function'],
   chunks: ['bullmq', 'chunks', 'jobs'],
-  files: ['files', 'tables'],
+  files: ['files'],
   tfjs: ['tfjs'],
   bullmq: ['bullmq'],
 }

@@ -415,8 +415,8 @@ add('minimizeMany minimizeManySync', '', {
   starts: at(numbers, { a: at(numbers, [1, 2]), b: at(numbers, [2, 1]) }),
   rule: at(only('rules, 100,000 deep', 'holes with its names'), sqp(), 'rule'),
   options: at(record, {
-    data: at(orNull(record), { x: at(numbers, [1, 2]), y: at(numbers, [2, 1]) }),
-    constraints: [constraint('a', { expr: at(callback, bowl.value, 'constraints: a: expr') })],
+    data: at(orNull(record), { x: at(numbers, [1, 2], 'data'), y: at(numbers, [2, 1], 'data') }),
+    constraints: [constraint('a', { expr: at(or(callback, text), bowl.value, 'constraints: a: expr') })],
     ...{ tolerance, maxIterations, signal, onProgress },
   }),
 })
@@ -637,9 +637,9 @@ const tableOptions = {
   kind: at(word(undefined), 'prediction'),
   points: at(optional(count(2, 1_000_000)), 3),
   at: columns,
-  groups: at(optional(only('a list of one number')), ['p'], null),
+  groups: at(optional(only('a list of one number', 'a list of NaN', 'a proxy of a list')), ['p'], null),
 }
-add('toTable', '', { found: at(no, subjects.Fit()), options: at(record, tableOptions) })
+add('toTable', '', { found: at(only('a list of it'), subjects.Fit()), options: at(record, tableOptions) })
 const csvOptions = {
   ...tableOptions,
   delimiter: at(word(undefined), ';'),
@@ -649,7 +649,7 @@ const csvOptions = {
 }
 add('toCsv', '', { found: subjects.Fit(), options: at(record, csvOptions) })
 add('toCsv', 'table', {
-  found: at(record, { a: at(or(numbers, list), [1, 2], 'found: a') }, 'found'),
+  found: at(record, { a: [1, 2] }, 'found'),
   options: {},
 })
 add('fromWide', '', {

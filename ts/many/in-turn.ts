@@ -16,17 +16,18 @@ interface InTurnArguments {
 /**
  * Reads the arguments of a method without lanes; null for other methods and for rules.
  *
- * @throws OptionError if there are constraints that the method or rule does not support
+ * @throws OptionError if there are constraints that the method does not support
  */
 export function readInTurn(
   rule: Rule | CustomRule | Method,
   objective: Expression,
   { options, data, starts }: InTurnArguments,
 ): RunsInTurn | null {
-  const kind = isMethod(rule) ? findMethod(rule).kind : undefined
-  if (kind?.inTurn === undefined) {
+  if (!isMethod(rule)) return null
+  const { kind } = findMethod(rule)
+  if (kind.inTurn === undefined) {
     if (options.constraints === undefined) return null
-    throw unsupported(kind?.name ?? (rule as Rule | undefined)?.name ?? 'a rule')
+    throw unsupported(kind.name)
   }
   return kind.inTurn({ ...options, objective, columns: data, numbersInRun, starts })
 }

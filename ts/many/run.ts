@@ -10,7 +10,7 @@ import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
 import type { RunsInTurn } from '../methods/in-turn.js'
-import { isMethod, type Method } from '../minimize/method.js'
+import { isMethod, type Method, unsupported } from '../minimize/method.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
@@ -145,8 +145,11 @@ export class ManyRuns {
         this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
     }
     this.#sets = isMethod(rule) ? null : readOptionSets(rule, options.perRun, this.#count)
+    if (this.#sets !== null && options.constraints !== undefined) throw unsupported((rule as Rule).name)
     this.choice =
-      this.#inTurn === null ? selectRunner(options, module) : selectRunner({ engine: 'typescript' }, module)
+      this.#inTurn === null
+        ? selectRunner(options, module)
+        : selectRunner(ownProperties({ engine: 'typescript' }), module)
     const { recordEvery, maxIterations } = options
     this.#recorder =
       recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)

@@ -177,7 +177,11 @@ export function readSubsets(
 export function placeShared(
   roles: ParameterRoles,
   labelsOf: (name: string) => readonly (GroupLabel | undefined)[],
-) {
+): {
+  readonly shared: SharedParameter[]
+  readonly placesOf: Map<string, number | Uint32Array>
+  readonly sharedBy: Map<string, GroupLabel[]>
+} {
   const shared: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
   const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
   const sharedBy = new Map<string, GroupLabel[]>()

@@ -1,7 +1,7 @@
 /** Tables of profiles and comparisons. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { isObject, isRecord } from '../../core/untrusted-input.js'
+import { isObject, isRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import type { Comparison, RankedModel } from '../analysis/compare.js'
 import type { LikelihoodComparison, RankedLikelihood } from '../likelihood/comparison.js'
 import { profileEndReasons } from '../problem/reasons.js'
@@ -99,10 +99,13 @@ export function tabulateComparisons(
   groups: readonly GroupLabel[] | undefined,
 ): ResultColumns | undefined {
   if (isComparison(found) || isLikelihoodComparison(found)) return tabulate([[undefined, found]])
-  if (!Array.isArray(found) || found.length === 0) return undefined
-  const list: readonly unknown[] = [...found]
+  const list = toBoundedArray(found)
+  if (list === undefined || list.length === 0) return undefined
   if (list.every(isRanked)) return tabulate(list.map((one) => [undefined, one]))
-  const isNested = list.every((one) => Array.isArray(one) && one.length > 0 && one.every(isRanked))
+  const isNested = list.every((one) => {
+    const inner = toBoundedArray(one)
+    return inner !== undefined && inner.length > 0 && inner.every(isRanked)
+  })
   if (!isNested && !list.every(isComparison)) return undefined
   if (groups && groups.length !== list.length)
     throw new ArgumentError(

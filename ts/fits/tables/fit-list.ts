@@ -1,7 +1,7 @@
 /** Lists the single fits of any result. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { isObject } from '../../core/untrusted-input.js'
+import { isObject, toBoundedArray } from '../../core/untrusted-input.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
@@ -12,6 +12,9 @@ import { likelihoodOf } from '../solve/distribution.js'
 import { fitManySources } from '../solve/result-source.js'
 import { GroupFit } from '../stream/group-fit.js'
 import { viewSources } from '../uncertainty/fit-view.js'
+
+/** Maximum number of fits in an array. */
+const MAX_FITS = 10_000_000
 
 /** A result with one fit. */
 export type SingleFit = Fit | LikelihoodFit
@@ -55,7 +58,8 @@ export function listFits(found: unknown): FitList | undefined {
     return { length: found.length, isGrouped: true, label: (k) => k, at: (k) => found.at(k) as TabulatedFit }
   }
   if (!Array.isArray(found) || !(isSingle(found[0]) || found[0] instanceof GroupFit)) return undefined
-  const fits: readonly unknown[] = [...found]
+  const fits = toBoundedArray(found, MAX_FITS)
+  if (fits === undefined) throw new ArgumentError('found', `at most ${MAX_FITS} fits`, found)
   const other = fits.findIndex((one) => !isSingle(one) && !(one instanceof GroupFit))
   if (other >= 0)
     throw new ArgumentError(`found[${other}]`, 'the result of one fit, like found[0]', fits[other])

@@ -1,6 +1,7 @@
 /** Tables of fits: parameters, statistics, residuals and curves. */
 
 import { ArgumentError } from '../../core/errors.js'
+import { toFloat64Array } from '../../core/untrusted-input.js'
 import { exp, log } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Fit } from '../fit/result.js'
@@ -11,6 +12,7 @@ import { modelColumns } from '../programs/function-curve.js'
 import type { SharedFit } from '../shared/result.js'
 import type { Predictor } from '../uncertainty/bands.js'
 import { type FitViewSource, viewSources } from '../uncertainty/fit-view.js'
+import type { RequestedColumns } from '../uncertainty/linearize.js'
 import { type FitList, isShared, type TabulatedFit } from './fit-list.js'
 import type { TableContents, TableValues } from './options.js'
 import { type ColumnType, type ResultColumns, TableBuilder } from './table-builder.js'
@@ -83,9 +85,10 @@ const tables: Readonly<Record<TableContents, (fits: FitList, options: TableValue
 
   curve: (fits, options) => {
     const table = start(fits, [])
+    const requested = options.at === undefined ? undefined : copyColumns(options.at)
     const own = [...(fits.isGrouped ? ['group'] : []), 'response', 'predicted', 'low', 'high']
     forEachFit(fits, (fit, label) => {
-      const at = options.at ?? gridOf(fit, options.points)
+      const at = requested ?? gridOf(fit, options.points)
       const predicted = fit.predict(at)
       const { low, high } = fit.band(at, { level: options.level, kind: options.kind })
       let k = 0
@@ -163,6 +166,18 @@ function forEachFit(fits: FitList, call: (fit: TabulatedFit, label: readonly Gro
   for (let k = 0; k < fits.length; k++) call(fits.at(k), fits.isGrouped ? [fits.label(k)] : [])
 }
 
+/** Reads each requested column once. */
+function copyColumns(given: RequestedColumns): Readonly<Record<string, ArrayLike<number>>> {
+  const table = readTable('at', given)
+  return Object.fromEntries(
+    [...table.keys()].map((name) => {
+      const column = table.get(name) as ArrayLike<number>
+      // The model may ignore a column that does not contain numbers.
+      return [name, toFloat64Array(column) ?? column]
+    }),
+  )
+}
+
 /** The rows of one response of a fit. */
 interface RowsOfResponse {
   readonly count: number
@@ -176,20 +191,23 @@ interface RowsOfResponse {
  *
  * @param own names of columns of the table. A column of the data with such a name is preceded by `data.`
  */
-function rowsOf(fit: TabulatedFit, own: readonly string[], at?: TableValues['at']): RowsOfResponse[] {
+function rowsOf(
+  fit: TabulatedFit,
+  own: readonly string[],
+  at?: Readonly<Record<string, ArrayLike<number>>>,
+): RowsOfResponse[] {
   const parts = partsOf(fit)
   const toName = (name: string) => (own.includes(name) ? `data.${name}` : name)
-  const requested = at === undefined ? undefined : readTable('at', at)
   return parts.map(({ context, index }) => {
     const { problem, data } = context
     const read = (name: string) => numbersInRun(data.get(name) as DataColumn, index)
     const y = at === undefined && !problem.y.startsWith('@') ? [problem.y] : []
     const names = [...namedColumns({ context, index }), ...y]
     const columns = names.map((name) => {
-      const cells = requested ? Float64Array.from(requested.get(name) as ArrayLike<number>) : read(name)
+      const cells = at?.[name] ?? read(name)
       return [toName(name), cells] as const
     })
-    const count = requested ? columns[0][1].length : read(problem.y).length
+    const count = at ? columns[0][1].length : read(problem.y).length
     return { count, response: parts.length > 1 ? problem.y : undefined, columns }
   })
 }
@@ -204,7 +222,7 @@ const namedColumns = ({ context }: Predictor): string[] =>
 const LOGARITHMIC_RATIO = 100
 
 /** Points that cover the range of x; undefined if the model has more than one column. */
-function gridOf(fit: TabulatedFit, points: number): TableValues['at'] {
+function gridOf(fit: TabulatedFit, points: number): Readonly<Record<string, Float64Array>> | undefined {
   const parts = partsOf(fit)
   const names = new Set(parts.flatMap(namedColumns))
   if (names.size !== 1) return undefined

@@ -22,7 +22,7 @@ import type { RequestedColumns } from '../uncertainty/linearize.js'
 export type TableContents = 'parameters' | 'statistics' | 'residuals' | 'curve'
 
 const MAX_POINTS = 1_000_000
-const MAX_LABELS = 100_000_000
+const MAX_LABELS = 10_000_000
 
 const labels = customOption<readonly GroupLabel[]>((argument, given) => {
   const list = toBoundedArray(given, MAX_LABELS)

@@ -1,7 +1,7 @@
 /** `toTable` and `toCsv`: results as tables. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { isRecord } from '../../core/untrusted-input.js'
+import { isRecord, ownProperties } from '../../core/untrusted-input.js'
 import { readOptions } from '../../options/read.js'
 import { readTable } from '../problem/data-table.js'
 import type { FitReason, ProfileEndReason } from '../problem/reasons.js'
@@ -174,7 +174,9 @@ export function toCsv(
   const { delimiter, lineEnd, header, escapeFormulas, ...others } = values
   const isTable = isRecord(found) || Array.isArray(found)
   if (!isTable) throw new ArgumentError('found', `${EXPECTED}, or a table`, found)
-  return writeCsv(readTable('found', tabulate(found, others) ?? found), values)
+  // Each column of a table is read once.
+  const copy = listFits(found) === undefined && isRecord(found) ? ownProperties(found) : found
+  return writeCsv(readTable('found', tabulate(copy, others) ?? copy), values)
 }
 
 function tabulate(found: unknown, options: object) {
