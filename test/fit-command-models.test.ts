@@ -18,7 +18,7 @@ import {
   student,
 } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runFit } from './run-fit-command.js'
+import { fitJson, runFit } from './run-fit-command.js'
 
 let folder: string
 beforeAll(() => {
@@ -36,15 +36,6 @@ const csv = (columns: Readonly<Record<string, readonly unknown[]>>) =>
   [Object.keys(columns), ...Object.values(columns)[0].map((_, k) => Object.values(columns).map((c) => c[k]))]
     .map((row) => `${row.join()}\n`)
     .join('')
-
-async function fitJson(...args: string[]) {
-  const { status, stdout, stderr } = await runFit(...args, '--json')
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-}
 
 const t = [0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16]
 const c = [9.9, 8.8, 8.4, 5.6, 5.9, 3.9, 3.2, 1.7, 1.06, 0.5]

@@ -12,7 +12,7 @@ import { formatEstimate, wrapParts } from '../dist/plots/estimates.js'
 import { dateParser, formatDate, parseIsoDate } from '../dist/tables/dates.js'
 import { toPlainText } from '../dist/tables/plain-text.js'
 import { home } from './children.js'
-import { runFit } from './run-fit-command.js'
+import { fitJson, runFit } from './run-fit-command.js'
 
 let folder: string
 beforeAll(() => {
@@ -24,15 +24,6 @@ function file(name: string, content: string | Buffer): string {
   const path = join(folder, name)
   writeFileSync(path, content)
   return path
-}
-
-async function fitJson(...args: string[]) {
-  const { status, stdout, stderr } = await runFit(...args, '--json')
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
 }
 
 describe('parseIsoDate', () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { fitMany, fitShared, ode, simulate } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
+import { modelOf, type OdeCase } from './ode-cases.js'
 
 interface Published {
   readonly states: Record<string, number>
@@ -86,38 +87,14 @@ describe('stiff systems', () => {
   })
 })
 
-interface Case {
-  readonly name: string
-  readonly equations: Record<string, string>
-  readonly parameters: Record<string, number>
-  readonly initial: Record<string, number>
-  readonly start: number
-  readonly times: number[]
-  readonly states: Record<string, number[]>
-  readonly inputs?: Record<string, [number, number][]>
-  readonly doses?: [number, string, number][]
-}
 const { cases } = JSON.parse(readFileSync(new URL('data/odes-closed.json', import.meta.url), 'utf8')) as {
-  readonly cases: readonly Case[]
+  readonly cases: readonly OdeCase[]
 }
 
 describe('closed forms', () => {
   test.each(cases.map((one) => [one.name, one] as const))('%s: the error follows the tolerance', (_, one) => {
     for (const rtol of [1e-4, 1e-6, 1e-8, 1e-10]) {
-      const model = ode({
-        states: one.initial,
-        rates: one.equations,
-        observe: Object.keys(one.initial)[0],
-        doses: (one.doses ?? []).map(([time, state, amount]) => ({ time, state, amount })),
-        inputs: Object.fromEntries(
-          Object.entries(one.inputs ?? {}).map(([name, list]) => [
-            name,
-            { times: list.map(([time]) => time), values: list.map(([, value]) => value) },
-          ]),
-        ),
-        initialTime: one.start,
-        rtol,
-      })
+      const model = modelOf(one, { rtol })
       const { states } = simulate(model, one.parameters, one.times, { sensitivities: false })
       for (const [name, values] of Object.entries(one.states)) {
         const largest = Math.max(...values.map(Math.abs))

@@ -12,39 +12,15 @@ import {
   simulate,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
+import { modelOf, type OdeCase } from './ode-cases.js'
 
-interface Case {
-  readonly name: string
+interface Case extends OdeCase {
   readonly stiff: boolean
-  readonly equations: Record<string, string>
-  readonly parameters: Record<string, number>
-  readonly initial: Record<string, number>
-  readonly start: number
-  readonly times: number[]
-  readonly states: Record<string, number[]>
   readonly byParameter: Record<string, Record<string, number[]>>
-  readonly inputs?: Record<string, [number, number][]>
-  readonly doses?: [number, string, number][]
 }
 const { cases } = JSON.parse(readFileSync(new URL('data/odes.json', import.meta.url), 'utf8')) as {
   readonly cases: readonly Case[]
 }
-
-const modelOf = (one: Case, options: object) =>
-  ode({
-    states: one.initial,
-    rates: one.equations,
-    observe: Object.keys(one.initial)[0],
-    doses: (one.doses ?? []).map(([time, state, amount]) => ({ time, state, amount })),
-    inputs: Object.fromEntries(
-      Object.entries(one.inputs ?? {}).map(([name, list]) => [
-        name,
-        { times: list.map(([time]) => time), values: list.map(([, value]) => value) },
-      ]),
-    ),
-    initialTime: one.start,
-    ...options,
-  })
 
 const sir = { S: '-beta*S*I/763', I: 'beta*S*I/763 - gamma*I' }
 const day = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]

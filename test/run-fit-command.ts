@@ -1,7 +1,7 @@
 /** Runs `antigrad fit` within the process of the test, which is faster than a process per run. */
 
 import { Command, CommanderError } from 'commander'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { configureFit } from '../dist/command-line/commands/fit.js'
 
 interface CommandRun {
@@ -40,4 +40,14 @@ export async function runFit(...args: readonly string[]): Promise<CommandRun> {
     process.exitCode = before
     for (const spy of spies) spy.mockRestore()
   }
+}
+
+/** Runs `antigrad fit --json` without errors, and returns the parsed lines. */
+export async function fitJson(...args: string[]) {
+  const { status, stdout, stderr } = await runFit(...args, '--json')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 }

@@ -306,12 +306,12 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
     reportStop(done.length, table.groups.length)
     if (done.length === 0) return
   }
-  const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
+  const comparisons = isStopped ? undefined : await compareWithOther(source, found, read, options)
   if (isStopped && other !== undefined) say('the comparison (--compare) was skipped')
   await printFits(
     fits,
     groups,
-    { beside, dates, unknowns: asked && estimateUnknowns(asked, groups, fits) },
+    { comparisons, dates, unknowns: asked && estimateUnknowns(asked, groups, fits) },
     options,
   )
   if (fits.length > 0)
@@ -346,16 +346,16 @@ function reportStop(done: number, total: number): void {
 
 interface PrintedExtras {
   /** The comparison with the `--compare` model, per fit. */
-  readonly beside: readonly ModelComparison[] | undefined
-  /** The unknowns of each fit. */
+  readonly comparisons: readonly ModelComparison[] | undefined
   readonly dates: DateUnits
+  /** The unknowns of each fit. */
   readonly unknowns: ReturnType<typeof estimateUnknowns> | undefined
 }
 
 async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
-  { beside, dates, unknowns }: PrintedExtras,
+  { comparisons, dates, unknowns }: PrintedExtras,
   options: FitCommandOptions,
 ): Promise<void> {
   const { group, json, csv, profile, correlations } = options
@@ -368,14 +368,14 @@ async function printFits(
     for (const [k, fit] of fits.entries()) {
       const label = group === undefined ? undefined : groups[k]
       await print(
-        `${toJson(fit, label, isProfiled, beside?.[k], { unknowns: unknowns?.[k], ...(hasDates && { dates }) })}\n`,
+        `${toJson(fit, label, isProfiled, comparisons?.[k], { unknowns: unknowns?.[k], ...(hasDates && { dates }) })}\n`,
       )
     }
   } else if (fits.length > 0) {
     const text =
       group === undefined
-        ? describeFit(fits[0], isProfiled, correlations === true, beside?.[0])
-        : describeGroups(group, groups, fits, isProfiled, beside)
+        ? describeFit(fits[0], isProfiled, correlations === true, comparisons?.[0])
+        : describeGroups(group, groups, fits, isProfiled, comparisons)
     await print(`${text}\n${describeDates(dates)}`)
     if (unknowns) await print(`\n${describeUnknowns(unknowns, group, groups)}\n`)
   }
@@ -541,7 +541,7 @@ async function fitTable(
 }
 
 /** Fits the `--compare` model and compares the results with the given fits. The result is undefined after Ctrl-C. */
-async function fitsBeside(
+async function compareWithOther(
   source: FitColumns,
   found: FitManyResult,
   { model, other, x }: ResolvedFits,
@@ -550,8 +550,8 @@ async function fitsBeside(
   if (other === undefined) return undefined
   const means = { ...options, outliers: undefined }
   const others = await fitTable(source, other, x, withoutDerived(options), means)
-  const beside = compareModels(found, others, [model.text, other.text])
-  if (beside !== undefined) return beside
+  const comparisons = compareModels(found, others, [model.text, other.text])
+  if (comparisons !== undefined) return comparisons
   say('stopped during --compare: the comparison was skipped')
   process.exitCode = STOPPED
   return undefined

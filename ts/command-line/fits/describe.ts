@@ -12,7 +12,7 @@ export function describeFit(
   fit: Fit,
   isProfiled: boolean,
   hasCorrelations: boolean,
-  beside: ModelComparison | undefined,
+  comparison: ModelComparison | undefined,
 ): string {
   const { values, errors, free, minima } = fit
   const intervals = fit.intervals(0.95)
@@ -40,7 +40,7 @@ export function describeFit(
     ...(fit.message === '' ? [] : [fit.message]),
     ...(isProfiled ? endsInWords(fit) : []),
     ...(hasCorrelations ? correlated(fit) : []),
-    ...(beside ? compared(fit, beside) : []),
+    ...(comparison ? compared(fit, comparison) : []),
   ].join('\n')
 }
 
@@ -99,7 +99,7 @@ export function describeGroups(
   groups: readonly string[],
   fits: readonly Fit[],
   isProfiled: boolean,
-  beside: readonly ModelComparison[] | undefined,
+  comparisons: readonly ModelComparison[] | undefined,
 ): string {
   const names = Object.keys(fits[0].values)
   const valuesOf = (fit: Fit) => {
@@ -115,15 +115,15 @@ export function describeGroups(
     ...names.flatMap((name) => (isProfiled ? [name, 'from', 'to'] : [name, '±'])),
     'χ²',
     'R²',
-    ...(beside ? ['p', 'AICc b − a'] : []),
+    ...(comparisons ? ['p', 'AICc b − a'] : []),
     'reason',
   ]
   const lines = fits.map((fit, k) => [
     ...[toPrintable(groups[k]), `${fit.observations}`],
     ...valuesOf(fit),
     ...[short(fit.chiSquared), short(fit.rSquared)],
-    ...(beside ? differences(beside[k].comparison) : []),
-    [fit.reason, fit.message, beside?.[k].comparison.message].filter(Boolean).join(': '),
+    ...(comparisons ? differences(comparisons[k].comparison) : []),
+    [fit.reason, fit.message, comparisons?.[k].comparison.message].filter(Boolean).join(': '),
   ])
   // Group names and reasons are left-aligned.
   const numbers = head.map((_, i) => i).slice(1, -1)

@@ -85,7 +85,7 @@ function addColumns(
   }
 }
 
-/** ResultColumns of comparisons by contents. The table has the columns of its first row. */
+/** Columns of comparisons by contents. The table has the columns of its first row. */
 const isComparison = (given: unknown): given is Comparison =>
   isObject(given) && 'akaikeWeights' in given && 'fullModel' in given
 const isRanked = (given: unknown): given is RankedModel | RankedLikelihood =>

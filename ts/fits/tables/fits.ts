@@ -17,7 +17,7 @@ import { type FitList, isShared, type TabulatedFit } from './fit-list.js'
 import type { TableContents, TableValues } from './options.js'
 import { type ColumnType, type ResultColumns, TableBuilder } from './table-builder.js'
 
-/** ResultColumns of a table in front of its other columns: the label of the group. */
+/** Columns of a table in front of its other columns: the label of the group. */
 const GROUP = ['group', 'values'] as const
 type ColumnList = readonly (readonly [name: string, type: ColumnType])[]
 

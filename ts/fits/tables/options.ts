@@ -48,7 +48,7 @@ export const tableOptions = {
    * has no such points, and its curve is computed at the rows of the data. Default 101.
    */
   points: integerBetween(2, MAX_POINTS, 101),
-  /** ResultColumns of the model at which curves are computed, as for `predict`, instead of `points`. */
+  /** Columns of the model at which curves are computed, as for `predict`, instead of `points`. */
   at: passThrough<RequestedColumns>(),
   /** Labels of the fits, one per fit. Default: the labels of the result, or the indices of the fits. */
   groups: optional(labels),

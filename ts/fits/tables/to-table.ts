@@ -13,13 +13,14 @@ import {
   tabulateProfiles,
 } from './analyses.js'
 import { writeCsv } from './csv.js'
-import { type LabeledFit, listFits, type SeveralFits, type SingleFit } from './fit-list.js'
+import { type FitList, type LabeledFit, listFits, type SeveralFits, type SingleFit } from './fit-list.js'
 import { tabulateFits } from './fits.js'
 import {
   type CsvOptions,
   csvOptions,
   type TableContents,
   type TableOptions,
+  type TableValues,
   tableOptions,
 } from './options.js'
 
@@ -149,7 +150,8 @@ export function toTable(found: NamedProfiles, options?: Pick<TableOptions, 'grou
 /** Converts comparisons and rankings of models. */
 export function toTable(found: ComparisonResult, options?: Pick<TableOptions, 'groups'>): ComparisonTable
 export function toTable(found: unknown, options: object = {}): object {
-  const table = tabulate(found, options)
+  const values = readOptions('options', options, tableOptions)
+  const table = tabulate(found, listFits(found), values)
   if (table === undefined) throw new ArgumentError('found', EXPECTED, found)
   return table
 }
@@ -171,17 +173,15 @@ export function toCsv(
   options: CsvOptions = {},
 ): string {
   const values = readOptions('options', options, csvOptions)
-  const { delimiter, lineEnd, header, escapeFormulas, ...others } = values
   const isTable = isRecord(found) || Array.isArray(found)
   if (!isTable) throw new ArgumentError('found', `${EXPECTED}, or a table`, found)
   // Each column of a table is read once.
-  const copy = listFits(found) === undefined && isRecord(found) ? ownProperties(found) : found
-  return writeCsv(readTable('found', tabulate(copy, others) ?? copy), values)
+  const fits = listFits(found)
+  const copy = fits === undefined && isRecord(found) ? ownProperties(found) : found
+  return writeCsv(readTable('found', tabulate(copy, fits, values) ?? copy), values)
 }
 
-function tabulate(found: unknown, options: object) {
-  const values = readOptions('options', options, tableOptions)
-  const fits = listFits(found)
+function tabulate(found: unknown, fits: FitList | undefined, values: TableValues) {
   if (fits !== undefined) return tabulateFits(found, fits, values)
   return tabulateProfiles(found, values.groups) ?? tabulateComparisons(found, values.groups)
 }
