@@ -1,7 +1,7 @@
 /** Fits by likelihood of groups that share parameters. */
 
 import { expression } from 'antigrad'
-import { fit, fitShared, fitSharedSync, normal, poisson, profile } from 'antigrad/fit'
+import { compare, derive, fit, fitShared, fitSharedSync, normal, poisson, profile } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
@@ -109,4 +109,40 @@ test('invalid roles, groups and responses are errors before the fit', () => {
   expect(found.reason).toBe('not-finite')
   expect(found.message).toContain('group 1')
   expect(found.values.shared.b).toBe(0.1)
+})
+
+test('quantities combine the parameters of groups', () => {
+  const found = fitSharedSync(decay, grouped, { shared: ['b'], start, distribution: proportional })
+  const { ratio, half } = derive(found, { ratio: 'a[1]/a[0]', half: 'log(2)/b' })
+  // A model with the ratio as a parameter has the same standard error.
+  const model = expression('(g == 0 ? a0 : g == 1 ? ratio*a0 : a2)*exp(-b*t)')
+  const data = { t: [...t, ...t, ...t], g: groups.flatMap((_, k) => t.map(() => k)), y: groups.flat() }
+  const whole = fit(model, data, {
+    y: 'y',
+    distribution: normal({ sigma: '(g == 0 ? p0 : g == 1 ? p1 : p2)*f' }),
+    start: { a0: 8, a2: 8, ratio: 1.2, b: 0.1, p0: 0.1, p1: 0.1, p2: 0.1 },
+    derive: { half: 'log(2)/b' },
+  })
+  const [low, high] = whole.intervals().ratio
+  expect(ratio.value).toBeCloseTo(whole.values.ratio, 9)
+  expect(ratio.error).toBeCloseTo(whole.errors.ratio, 9)
+  expect([ratio.low, ratio.high]).toEqual([expect.closeTo(low, 8), expect.closeTo(high, 8)])
+  expect(half.error).toBeCloseTo(whole.errors.half, 9)
+  expect(() => derive(found, { q: 'b[1]' })).toThrow('b without a group (it is shared)')
+  expect(() => derive(found, { q: 'a[9]' })).toThrow('expected b, a[group], prop[group]')
+  expect(() => derive(found.at(0) as never, { q: 'a' })).toThrow('the result of fitShared')
+})
+
+test('fits of groups are compared and ranked', () => {
+  const options = { start, distribution: proportional }
+  const local = fitSharedSync(decay, grouped, { ...options, shared: ['b'] })
+  const shared = fitSharedSync(decay, grouped, { ...options, shared: ['b', 'prop'] })
+  const tested = compare(shared, local, { nested: true })
+  expect(tested.degreesOfFreedom).toBe(2)
+  expect(tested.statistic).toBeCloseTo(shared.minus2LogLikelihood - local.minus2LogLikelihood, 9)
+  expect(tested.deltaAic).toBeCloseTo(local.aic - shared.aic, 9)
+  expect(compare([local, shared]).map(({ parameters }) => parameters)).toEqual([5, 7])
+  const fewer = { t: [t, t], y: groups.slice(1) }
+  const other = fitSharedSync(decay, fewer, { ...options, shared: ['b'] })
+  expect(() => compare(local, other)).toThrow('b: expected a fit of 3 groups, got "2 groups"')
 })

@@ -6,6 +6,7 @@ import {
   bootstrap,
   bootstrapSync,
   compare,
+  derive,
   fit,
   fitManySync,
   gamma,
@@ -232,4 +233,37 @@ test('bootstrap draws are censored at the limit', () => {
   const other = { ...data, y: data.y.with(9, 0.4) }
   const differing = fit(decay, other, { y: 'y', start: from, distribution })
   expect(() => bootstrap(differing, { count: 9 })).toThrow('limits of quantification differ')
+})
+
+test('derived quantities have errors and profiles of the likelihood', () => {
+  const distribution = normal({ sigma: 'prop*f' })
+  const from = { a: 8, b: 0.1, prop: 0.1 }
+  const derived = { area: 'a/b', half: 'log(2)/b', double: '2*prop' }
+  const found = fit(decay, { t, y }, { start: from, distribution, derive: derived })
+  // The area as a parameter of the model has the same profile.
+  const direct = fit(
+    expression('area*b*exp(-b*t)'),
+    { t, y },
+    { start: { area: 80, b: 0.1, prop: 0.1 }, distribution },
+  )
+  const { area, half, double, b, prop } = profile(found)
+  const expected = profile(direct, ['area']).area
+  expect([area.lowReason, area.highReason]).toEqual(['found', 'found'])
+  expect([area.low, area.high]).toEqual([expect.closeTo(expected.low, 8), expect.closeTo(expected.high, 8)])
+  expect([half.low, half.high]).toEqual([
+    expect.closeTo(Math.log(2) / b.high, 8),
+    expect.closeTo(Math.log(2) / b.low, 8),
+  ])
+  expect([double.low, double.high]).toEqual([
+    expect.closeTo(2 * prop.low, 9),
+    expect.closeTo(2 * prop.high, 9),
+  ])
+  const quantity = derive(found, { area: 'a/b' }).area
+  expect(quantity.error).toBeCloseTo(direct.errors.area, 9)
+  expect(quantity.high).toBeCloseTo(direct.intervals().area[1], 8)
+  expect(() => derive(found, { q: 'half' })).toThrow('write out the expression of half')
+  const many = fitManySync(decay, { t, y: [y, y.map((v) => 2 * v)] }, { start: from, distribution })
+  const { ratio } = derive(many, { ratio: 'a[1]/a[0]' })
+  expect(ratio.value).toBeCloseTo(2, 9)
+  expect(ratio.error).toBeCloseTo((2 * Math.SQRT2 * found.errors.a) / found.values.a, 8)
 })

@@ -11,6 +11,7 @@ import type { Fit, FitManyResult } from '../fit/result.js'
 import { covarianceMatrix } from '../fit/whitening.js'
 import type { LikelihoodComparison, RankedLikelihood } from '../likelihood/comparison.js'
 import type { LikelihoodFit } from '../likelihood/result.js'
+import type { SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import { modelColumns } from '../programs/function-curve.js'
 import type { SharedFit } from '../shared/result.js'
 import { type LikelihoodAnalysis, likelihoodOf } from '../solve/distribution.js'
@@ -69,8 +70,17 @@ export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
  * the likelihood-ratio test.
  */
 export function compare(a: LikelihoodFit, b: LikelihoodFit, options?: CompareOptions): LikelihoodComparison
+/** Compares two fits of groups with a distribution, which share parameters or not. */
+export function compare(
+  a: SharedLikelihoodFit,
+  b: SharedLikelihoodFit,
+  options?: CompareOptions,
+): LikelihoodComparison
 /** Ranks fits with a distribution by AICc. */
-export function compare(fits: readonly LikelihoodFit[], options?: CompareOptions): RankedLikelihood[]
+export function compare(
+  fits: readonly LikelihoodFit[] | readonly SharedLikelihoodFit[],
+  options?: CompareOptions,
+): RankedLikelihood[]
 /** Compares each fit of one batch with the fit at the same index in another batch of equal length. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
@@ -97,8 +107,8 @@ export function compare(fits: readonly FitManyResult[], options?: CompareOptions
 /** Ranks joint fits of all groups, of which some share parameters. */
 export function compare(fits: readonly (SharedFit | FitManyResult)[], options?: CompareOptions): RankedModel[]
 export function compare(
-  a: AnyFit | LikelihoodFit | readonly AnyFit[] | readonly LikelihoodFit[],
-  b?: AnyFit | LikelihoodFit | CompareOptions,
+  a: AnyFit | AnyLikelihoodFit | readonly AnyFit[] | readonly AnyLikelihoodFit[],
+  b?: AnyFit | AnyLikelihoodFit | CompareOptions,
   options: CompareOptions = {},
 ): Comparison | Comparison[] | LikelihoodComparison | RankedModel[] | RankedModel[][] | RankedLikelihood[] {
   const likelihood = likelihoodOf(Array.isArray(a) ? a[0] : a)
@@ -128,6 +138,7 @@ function compareByLikelihood(
 }
 
 type AnyFit = Fit | FitManyResult | SharedFit
+type AnyLikelihoodFit = LikelihoodFit | SharedLikelihoodFit
 
 function rankAll(given: readonly unknown[], nested: boolean): RankedModel[] | RankedModel[][] {
   const fits = toBoundedArray(given, MAX_MODELS) ?? []

@@ -10,12 +10,22 @@ import { ProgramRunner } from '../../expressions/run.js'
 import type { GivenOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { FitManyResult } from '../fit/result.js'
+import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
+import type { SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import { probability } from '../problem/confidence-level.js'
 import { sharedName } from '../problem/shared-parameters.js'
 import type { SharedFit } from '../shared/result.js'
 import { type SharedSource, sharedSources } from '../shared/result-source.js'
 import { crossCovariance, type ParameterLocation } from '../shared-solve/cross-covariance.js'
 import { getIndex } from '../shared-solve/group-batch.js'
+import { likelihoodOf } from '../solve/distribution.js'
+import {
+  type EstimateSource,
+  type Reference,
+  readFitIndex,
+  refuseDerived,
+  unknownReference,
+} from '../solve/estimate-source.js'
 import { computeDegreesOfFreedom, type FitContext, hasBit } from '../solve/fit-context.js'
 import { fitManySources } from '../solve/result-source.js'
 import { confidenceQuantile } from '../uncertainty/bands.js'
@@ -47,49 +57,33 @@ export interface DerivedQuantity {
  * Groups of `fitShared` vary together, because they share parameters. Fits of `fitMany` are independent, and the degrees
  * of freedom of their intervals follow Satterthwaite's formula, rounded down.
  *
- * @param found a result of `fitShared` or `fitMany`
+ * With a distribution, the covariance is the inverse of the observed information, the quantiles of intervals are normal,
+ * and a result of `fit` has parameters without brackets.
+ *
+ * @param found a result of `fitShared` or `fitMany`, or of any fit with a distribution
  * @param quantities expressions by name
  * @throws OptionError, ExpressionError if an expression is invalid or names an unknown parameter or group
  * @example
  * const { potency } = derive(found, { potency: 'ec50[B06]/ec50[A01]' })
  */
 export function derive<Names extends string>(
-  found: SharedFit | FitManyResult,
+  found: SharedFit | FitManyResult | SharedLikelihoodFit | LikelihoodResult | LikelihoodFit,
   quantities: Readonly<Record<Names, string>>,
   options: DeriveOptions = {},
 ): Record<Names, DerivedQuantity> {
-  checkResult(found, 'a result of fitShared or fitMany', sharedSources, fitManySources)
+  const likelihood = likelihoodOf(found)
+  if (!likelihood) checkResult(found, 'a result of fitShared or fitMany', sharedSources, fitManySources)
   if (!isRecord(quantities)) throw new ArgumentError('quantities', 'expressions by name', quantities)
   const { level } = readOptions('options', options, table)
-  const source = sharedSources.has(found)
-    ? sharedEstimates(found as SharedFit)
-    : manyEstimates(found as FitManyResult)
+  const source =
+    likelihood?.estimates() ??
+    (sharedSources.has(found) ? sharedEstimates(found as SharedFit) : manyEstimates(found as FitManyResult))
   const given = ownProperties(quantities)
   return createRecord(Object.keys(given) as Names[], (name) => {
     const text = given[name]
     if (typeof text !== 'string') throw new OptionError(`quantities: ${name}`, 'an expression', text)
     return evaluate(readExpression(name, text), source, level)
   })
-}
-
-/** A parameter in an expression: its name, and the label in brackets or null. */
-interface Reference {
-  readonly name: string
-  readonly label: string | null
-}
-
-/** The estimates of a result, for the parameters of an expression. */
-interface EstimateSource {
-  /** Values, covariance and degrees of freedom of the parameters. A fixed parameter has the covariance 0. */
-  readonly read: (argument: string, references: readonly Reference[]) => ReferencedEstimates
-  readonly isAbsolute: boolean
-}
-
-interface ReferencedEstimates {
-  readonly values: readonly number[]
-  readonly covariance: readonly (readonly number[])[]
-  /** Degrees of freedom of a variance, from the derivatives of the quantity. */
-  readonly degreesOfFreedom: (slopes: readonly number[]) => number
 }
 
 interface ParsedQuantity {
@@ -143,14 +137,6 @@ function evaluate(
   const error = Math.sqrt(variance)
   const half = error * confidenceQuantile({ isAbsolute, degreesOfFreedom: degreesOfFreedom(slopes) }, level)
   return { value, error, low: value - half, high: value + half }
-}
-
-function unknownReference(argument: string, { name, label }: Reference, expected: string): OptionError {
-  return new OptionError(argument, expected, label === null ? name : `${name}[${label}]`)
-}
-
-function refuseDerived(argument: string, name: string): never {
-  throw new OptionError(argument, `parameters (write out the expression of ${name})`, name)
 }
 
 /** The estimates of a shared fit. */
@@ -224,13 +210,8 @@ function manyEstimates(found: FitManyResult): EstimateSource {
     isAbsolute,
     read: (argument, references) => {
       const fits = references.map((reference) => {
-        const { name, label } = reference
-        if (problem.derived.has(name)) refuseDerived(argument, name)
-        const fit = label === null || label === '' ? Number.NaN : Number(label)
-        if (Number.isInteger(fit) && fit >= 0 && fit < found.length && Object.hasOwn(found.values, name))
-          return fit
-        const names = Object.keys(found.values).join(', ')
-        throw unknownReference(argument, reference, `name[index] of the parameters ${names} and a fit`)
+        if (problem.derived.has(reference.name)) refuseDerived(argument, reference.name)
+        return readFitIndex(argument, reference, Object.keys(found.values), found.length)
       })
       const places = references.map(({ name }) => problem.free.indexOf(name))
       const entry = (a: number, b: number) => {

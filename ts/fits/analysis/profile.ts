@@ -55,7 +55,10 @@ export function profile<Names extends string, Name extends Names = Names>(
   names?: Name | readonly Name[],
   options?: ProfileOptions,
 ): Profiles<Name>
-/** Profile intervals of a fit with a distribution: −2 log L rises to the threshold, by a χ² quantile. */
+/**
+ * Profile intervals of a fit with a distribution: −2 log L rises to the threshold, by a χ² quantile. Names are free
+ * parameters and derived quantities.
+ */
 export function profile<Names extends string, Name extends Names = Names>(
   found: LikelihoodFit<Names>,
   names?: Name | readonly Name[],

@@ -1,10 +1,13 @@
 /** Comparison of fits by likelihood. */
 
 import { ArgumentError } from '../../core/errors.js'
+import { plural } from '../../core/text.js'
+import { isObject } from '../../core/untrusted-input.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
+import { type LikelihoodAnalysis, likelihoodResults } from '../solve/distribution.js'
 import { fSurvival } from '../uncertainty/f-distribution.js'
-import type { LikelihoodNumbers, LikelihoodSource } from './source.js'
+import type { LikelihoodFits, LikelihoodNumbers } from './source.js'
 
 const { exp } = elementary('float64')
 
@@ -38,13 +41,38 @@ export interface RankedLikelihood {
   readonly akaikeWeight: number
 }
 
-/** A result with its source. */
+/** A result with its fit, or with the fits of its groups. */
 export interface ComparedLikelihood {
   readonly result: LikelihoodNumbers
-  readonly source: LikelihoodSource
+  readonly run: LikelihoodFits
+  readonly fits: readonly number[]
 }
 
-const parametersOf = ({ free, atBound }: LikelihoodNumbers) => free.length - atBound.length
+/** The analyses of a fit that know its result. */
+interface ComparingAnalysis extends Pick<LikelihoodAnalysis, 'compare' | 'rank'> {
+  readonly compared: ComparedLikelihood
+}
+
+/** The comparisons of a fit with others of its kind. */
+export function comparisons(compared: ComparedLikelihood): ComparingAnalysis {
+  return {
+    compared,
+    compare: (other, isNested) => compareLikelihoods(compared, toCompared(other, 'b'), isNested),
+    rank: (fits) => rankLikelihoods(fits.map((fit, k) => toCompared(fit, `fits[${k}]`))),
+  }
+}
+
+/** @throws ArgumentError if the value is neither one fit with a distribution, nor a fit of groups with one */
+function toCompared(given: unknown, argument: string): ComparedLikelihood {
+  const analysis = isObject(given) ? likelihoodResults.get(given) : undefined
+  if (analysis === undefined || !('compared' in analysis))
+    throw new ArgumentError(argument, 'a fit with a distribution, like a', given)
+  return (analysis as LikelihoodAnalysis & ComparingAnalysis).compared
+}
+
+/** Number of free parameters that are not at a bound. */
+const parametersOf = ({ observations, degreesOfFreedom }: LikelihoodNumbers) =>
+  observations - degreesOfFreedom
 
 function aiccOf(result: LikelihoodNumbers): number {
   const [p, n] = [parametersOf(result), result.observations]
@@ -52,18 +80,21 @@ function aiccOf(result: LikelihoodNumbers): number {
 }
 
 /** @throws ArgumentError if the fits have different responses, or if restricted likelihoods have different models */
-function checkSameData(
-  { source: a }: ComparedLikelihood,
-  { source: b }: ComparedLikelihood,
-  argument: string,
-): void {
-  const response = ({ run, fit }: LikelihoodSource) => {
+function checkSameData(a: ComparedLikelihood, b: ComparedLikelihood, argument: string): void {
+  const responses = ({ run, fits }: ComparedLikelihood) => {
     const column = run.selection.columns.get(run.likelihood.problem.y)
-    return column ? numbersInRun(column, fit) : new Float64Array()
+    return fits.map((fit) => (column ? numbersInRun(column, fit) : new Float64Array()))
   }
-  const [left, right] = [response(a), response(b)]
-  if (left.length !== right.length || left.some((y, row) => y !== right[row]))
-    throw new ArgumentError(argument, 'a fit of the same response', 'a fit of other rows')
+  const [left, right] = [responses(a), responses(b)]
+  if (left.length !== right.length)
+    throw new ArgumentError(
+      argument,
+      `a fit of ${plural(left.length, 'group')}`,
+      plural(right.length, 'group'),
+    )
+  for (const [k, own] of left.entries())
+    if (own.length !== right[k].length || own.some((y, row) => y !== right[k][row]))
+      throw new ArgumentError(argument, 'a fit of the same response', 'a fit of other rows')
   const [one, other] = [a.run.likelihood, b.run.likelihood]
   const isRestricted = one.isRestricted || other.isRestricted
   const isSame = one.isRestricted === other.isRestricted && one.problem.text === other.problem.text
@@ -71,7 +102,7 @@ function checkSameData(
     throw new ArgumentError(argument, "the same model, because estimate is 'reml'", 'a fit of another model')
 }
 
-export function compareLikelihoods(
+function compareLikelihoods(
   a: ComparedLikelihood,
   b: ComparedLikelihood,
   isNested: boolean,
@@ -94,7 +125,7 @@ export function compareLikelihoods(
   }
 }
 
-export function rankLikelihoods(fits: readonly ComparedLikelihood[]): RankedLikelihood[] {
+function rankLikelihoods(fits: readonly ComparedLikelihood[]): RankedLikelihood[] {
   for (const [k, fit] of fits.entries()) if (k > 0) checkSameData(fits[0], fit, `fits[${k}]`)
   const aicc = fits.map(({ result }) => aiccOf(result))
   const order = [...fits.keys()].sort((a, b) => {

@@ -11,11 +11,12 @@ import { profileManyTable, profileTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { hasBit } from '../solve/fit-context.js'
 import { denseAlgebra } from './dense-newton.js'
+import { derivedError, derivedPath } from './derived-path.js'
 import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
 import { createEvaluator } from './evaluate.js'
 import type { LikelihoodFits, LikelihoodSource } from './source.js'
 
-/** Validated names of free parameters. */
+/** Validated names of free parameters and derived quantities. */
 export function readNames(free: readonly string[], names: unknown): readonly string[] {
   if (names === undefined) return free
   const list =
@@ -25,15 +26,16 @@ export function readNames(free: readonly string[], names: unknown): readonly str
   return list as string[]
 }
 
-/** Profiles of the free parameters of a fit: the interval in which −2 log L rises by at most the χ² quantile. */
+/** Profiles of parameters and derived quantities of a fit: the interval in which −2 log L rises by at most the χ² quantile. */
 export function profileFit(
   source: LikelihoodSource,
   given: unknown,
   options: object,
 ): Record<string, Profile> {
   const { level } = readOptions('options', options, profileTable)
-  const names = readNames(source.run.likelihood.problem.free, given)
   const { run, fit } = source
+  const { derived } = run.likelihood.problem
+  const names = readNames([...run.likelihood.problem.free, ...derived.keys()], given)
   const { likelihood, solutions } = run
   const { free, isLogarithm } = likelihood.inSteps
   const z = norminv((1 + level) / 2)
@@ -44,6 +46,14 @@ export function profileFit(
   const evaluate = createEvaluator(likelihood, run.rowsOf(fit))
   const problem = { evaluate, algebra: denseAlgebra, min, max }
   return createRecord(names, (name): Profile => {
+    if (derived.has(name)) {
+      const origin = { best, minimum: solutions.cost[fit], error: derivedError(source, name) }
+      const search = (sign: 1 | -1): Side => {
+        const path = isUsable ? derivedPath(problem, source, name, origin) : null
+        return path === null ? { end: NaN, reason: 'unavailable' } : searchEndpoint(path, z * z, sign)
+      }
+      return toProfile(name, search, (end) => end)
+    }
     const i = free.indexOf(name)
     const toExternal = fromInternalInterval(parameters[i])
     const isHeld = hasBit(solutions.atBound, fit, i)
@@ -108,7 +118,8 @@ export function profileFits(
   options: object,
 ): Record<string, ProfileColumns> {
   const { level } = readOptions('options', options, profileManyTable)
-  const names = readNames(run.likelihood.problem.free, given)
+  const { problem } = run.likelihood
+  const names = readNames([...problem.free, ...problem.derived.keys()], given)
   const all = Array.from({ length: run.count }, (_, fit) => profileFit({ run, fit }, names, { level }))
   return createRecord(names, (name): ProfileColumns => {
     const code = (reason: ProfileEndReason) => profileEndReasons.indexOf(reason)

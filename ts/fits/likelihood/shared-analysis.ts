@@ -9,25 +9,27 @@ import { sharedName } from '../problem/shared-parameters.js'
 import { type Profile, profileTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import type { LikelihoodAnalysis } from '../solve/distribution.js'
+import { comparisons } from './comparison.js'
 import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
+import { estimatesOfGroups } from './estimates.js'
 import { readNames, toProfile } from './profile.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
+import type { LikelihoodNumbers } from './source.js'
 
 function refuse(found: string): never {
   throw new ArgumentError('found', 'a fit without distribution', found)
 }
 
-export function analyzeShared(fits: SharedLikelihoodFits): LikelihoodAnalysis {
-  const { joint } = fits.places
-  const what = 'a result of fitShared with a distribution'
+export function analyzeShared(result: LikelihoodNumbers, fits: SharedLikelihoodFits): LikelihoodAnalysis {
+  const { places, labels, base } = fits
+  const { joint } = places
   return {
+    ...comparisons({ result, run: base, fits: [...labels.keys()] }),
     isOne: false,
     profile: (names, options) =>
       profilePlaces(fits, new Map(joint.map((one, k) => [sharedName(one), k])), names, options),
-    compare: () => refuse(what),
-    rank: () => refuse(what),
-    bootstrap: () => refuse(what),
-    derive: () => refuse(what),
+    bootstrap: () => refuse('a result of fitShared with a distribution'),
+    estimates: () => estimatesOfGroups(fits),
   }
 }
 
@@ -46,7 +48,9 @@ export function analyzeGroup({
     compare: () => refuse(what),
     rank: () => refuse(what),
     bootstrap: () => refuse(what),
-    derive: () => refuse(what),
+    estimates: () => {
+      throw new ArgumentError('found', 'the result of fitShared, of which the group is a part', 'a group')
+    },
   }
 }
 

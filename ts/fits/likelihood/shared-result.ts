@@ -58,7 +58,7 @@ export class SharedLikelihoodFit {
 
   static {
     const { get } = likelihoodResults
-    likelihoodResults.get = (found) => (#fits in found ? analyzeShared(found.#fits) : get(found))
+    likelihoodResults.get = (found) => (#fits in found ? analyzeShared(found, found.#fits) : get(found))
   }
 
   /** @internal */

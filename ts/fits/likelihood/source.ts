@@ -39,9 +39,8 @@ export interface LikelihoodSource {
 
 /** The numbers of a result that comparisons read. */
 export interface LikelihoodNumbers {
-  readonly free: readonly string[]
-  readonly atBound: readonly string[]
   readonly observations: number
+  readonly degreesOfFreedom: number
   readonly minus2LogLikelihood: number
   readonly aic: number
   readonly bic: number

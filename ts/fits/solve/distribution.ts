@@ -7,6 +7,7 @@ import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { GroupLabel, SharedParameter } from '../problem/shared-parameters.js'
+import type { EstimateSource } from './estimate-source.js'
 import { objectOption } from './object-option.js'
 
 /** Fits by likelihood of one call, not started yet. */
@@ -91,7 +92,8 @@ export interface LikelihoodAnalysis {
   bootstrap(options: object): BootstrapRun
   compare(other: unknown, isNested: boolean): unknown
   rank(results: readonly unknown[], isNested: boolean): unknown
-  derive(quantities: unknown, options: object): unknown
+  /** The estimates for expressions of parameters. */
+  estimates(): EstimateSource
 }
 
 /** Returns the analyses of a result of a fit by likelihood, or undefined. The classes of the results replace `get`. */
