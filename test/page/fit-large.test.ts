@@ -55,6 +55,61 @@ test('the fit page draws 20,000 rows with each pixel once, and the curve above t
   await page.close()
 })
 
+test('the fit page draws a long paste before its text appears in the field, with two drawings and few elements', async () => {
+  const { page, errors } = await open('model=line')
+  const area = page.getByLabel('Data (type, paste or drop')
+  await area.fill('x,y\n1,2\n')
+  const text = `x,y\n${Array.from({ length: 20_000 }, (_, i) => `${i},${2 * i + (i % 7)}`).join('\n')}`
+  const found = await area.evaluate(async (element, pasted) => {
+    const field = element as HTMLTextAreaElement
+    const place = document.querySelector('.curve') as HTMLElement
+    field.select()
+    const drawings: { isFitted: boolean; isLaidOut: boolean; elements: number }[] = []
+    const hasCurve = new Promise<void>((resolve) => {
+      new MutationObserver((_, observer) => {
+        const plot = place.querySelector('[aria-label^="20000 points"]')
+        if (plot === null) return
+        const isFitted = plot.querySelector('.fitted') !== null
+        const elements = plot.querySelectorAll('*').length
+        drawings.push({ isFitted, isLaidOut: field.value === pasted, elements })
+        if (!isFitted) return
+        observer.disconnect()
+        resolve()
+      }).observe(place, { childList: true })
+    })
+    const clipboardData = new DataTransfer()
+    clipboardData.setData('text/plain', pasted)
+    const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })
+    const isOwn = !field.dispatchEvent(event)
+    await hasCurve
+    return { isOwn, drawings }
+  }, text)
+  expect(found.isOwn).toBe(true)
+  expect(found.drawings[0]).toMatchObject({ isFitted: false, isLaidOut: false })
+  // A fit that takes long on a busy machine may be drawn once more without a curve.
+  expect(found.drawings.length).toBeLessThanOrEqual(3)
+  for (const { elements } of found.drawings) expect(elements).toBeLessThan(100)
+  await page.waitForFunction(([field, pasted]) => (field as HTMLTextAreaElement).value === pasted, [
+    await area.elementHandle(),
+    text,
+  ] as const)
+  expect(errors).toEqual([])
+  await page.close()
+})
+
+test('a short paste joins the text in the field, and the page fits without a wait for further keys', async () => {
+  const { page, errors } = await open('model=line')
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.evaluate(() => navigator.clipboard.writeText('x,y\n1,2\n2,4\n3,6.1\n4,8\n'))
+  await page.getByLabel('Data (type, paste or drop').focus()
+  await page.keyboard.press('Control+V')
+  await page.getByText('4 rows').waitFor()
+  await page.keyboard.type('5,10')
+  await page.getByText('5 rows').waitFor()
+  expect(errors).toEqual([])
+  await page.close()
+})
+
 test('all profile intervals of a plate have one progress bar, whose button stops the work', async () => {
   const { page, errors } = await open('example=plate&model=logistic')
   await page.getByText(/^A1: The growth rate is/).waitFor()

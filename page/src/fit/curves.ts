@@ -23,7 +23,7 @@ export function computeFitted(
 ): FittedData | null {
   if (!hasValues(found)) return null
   const curve = 'isCurve' in task && task.isCurve ? computeCurve(task, x, found, state) : null
-  return { curve, residuals: found.residuals, values: found.predict() }
+  return { curve, residuals: found.residuals, values: curve ? [] : found.predict() }
 }
 
 const hasValues = (found: ShownFit | undefined): found is ShownFit =>

@@ -9,6 +9,8 @@ import type { Layout } from './wide.js'
 
 /** Maximum length of a file, which keeps the text field responsive. */
 const MAX_TEXT_LENGTH = 2_000_000
+/** Number of characters from which a text appears in the field after the curve, because its layout takes long. */
+const LONG_TEXT = 100_000
 /** Maximum number of dropped lines that the page lists. */
 const MAX_REPORTED_LINES = 8
 
@@ -18,6 +20,8 @@ export class DataInput {
   /** Whether the text has changed since it was parsed. */
   #isStale = true
   #isAsking = false
+  /** A long text that is not in the field yet. */
+  #awaited: string | null = null
   readonly #text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('data') })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #count = h('p', { className: 'hint' })
@@ -50,7 +54,11 @@ export class DataInput {
       columns,
       h('div', { className: 'row' }, labeled('example', this.#example), labeled('file', file)),
     )
-    this.#text.addEventListener('input', () => this.#change(true))
+    // Pasted text is complete, in contrast to typed text.
+    this.#text.addEventListener('input', ({ inputType }) => this.#change(inputType !== 'insertFromPaste'))
+    this.#text.addEventListener('paste', (event) => this.#paste(event))
+    for (const type of ['keydown', 'pointerdown', 'beforeinput'])
+      this.#text.addEventListener(type, () => this.showText())
     this.#example.addEventListener('change', () => {
       if (this.#example.value !== '') onExample(this.#example.value as ExampleName)
     })
@@ -74,12 +82,19 @@ export class DataInput {
 
   /** Replaces the text without a call of `onChange`. */
   setText(text: string): void {
-    this.#text.value = text
+    this.#awaited = text
+    if (text.length < LONG_TEXT) this.showText()
     this.#isStale = true
   }
 
   get text(): string {
-    return this.#text.value
+    return this.#awaited ?? this.#text.value
+  }
+
+  /** Puts a long text into the field. The page calls this after drawing, because the layout takes long. */
+  showText(): void {
+    if (this.#awaited !== null) this.#text.value = this.#awaited
+    this.#awaited = null
   }
 
   /** Selects an example in the list, or none. */
@@ -109,8 +124,17 @@ export class DataInput {
   }
 
   #take(text: string): void {
-    this.#text.value = text
+    this.setText(text)
     this.#change(false)
+  }
+
+  /** Takes a long text instead of the browser, which would lay it out before the page can read it. */
+  #paste(event: ClipboardEvent): void {
+    const text = event.clipboardData?.getData('text/plain') ?? ''
+    if (text.length < LONG_TEXT) return
+    event.preventDefault()
+    const { value, selectionStart, selectionEnd } = this.#text
+    this.#take(value.slice(0, selectionStart) + text + value.slice(selectionEnd))
   }
 
   #change(isTyped: boolean): void {
@@ -139,9 +163,9 @@ export class DataInput {
     this.#layout = layout
     this.#table = null
     // An empty field is a request for data, not an error.
-    if (this.#text.value.trim() === '' && this.#isAsking) return
+    if (this.text.trim() === '' && this.#isAsking) return
     try {
-      this.#table = readTable(this.#text.value, layout)
+      this.#table = readTable(this.text, layout)
       this.#complain('')
     } catch (thrown) {
       this.#table = null

@@ -36,6 +36,7 @@ const actions: PageActions = {
   stop: () => {
     stop.abort()
     view.progress.end()
+    data.showText()
     view.verdict.textContent = 'Stopped. Change a setting to fit again.'
   },
   leaveOut: (keys, isOut) => {
@@ -130,11 +131,17 @@ const emptyTable = (): DataTable => {
   return { columns, all: columns, lines: [], keys: [], shape: 'points', curves: '', isTooLong: [] }
 }
 
-/** Aborts a running fit, fits again and shows the result. */
+/** Aborts a running fit, fits again and shows the result. A long text appears afterwards. */
 async function update(): Promise<void> {
   stop.abort()
   stop = new AbortController()
   const { signal } = stop
+  await fitTable(signal)
+  await new Promise(requestAnimationFrame)
+  setTimeout(() => !signal.aborted && data.showText())
+}
+
+async function fitTable(signal: AbortSignal): Promise<void> {
   controls.fail('')
   data.showExample(state.example)
   const library = await loadLibrary(state)
@@ -185,10 +192,11 @@ async function update(): Promise<void> {
     if (signal.aborted) return
   }
   // The former fit does not stand next to new data.
-  const wait = setTimeout(
-    () => !signal.aborted && last?.table !== table && display.showPoints(shown),
-    PATIENCE,
-  )
+  const wait = setTimeout(() => {
+    if (signal.aborted) return
+    if (last?.table !== table) display.showPoints(shown)
+    data.showText()
+  }, PATIENCE)
   const labels = texts ? rows.kept.map((row) => texts[row]) : null
   const outcome = task && (await fitAll({ ...shown, task }, rows, labels, signal))
   clearTimeout(wait)
