@@ -55,8 +55,13 @@ function runProgram(text: string): Estimates {
 /** Runs a command of the page for the saved points. */
 function runCommand(command: string, points: string): Estimates {
   writeFileSync(join(folder, 'fit.csv'), points)
-  const [note, line] = command.split('\n')
+  const [note, ...others] = command.split('\n')
+  const line = others.pop() as string
   expect(note).toMatch(/^# fit\.csv: /)
+  for (const writing of others) {
+    const [, content, file] = /^echo '(.*)' > (fit\.json)$/.exec(writing) ?? []
+    writeFileSync(join(folder, file), content.replaceAll("'\\''", "'"))
+  }
   const words = line.match(/'(?:[^']|'\\'')*'|\S+/g) ?? []
   const [name, ...args] = words.map((word) => word.replace(/^'(.*)'$/s, '$1').replaceAll("'\\''", "'"))
   expect(name).toBe('antigrad')
@@ -102,6 +107,11 @@ const grouped = [
   ...xs.flatMap((x, i) => [`${x};${decay[i]};Ada`, `${x};${decay[i] + x / 9};Bob`]),
 ]
 const own = { expression: 'a*exp(-b*time_s) + c' }
+const ofT = { expression: 'a*exp(-b*t) + c' }
+const successes = [
+  't,successes,"n (all)"',
+  ...xs.map((x, i) => `${x},${Math.round(9 * decay[i])},${40 + (i % 3)}`),
+]
 const inhibition = [0.5, 1, 2, 4, 8].flatMap((s) =>
   [0, 1, 3].map(
     (i) =>
@@ -143,6 +153,19 @@ describe('a program and a command line of the fit page repeat the fit', () => {
     ['differential equations', withSigma, { expression: "A' = -b*A; A(0) = a; f = A + c" }],
     ['a distribution', withSigma, { ...own, distribution: 'normal', scale: 'prop*f' }],
     [
+      'a distribution with groups',
+      grouped,
+      { ...ofT, group: 'who', distribution: 'lognormal', profile: true },
+    ],
+    [
+      'Student’s t distribution',
+      withSigma,
+      { ...own, distribution: 'student', df: '5', parameters: { c: { fixed: true, start: 1 } } },
+    ],
+    ['numbers of successes', successes, { ...ofT, distribution: 'binomial', scale: 'n_all' }],
+    ['counts', successes, { ...ofT, distribution: 'negativeBinomial', scale: '8' }],
+    ['a gamma distribution', withSigma, { ...own, distribution: 'gamma', derive: 'half = log(2)/b' }],
+    [
       'a function of two columns',
       ['u,v,y', '1,2,3', '2,1,4', '3,5,8.1', '4,4,9', '5,1,7'],
       { expression: 'a*u + b*v', y: 'y' },
@@ -152,10 +175,7 @@ describe('a program and a command line of the fit page repeat the fit', () => {
     const { task, fits } = shown.outcome
     const program = runProgram(writeProgram({ ...shown, task }, shown.state))
     const line = writeCommand({ ...shown, task }, shown.state)
-    // The command line has no distributions and no differential equations, and says so.
-    const isRefused = shown.state.distribution !== '' || task.system !== undefined
-    if (isRefused) expect(line).toMatch(/^# antigrad fit has no .*: save a program instead$/)
-    const command = isRefused ? program : runCommand(line, writePoints(shown, task, shown.state))
+    const command = runCommand(line, writePoints(shown, task, shown.state))
     expect([program.length, command.length]).toEqual([fits.length, fits.length])
     for (const [k, { values, errors, reason }] of fits.entries()) {
       // The flat curve of the plate determines no EC50.
@@ -172,6 +192,29 @@ describe('a program and a command line of the fit page repeat the fit', () => {
       }
     }
   })
+})
+
+test.each([
+  ['columns in the scale of a distribution', { ...own, distribution: 'normal', scale: 'k*σ' }],
+  ['formulas of shape', { ...own, distribution: 'gamma', scale: 'k*f' }],
+  ['weights of a distribution', { ...own, distribution: 'student', weights: 'σ' }],
+] as const)('the page says that the command line has no %s', async (lacking, changed) => {
+  const table = readTable(withSigma.join('\n'))
+  const state = { ...initial, ...changed }
+  const chosen = choose(table, state)
+  const task = makeTask(table, chosen, state, await loadLibrary(state))
+  const line = writeCommand({ groups: [], chosen, table, task, outcome: null, at: 0 }, state)
+  expect(line).toBe(`# antigrad fit has no ${lacking}: save a program instead`)
+})
+
+test('the command line compares two models of a distribution', async () => {
+  const changed = { ...own, distribution: 'normal', compare: 'a*exp(-b*time_s)' } as const
+  const shown = await shownFor(withSigma.join('\n'), changed)
+  const { task, fits } = shown.outcome
+  const line = writeCommand({ ...shown, task }, shown.state)
+  const [first, second] = runCommand(line, writePoints(shown, task, shown.state))
+  expect(Object.keys(second.values)).toEqual(['a', 'b', 'sigma'])
+  expect(first.values.b / fits[0].values.b).toBeCloseTo(1, 6)
 })
 
 async function saved(page: Page, name: string): Promise<Buffer> {
