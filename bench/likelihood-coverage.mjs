@@ -1,12 +1,14 @@
-// node bench/likelihood-coverage.mjs [count]: share of nominal 95% profile intervals that contain the true value, for
-// data of four error models. The full form has 10,000 data sets per error model.
+// node bench/likelihood-coverage.mjs [count] [rows]: share of nominal 95% profile intervals that contain the true value,
+// for data of four error models. The full form has 10,000 data sets per error model. With few rows, the χ² quantile of
+// the likelihood ratio is an approximation from below.
 import { expression } from 'antigrad'
 import { fitManySync, fitReasons, negativeBinomial, normal, poisson, profile } from 'antigrad/fit'
 import { RandomGenerator } from 'antigrad/math'
 
 const count = Number(process.argv[2] ?? 200)
-const x = Float64Array.from({ length: 24 }, (_, i) => 0.25 + i / 2)
-const growth = Float64Array.from({ length: 24 }, (_, i) => i / 6)
+const rows = Number(process.argv[3] ?? 96)
+const x = Float64Array.from({ length: rows }, (_, i) => 0.25 + (12 * i) / rows)
+const growth = Float64Array.from({ length: rows }, (_, i) => (4 * i) / rows)
 const random = new RandomGenerator(7)
 const decay = (t) => 10 * Math.exp(-0.2 * t)
 const rate = (v) => Math.exp(1 + 0.5 * v)

@@ -607,11 +607,11 @@ const marks = { below: at(optional(text), 'low'), above: at(optional(text), 'hig
 add('normal lognormal', '', {
   options: at(record, { sigma: at(ofScale, '0.1*f'), ...marks, estimate: at(word(undefined), 'reml') }),
 })
-add('student', '', { options: at(record, { sigma: at(ofScale, 's'), df: at(ofScale, 4) }) })
-add('negativeBinomial', '', { options: at(record, { theta: at(ofScale, 'theta') }) })
-add('gamma', '', { options: at(record, { shape: at(ofScale, 2) }) })
-add('binomial', '', { options: { trials: at(or(positive, text), 'n') } })
-add('poisson', '', {})
+add('student', '', { options: at(record, { sigma: at(ofScale, 's'), df: at(ofScale, 4), ...marks }) })
+add('negativeBinomial', '', { options: at(record, { theta: at(ofScale, 'theta'), ...marks }) })
+add('gamma', '', { options: at(record, { shape: at(ofScale, 2), ...marks }) })
+add('binomial', '', { options: { trials: at(or(positive, text), 'n'), ...marks } })
+add('poisson', '', { options: at(record, marks) })
 add('ode', '', {
   options: at(record, {
     states: at(record, { y: at(or(finite, text), 1) }),

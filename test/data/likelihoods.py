@@ -28,17 +28,33 @@ def log_density(family, y, f, o, cens=0):
         s, d = o['sigma'], o['df']
         z = (y - f) / s
         c = mp.loggamma((d + 1) / 2) - mp.loggamma(d / 2) - mp.log(d * mp.pi) / 2 - mp.log(s)
+        if cens:
+            tail = mp.betainc(d / 2, mp.mpf(1) / 2, 0, d / (d + z * z), regularized=True) / 2
+            return -2 * mp.log(tail if (z < 0) == (cens < 0) else 1 - tail)
         return -2 * (c - (d + 1) / 2 * mp.log(1 + z * z / d))
     if family == 'poisson':
+        if cens:
+            below = mp.exp(-f) * sum(f**k / mp.factorial(k) for k in range(int(y) + (cens > 0)))
+            return -2 * mp.log(below if cens < 0 else 1 - below)
         return -2 * (y * mp.log(f) - f - mp.loggamma(y + 1))
     if family == 'negative-binomial':
         t = o['theta']
+        if cens:
+            below = sum(mp.exp(mp.loggamma(k + t) - mp.loggamma(t) - mp.loggamma(k + 1)) * (f / (t + f)) ** k
+                        for k in range(int(y) + (cens > 0))) * (t / (t + f)) ** t
+            return -2 * mp.log(below if cens < 0 else 1 - below)
         c = mp.loggamma(y + t) - mp.loggamma(t) - mp.loggamma(y + 1)
         return -2 * (c + t * mp.log(t / (t + f)) + y * mp.log(f / (t + f)))
     if family == 'binomial':
         n = o['trials']
+        if cens:
+            below = sum(mp.binomial(n, k) * f**k * (1 - f) ** (n - k) for k in range(int(y) + (cens > 0)))
+            return -2 * mp.log(below if cens < 0 else 1 - below)
         return -2 * (mp.log(mp.binomial(n, y)) + y * mp.log(f) + (n - y) * mp.log(1 - f))
     k = o['shape']
+    if cens:
+        return -2 * mp.log(mp.gammainc(k, 0, k * y / f, regularized=True) if cens < 0
+                           else mp.gammainc(k, k * y / f, mp.inf, regularized=True))
     return -2 * (k * mp.log(k / f) + (k - 1) * mp.log(y) - k * y / f - mp.loggamma(k))
 
 
@@ -199,6 +215,33 @@ def problems():
     below = (y < limit).astype(int).tolist()
     yield dict(family='lognormal', model='a*exp(-b*t)', options=dict(sigma='sigma'), names=['a', 'b', 'sigma'],
                data=dict(t=t.tolist(), y=digits(np.maximum(y, limit)), below=below), truth=[10, 0.3, 0.25])
+    yield from censored_problems(x)
+
+
+def censored_problems(x):
+    y = digits(1 + 2 * x + rng.standard_t(4, size=x.size) * 0.4)
+    below, above = [int(v < 2) for v in y], [int(v > 6) for v in y]
+    yield dict(family='student', model='a + b*x', options=dict(sigma='sigma', df='4'), names=['a', 'b', 'sigma'],
+               data=dict(x=x.tolist(), y=[min(max(v, 2), 6) for v in y], below=below, above=above), truth=[1, 2, 0.4])
+    y = digits(rng.gamma(3, np.exp(1 + 0.4 * x) / 3))
+    yield dict(family='gamma', model='exp(a + b*x)', options=dict(shape='shape'), names=['a', 'b', 'shape'],
+               data=dict(x=x.tolist(), y=[max(v, 2.5) for v in y], below=[int(v < 2.5) for v in y]), truth=[1, 0.4, 3])
+    y = digits(rng.gamma(0.7, np.exp(1 + 0.4 * x) / 0.7))
+    yield dict(family='gamma', model='exp(a + b*x)', options=dict(shape='shape'), names=['a', 'b', 'shape'],
+               data=dict(x=x.tolist(), y=[min(v, 6) for v in y], above=[int(v > 6) for v in y]), truth=[1, 0.4, 0.7])
+    y = rng.poisson(np.exp(0.5 + 0.6 * x)).tolist()
+    yield dict(family='poisson', model='exp(a + b*x)', options={}, names=['a', 'b'],
+               data=dict(x=x.tolist(), y=[min(max(v, 2), 7) for v in y], below=[int(v < 2) for v in y],
+                         above=[int(v > 7) for v in y]), truth=[0.5, 0.6])
+    y = rng.negative_binomial(3, 3 / (3 + np.exp(2 + 0.5 * x))).tolist()
+    yield dict(family='negative-binomial', model='exp(a + b*x)', options=dict(theta='theta'), names=['a', 'b', 'theta'],
+               data=dict(x=x.tolist(), y=[min(max(v, 5), 25) for v in y], below=[int(v < 5) for v in y],
+                         above=[int(v > 25) for v in y]), truth=[2, 0.5, 3])
+    n = np.full(x.size, 12)
+    y = rng.binomial(n, 1 / (1 + np.exp(2 - 1.2 * x))).tolist()
+    yield dict(family='binomial', model='1/(1 + exp(-a - b*x))', options=dict(trials='n'), names=['a', 'b'],
+               data=dict(x=x.tolist(), n=n.tolist(), y=[min(max(v, 2), 9) for v in y], below=[int(v < 2) for v in y],
+                         above=[int(v > 9) for v in y]), truth=[-2, 1.2])
 
 
 def real(cost, v):

@@ -34,15 +34,15 @@ function distributionOf({ family, options, data }: Reference): fits.Distribution
     case 'lognormal':
       return fits.lognormal({ ...options, ...marks })
     case 'student':
-      return fits.student({ sigma: options.sigma, df: 4 })
+      return fits.student({ sigma: options.sigma, df: 4, ...marks })
     case 'poisson':
-      return fits.poisson()
+      return fits.poisson(marks)
     case 'negative-binomial':
-      return fits.negativeBinomial(options)
+      return fits.negativeBinomial({ ...options, ...marks })
     case 'binomial':
-      return fits.binomial({ trials: options.trials })
+      return fits.binomial({ trials: options.trials, ...marks })
     case 'gamma':
-      return fits.gamma(options)
+      return fits.gamma({ ...options, ...marks })
   }
 }
 

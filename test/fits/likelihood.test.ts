@@ -6,6 +6,7 @@ import {
   bootstrap,
   bootstrapSync,
   compare,
+  type Distribution,
   derive,
   fit,
   fitManySync,
@@ -16,6 +17,7 @@ import {
   profile,
   student,
 } from 'antigrad/fit'
+import { norminv } from 'antigrad/math'
 import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
@@ -134,6 +136,49 @@ test('censored rows enter by their probability', () => {
   expect(found.censoredRows).toBe(2)
   const omitted = fit(decay, { t: t.slice(0, 8), y: y.slice(0, 8) }, { start, distribution: combined })
   expect(found.values.b).not.toBeCloseTo(omitted.values.b, 6)
+})
+
+test('counts, gamma and t variates are censored by their probability', () => {
+  // With one censored count, −2 log L is the cost of the other counts and −2 log of a sum of probabilities.
+  const marks = { below: 'low', above: 'high' }
+  const data = { y: [3, 2, 6], low: [0, 1, 0], high: [0, 0, 1] }
+  const from = { start: { a: 3 }, y: 'y' }
+  const found = fit(expression('a'), data, { ...from, distribution: poisson(marks) })
+  const { a } = found.values
+  const chance = (k: number) => Math.exp(k * Math.log(a) - a - Math.log([1, 1, 2, 6, 24, 120, 720][k]))
+  const more = 1 - [0, 1, 2, 3, 4, 5, 6].reduce((sum, k) => sum + chance(k), 0)
+  const cost = -2 * Math.log(chance(3) * (chance(0) + chance(1)) * more)
+  expect([found.reason, found.censoredRows]).toEqual(['converged', 2])
+  expect(found.minus2LogLikelihood).toBeCloseTo(cost, 11)
+  // A quantile residual of a count below the limit draws from the smaller counts.
+  const limit = norminv(chance(0) + chance(1))
+  expect(found.residualsOf('quantile', { seed: 2 })[1]).toBeLessThan(limit)
+  const many = (engine: 'native' | 'wasm' | 'typescript') =>
+    [poisson(marks), negativeBinomial({ theta: 3, ...marks }), gamma({ shape: 2, ...marks })]
+      .concat(student({ sigma: 1, df: 5, ...marks }), binomial({ trials: 9, ...marks }))
+      .map((distribution) => {
+        const model = expression(distribution.name === 'binomial' ? 'a/9' : 'a')
+        const { values, errors } = fitManySync(model, data, { ...from, distribution, engine })
+        return [values.a, errors.a]
+      })
+  const reference = many('typescript')
+  expect(reference.flat().every(([value]) => value > 0)).toBe(true)
+  expect(many('wasm')).toEqual(reference)
+  expect(many('native')).toEqual(reference)
+})
+
+test('marks that no response can have name the row', () => {
+  const wrong = (data: object, distribution: Distribution) => () =>
+    fit(expression('a'), data as never, { y: 'y', start: { a: 0.5 }, distribution })
+  const low = { y: [3, 0, 6], low: [0, 1, 0] }
+  expect(wrong(low, poisson({ below: 'low' }))).toThrow(
+    'counts ≥ 1 in rows marked below (poisson), got "0 in row 1"',
+  )
+  const high = { y: [3, 1, 6], high: [0, 0, 1] }
+  expect(wrong(high, binomial({ trials: 6, above: 'high' }))).toThrow('in row 2')
+  const both = { y: [3, 1, 6], low: [1, 0, 0], high: [1, 0, 0] }
+  expect(wrong(both, student({ sigma: 1, df: 4, below: 'low', above: 'high' }))).toThrow('not both')
+  expect(wrong(high, poisson({ above: 'missing' }))).toThrow('above: expected a column of the data')
 })
 
 test('all engines give the same bits in lanes', () => {

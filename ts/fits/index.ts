@@ -73,6 +73,7 @@ export {
   type NormalOptions,
   negativeBinomial,
   normal,
+  type PoissonOptions,
   poisson,
   type StudentOptions,
   student,

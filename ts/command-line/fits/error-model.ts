@@ -34,8 +34,6 @@ export function isSigmaModel(sigma: string | undefined): sigma is string {
 export const usesLikelihood = ({ distribution, sigma, below, above }: FitCommandOptions): boolean =>
   distribution !== undefined || isSigmaModel(sigma) || below !== undefined || above !== undefined
 
-const CENSORED = ['normal', 'lognormal']
-
 /** @throws OptionError if the options do not belong to the distribution */
 export async function readErrorModel(options: FitCommandOptions): Promise<ErrorModel> {
   const { distribution: name = 'normal', sigma, trials } = options
@@ -51,7 +49,8 @@ export async function readErrorModel(options: FitCommandOptions): Promise<ErrorM
   const texts = {
     ...(sigma !== undefined && { sigma }),
     ...(name === 'binomial' && { trials: nameOf('trials') ?? Number(trials) }),
-    ...(CENSORED.includes(name) && { below: nameOf('below'), above: nameOf('above') }),
+    below: nameOf('below'),
+    above: nameOf('above'),
   }
   const make = library[toCamelCase(name) as 'normal'] as (
     options: object,
@@ -63,7 +62,7 @@ export async function readErrorModel(options: FitCommandOptions): Promise<ErrorM
 }
 
 function checkErrorModel(name: DistributionChoice, options: FitCommandOptions): void {
-  const { sigma, trials, below, above } = options
+  const { sigma, trials } = options
   const hasSigma = (distributions[name] as readonly string[]).includes('sigma')
   if (sigma !== undefined && !hasSigma) throw new OptionError('--sigma', `no value with ${name}`, sigma)
   if (sigma?.startsWith('='))
@@ -72,13 +71,6 @@ function checkErrorModel(name: DistributionChoice, options: FitCommandOptions): 
     throw new OptionError('--trials', 'the number of trials, or its column, with binomial', 'none')
   if (trials !== undefined && name !== 'binomial')
     throw new OptionError('--trials', `no value with ${name}`, trials)
-  for (const [option, column] of Object.entries({ below, above }))
-    if (column !== undefined && !CENSORED.includes(name))
-      throw new OptionError(
-        `--${option}`,
-        `no value with ${name} (but with ${CENSORED.join(' and ')})`,
-        column,
-      )
   const refused = [
     'weights',
     'covariance',

@@ -81,24 +81,32 @@ const studentTable = {
   sigma: text('sigma'),
   /** Degrees of freedom: an expression or a number; default the parameter df */
   df: text('df'),
+  ...censoring,
 }
 const negativeBinomialTable = {
   /** Size: the variance is f + f²/theta; an expression or a number; default the parameter theta */
   theta: text('theta'),
+  ...censoring,
 }
 const gammaTable = {
   /** Shape: the variance is f²/shape; an expression or a number; default the parameter shape */
   shape: text('shape'),
+  ...censoring,
 }
 const binomialTable = {
   /** Number of trials per row: the name of a column, or a number; no default */
   trials: optional(text('1')),
+  ...censoring,
 }
+
+const poissonTable = censoring
 
 /** Options of {@link normal} and {@link lognormal}. */
 export interface NormalOptions extends GivenOf<typeof normalTable> {}
 /** Options of {@link student}. */
 export interface StudentOptions extends GivenOf<typeof studentTable> {}
+/** Options of {@link poisson}. */
+export interface PoissonOptions extends GivenOf<typeof poissonTable> {}
 /** Options of {@link negativeBinomial}. */
 export interface NegativeBinomialOptions extends GivenOf<typeof negativeBinomialTable> {}
 /** Options of {@link gamma}. */
@@ -107,6 +115,10 @@ export interface GammaOptions extends GivenOf<typeof gammaTable> {}
 export interface BinomialOptions {
   /** Number of trials per row: the name of a column, or a number */
   readonly trials: string | number
+  /** Column that marks the rows with fewer successes than y. The mark is not 0. */
+  readonly below?: string
+  /** Column that marks the rows with more successes than y. The mark is not 0. */
+  readonly above?: string
 }
 
 function make(
@@ -155,49 +167,58 @@ export function lognormal(options: NormalOptions = {}): Distribution {
  * Student's t distribution of the response around f, for data with outliers. σ is the scale, and the variance is
  * σ²·df/(df − 2).
  *
- * @param options `sigma` and `df`
+ * @param options `sigma` and `df`; and `below` and `above`, columns that mark censored rows
  * @throws OptionError if an option is invalid
  * @example
  * fit(model, data, { distribution: student({ df: 4 }), start: { a: 1, sigma: 1 } })
  */
 export function student(options: StudentOptions = {}): Distribution {
-  const { sigma, df } = readOptions('options', options, studentTable)
-  return make(studentFamily, { sigma, df })
+  const { sigma, df, ...more } = readOptions('options', options, studentTable)
+  return make(studentFamily, { sigma, df }, more)
 }
 
-/** Poisson distribution of counts, with mean f. */
-export function poisson(): Distribution {
-  return make(poissonFamily, {})
+/**
+ * Poisson distribution of counts, with mean f.
+ *
+ * @param options `below` and `above`, columns that mark censored rows: counts less than y, or greater than y
+ * @throws OptionError if an option is invalid
+ */
+export function poisson(options: PoissonOptions = {}): Distribution {
+  return make(poissonFamily, {}, readOptions('options', options, poissonTable))
 }
 
 /**
  * Negative binomial distribution of counts with mean f and variance f + f²/theta, as in R's `MASS::glm.nb`.
  *
- * @param options `theta`, an expression or a number; default the parameter theta
+ * @param options `theta`, an expression or a number; default the parameter theta; `below` and `above`, as for
+ * {@link poisson}
  * @throws OptionError if an option is invalid
  */
 export function negativeBinomial(options: NegativeBinomialOptions = {}): Distribution {
-  return make(negativeBinomialFamily, readOptions('options', options, negativeBinomialTable))
+  const { theta, ...more } = readOptions('options', options, negativeBinomialTable)
+  return make(negativeBinomialFamily, { theta }, more)
 }
 
 /**
  * Binomial distribution of y successes among the trials of a row. The model's value f is the probability of success.
  *
- * @param options `trials`, the name of a column or a number
+ * @param options `trials`, the name of a column or a number; `below` and `above`, as for {@link poisson}
  * @throws OptionError if `trials` is missing or invalid
  */
 export function binomial(options: BinomialOptions): Distribution {
-  const { trials } = readOptions('options', options, binomialTable)
+  const { trials, ...more } = readOptions('options', options, binomialTable)
   if (trials === undefined) throw new OptionError('trials', 'the name of a column, or a number', undefined)
-  return make(binomialFamily, { trials })
+  return make(binomialFamily, { trials }, more)
 }
 
 /**
  * Gamma distribution of positive responses, with mean f and variance f²/shape.
  *
- * @param options `shape`, an expression or a number; default the parameter shape
+ * @param options `shape`, an expression or a number; default the parameter shape; `below` and `above`, columns that mark
+ * censored rows
  * @throws OptionError if an option is invalid
  */
 export function gamma(options: GammaOptions = {}): Distribution {
-  return make(gammaFamily, readOptions('options', options, gammaTable))
+  const { shape, ...more } = readOptions('options', options, gammaTable)
+  return make(gammaFamily, { shape }, more)
 }

@@ -5,6 +5,7 @@ import { toPrintable } from '../../core/text.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { evaluateRows } from './evaluate.js'
+import type { LikelihoodFamily } from './families.js'
 import { type LikelihoodProblem, rowOutputs } from './problem.js'
 
 /** The parts of a run that the checks read. */
@@ -22,6 +23,19 @@ function place(row: number, fit: number, { count, labels }: Pick<CheckedRun, 'co
   return `in row ${row}${count > 1 ? ` of fit ${fit}` : ''}`
 }
 
+/** The expected rows, if no response lies on the marked side of y; otherwise null. */
+function findInvalidMark(
+  { isDiscrete }: LikelihoodFamily,
+  y: number,
+  most: number,
+  isBelow = 0,
+  isAbove = 0,
+): string | null {
+  if (isBelow && isAbove) return 'a row that is marked below or above, not both'
+  if (isDiscrete && isBelow && y < 1) return 'counts ≥ 1 in rows marked below'
+  return isDiscrete && isAbove && y >= most ? 'counts less than the trials in rows marked above' : null
+}
+
 /** @throws OptionError that names the first row whose response the distribution cannot have */
 export function checkResponse(run: Omit<CheckedRun, 'starts' | 'rowsOf'>, drops: boolean): void {
   const { data, count } = run
@@ -36,13 +50,19 @@ export function checkResponse(run: Omit<CheckedRun, 'starts' | 'rowsOf'>, drops:
     const y = rows(problem.y, fit) as Float64Array
     const trials = rows(texts.trials, fit)
     const weights = rows(problem.weight, fit)
+    const [below, above] = [rows(run.likelihood.below, fit), rows(run.likelihood.above, fit)]
     for (let row = 0; row < y.length; row++) {
       const n = trials?.[row] ?? (texts.trials === undefined ? NaN : Number(texts.trials))
       const isUnused = weights?.[row] === 0 || (Number.isNaN(y[row]) && (drops || !Number.isFinite(n)))
-      if (isUnused || Number.isNaN(y[row]) || accepts(y[row], Number.isNaN(n) ? Infinity : n)) continue
+      if (isUnused || Number.isNaN(y[row])) continue
+      const most = Number.isNaN(n) ? Infinity : n
+      const wrong = !accepts(y[row], most)
+        ? expected
+        : findInvalidMark(family, y[row], most, below?.[row], above?.[row])
+      if (wrong === null) continue
       throw new OptionError(
         `data: ${problem.y}`,
-        `${expected} (${family.name})`,
+        `${wrong} (${family.name})`,
         `${y[row]} ${place(row, fit, run)}`,
       )
     }

@@ -2,6 +2,7 @@
 
 import type { Builder } from '../../expressions/differentiate.js'
 import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
+import { betaTails, gammaTails, studentTails } from './tails.js'
 
 /** Names of the distributions. */
 export type DistributionName =
@@ -12,6 +13,9 @@ export type DistributionName =
   | 'negative-binomial'
   | 'binomial'
   | 'gamma'
+
+/** Side of the limit y on which the value of a censored row lies. */
+export type CensoredSide = 'below' | 'above'
 
 /** Values of the response that a distribution can have. */
 interface ResponseDomain {
@@ -27,8 +31,8 @@ export interface LikelihoodFamily {
    * (−2 log L with all constants), `deviance` (0 if the mean fits y exactly), `mean` and `variance`.
    */
   readonly lines: (b: Builder, names: NamedNodes) => NamedNodes
-  /** The line `z` of censored rows: Φ(z) is the probability of values below y. Only continuous families have it. */
-  readonly standardized?: (b: Builder, names: NamedNodes) => NamedNodes
+  /** −2 log of the probability of values below y, or above y, for censored rows. */
+  readonly censored: (b: Builder, names: NamedNodes, side: CensoredSide) => number
   /** Options that are expressions and must be > 0, in order. */
   readonly positive: readonly string[]
   readonly response: ResponseDomain
@@ -48,6 +52,41 @@ const counts = {
   accepts: (y: number) => Number.isSafeInteger(y) && y >= 0,
 }
 
+/**
+ * −2 log Φ(z), accurate in both tails. The branches are limited to the half line in which they are selected, so that
+ * the other branch stays finite.
+ */
+const censoredCost = defineLines(
+  `
+  left = max(-z*ROOT_HALF, 0)
+  right = max(z, 0)
+  cost = z < 0 ? 2*(left*left - log(erfcx(left)/2)) : -2*log1p(-erfc(right*ROOT_HALF)/2)
+`,
+  { ROOT_HALF: Math.SQRT1_2 },
+)
+
+/** The costs of censored rows, if the line `z` is a normal variate. */
+const normalCost =
+  (standardized: ReturnType<typeof defineLines>): LikelihoodFamily['censored'] =>
+  (b, names, side) => {
+    const { z } = standardized(b, names)
+    return censoredCost(b, { z: side === 'below' ? z : b.negate(z) }).cost
+  }
+
+const studentScore = defineLines('z = (y - f)/sigma')
+const gammaRatio = defineLines('x = shape*(y/f)')
+/** Counts below y are at most y − 1, and counts above y at least y + 1. */
+const firstAbove = defineLines('least = y + 1')
+const negativeBinomialChances = defineLines(`
+  p = theta/(theta + f)
+  q = f/(theta + f)
+`)
+const binomialChances = defineLines(`
+  q = 1 - f
+  others = trials - y
+  most = others + 1
+`)
+
 /** Normal distribution with mean f and standard deviation sigma. The factor is 1 for maximum likelihood. */
 export const normalFamily: LikelihoodFamily = {
   name: 'normal',
@@ -61,7 +100,7 @@ export const normalFamily: LikelihoodFamily = {
   `,
     { LOG_2PI },
   ),
-  standardized: defineLines('z = (y - f)/sigma'),
+  censored: normalCost(defineLines('z = (y - f)/sigma')),
   positive: ['sigma'],
   response: anyNumber,
   prediction: anyNumber,
@@ -82,7 +121,7 @@ export const lognormalFamily: LikelihoodFamily = {
   `,
     { LOG_2PI },
   ),
-  standardized: defineLines('z = log(y/f)/sigma'),
+  censored: normalCost(defineLines('z = log(y/f)/sigma')),
   positive: ['sigma'],
   response: { expected: 'numbers > 0', accepts: aboveZero.accepts },
   prediction: aboveZero,
@@ -103,6 +142,7 @@ export const studentFamily: LikelihoodFamily = {
   `,
     { LOG_PI, INFINITY },
   ),
+  censored: (b, names, side) => studentTails(b, { df: names.df, ...studentScore(b, names) })[side],
   positive: ['sigma', 'df'],
   response: anyNumber,
   prediction: anyNumber,
@@ -119,6 +159,11 @@ export const poissonFamily: LikelihoodFamily = {
     mean = f
     variance = f
   `),
+  censored: (b, names, side) => {
+    // P(count < y) = Q(y, f), and P(count > y) = P(y + 1, f).
+    const least = side === 'below' ? names.y : firstAbove(b, names).least
+    return gammaTails(b, least, names.f)[side === 'below' ? 'above' : 'below']
+  },
   positive: [],
   response: counts,
   prediction: aboveZero,
@@ -136,6 +181,10 @@ export const negativeBinomialFamily: LikelihoodFamily = {
     mean = f
     variance = f + f*f/theta
   `),
+  censored: (b, names, side) => {
+    const second = side === 'below' ? names.y : firstAbove(b, names).least
+    return betaTails(b, { ...negativeBinomialChances(b, names), first: names.theta, second })[side]
+  },
   positive: ['theta'],
   response: counts,
   prediction: aboveZero,
@@ -155,6 +204,11 @@ export const binomialFamily: LikelihoodFamily = {
     deviance = 2*(hits + others)
     variance = mean*(1 - f)
   `),
+  censored: (b, names, side) => {
+    const { q, others, most } = binomialChances(b, names)
+    const [first, second] = side === 'below' ? [most, names.y] : [others, firstAbove(b, names).least]
+    return betaTails(b, { p: q, q: names.f, first, second })[side]
+  },
   positive: ['trials'],
   response: {
     expected: 'counts: integers from 0 to the trials',
@@ -174,21 +228,9 @@ export const gammaFamily: LikelihoodFamily = {
     mean = f
     variance = f*f/shape
   `),
+  censored: (b, names, side) => gammaTails(b, names.shape, gammaRatio(b, names).x)[side],
   positive: ['shape'],
   response: { expected: 'numbers > 0', accepts: aboveZero.accepts },
   prediction: aboveZero,
   isDiscrete: false,
 }
-
-/**
- * −2 log Φ(z), accurate in both tails. The branches are limited to the half line in which they are selected, so that
- * the other branch stays finite.
- */
-export const censoredCost = defineLines(
-  `
-  left = max(-z*ROOT_HALF, 0)
-  right = max(z, 0)
-  cost = z < 0 ? 2*(left*left - log(erfcx(left)/2)) : -2*log1p(-erfc(right*ROOT_HALF)/2)
-`,
-  { ROOT_HALF: Math.SQRT1_2 },
-)

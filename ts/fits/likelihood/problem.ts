@@ -8,7 +8,7 @@ import { namesIn, parse } from '../../expressions/parse.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Parameter } from '../problem/parameters.js'
 import { makeProblem, type Problem } from '../problem/problem.js'
-import { censoredCost, type LikelihoodFamily } from './families.js'
+import type { LikelihoodFamily } from './families.js'
 
 /** Name of the prediction in the expressions of a distribution. */
 const PREDICTION = 'f'
@@ -119,14 +119,12 @@ function rowNodes(
   const inputs = { ...options, y, f: model, factor }
   const lines = family.lines(b, inputs)
   let { cost } = lines
-  for (const [column, sign] of [
-    [above, -1],
-    [below, 1],
+  for (const [column, side] of [
+    [above, 'above'],
+    [below, 'below'],
   ] as const) {
-    if (column === undefined || family.standardized === undefined) continue
-    const { z } = family.standardized(b, inputs)
-    const { cost: censored } = censoredCost(b, { z: sign < 0 ? b.negate(z) : z })
-    cost = b.select(b.name(column), censored, cost)
+    if (column === undefined) continue
+    cost = b.select(b.name(column), family.censored(b, inputs, side), cost)
   }
   const named: Readonly<Record<string, number>> = { ...lines, ...options, f: model, cost }
   return { named, weighted: weight === null ? cost : b.multiply(b.name(weight), cost) }

@@ -41,7 +41,9 @@ export function computeResiduals(
   const next = random(seed)
   return y.map((value, row) => {
     const distribution = at(row)
-    const high = isAbove?.[row] ? 1 : cdf(family.name, value, distribution)
+    // A count below the limit is at most the limit − 1.
+    const most = isBelow?.[row] && family.isDiscrete ? value - 1 : value
+    const high = isAbove?.[row] ? 1 : cdf(family.name, most, distribution)
     const low = isAbove?.[row]
       ? cdf(family.name, value, distribution)
       : isBelow?.[row]
