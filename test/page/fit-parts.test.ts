@@ -58,6 +58,23 @@ describe('a table pasted into the fit page', () => {
     expect(() => readTable(text)).toThrow(`at least two numeric columns, got ${got}`)
   })
 
+  test('is refused with the line of its header if no rows follow', () => {
+    expect(() => readTable('<html>\n')).toThrow('got none. Line 1 is “<html>”.')
+  })
+
+  test.each([
+    ['100,000 rows', `x,y\n${'1,2\n'.repeat(100_000)}`, [2, 100_000]],
+    ['500 columns', `${'1,'.repeat(499)}1\n${'2,'.repeat(499)}2`, [500, 2]],
+    ['500 curves', `x\t${'A1\t'.repeat(499)}A2\n${'2\t'.repeat(500)}2`, [2, 500]],
+    ['short and long rows', 'x,y\n1,2\n3\n4,5,6\n7,8', [2, 4]],
+    ['decimal commas', 'x;y\n1,5;2,5\n2,5;3,7', [2, 2]],
+    ['formulas of a spreadsheet', 'x,y\n=A1+1,2\n2,=B2*2\n3,4', [2, 3]],
+    ['line breaks of old computers', 'x,y\r1,2\r2,4', [2, 2]],
+  ])('is read if it has %s', (_, text, size) => {
+    const { columns, lines } = readTable(text)
+    expect([columns.length, lines.length]).toEqual(size)
+  })
+
   test('is refused if the text contains an unclosed quote', () => {
     expect(() => readTable('t,y\n1,2\n3,"4\n')).toThrow(
       'A quote that opens in line 3 or below is not closed.',
@@ -204,6 +221,10 @@ describe('the settings on the fit page', () => {
     expect(fromHash('#loss=big').problems).toEqual([
       'The loss “big”: expected squared, huber, softL1, cauchy, poisson.',
     ])
+    const many = fromHash(`#loss=${'x'.repeat(100_000)}${'&count=1e9'.repeat(20)}`).problems
+    expect(many).toHaveLength(9)
+    expect(many[0]).toMatch(/^The loss “x{60}…”: expected squared, /)
+    expect(many[8]).toBe('And 13 more.')
   })
 })
 

@@ -144,6 +144,17 @@ describe('a new user of the fit page', () => {
     expect(user.actions).toBe(4)
     await user.paste('Responses of unknown samples', 'S1 0.83\nS2 high')
     await user.page.getByText('Line 2 of the unknowns: expected a name and numbers, got “high”.').waitFor()
+    await user.paste('Responses of unknown samples', 'S1 0.83')
+    const { page } = user
+    await page.getByRole('button', { name: 'Errors and outliers' }).click()
+    await page.getByRole('combobox', { name: 'distribution', exact: true }).selectOption('normal')
+    await page.getByText('Unknowns: expected least squares, got a distribution. Choose the weights').waitFor()
+    await page.getByRole('combobox', { name: 'distribution', exact: true }).selectOption('')
+    const name = columns[1].name
+    await page.getByRole('combobox', { name: 'weights', exact: true }).selectOption(name)
+    await page.getByText(/^Unknowns: expected a fit without a column of σ or weights, got “/).waitFor()
+    await page.getByRole('combobox', { name: 'weights', exact: true }).selectOption('1/f^2')
+    await expect.poll(async () => (await user.cells('Unknowns')).map(([sample]) => sample)).toEqual(['S1'])
   })
 })
 

@@ -18,7 +18,7 @@ import { loadLibrary } from './load-library.js'
 import { isModelName, modelGroups, modelTitles } from './model-list.js'
 import type { FittedCurve } from './plot.js'
 import type { FitPageState } from './state.js'
-import { columnsByName, type FitTask, fitOptions, makeTask, sharedParameters } from './task.js'
+import { columnsByName, errorColumns, type FitTask, fitOptions, makeTask, sharedParameters } from './task.js'
 
 /** Number of points of the second curve. */
 const SAMPLES = 301
@@ -146,10 +146,7 @@ async function fitSecond(
   { groups, task: first, state }: DisplayedState,
   task: FitTask,
 ): Promise<FitManyResult | LikelihoodResult> {
-  const errors = columnsByName(groups, ({ sigma, weights }) => ({
-    ...(sigma && { sigma }),
-    ...(weights && { weights }),
-  }))
+  const errors = errorColumns(groups)
   const columns = columnsByName(groups, ({ data, x, y }) => ({
     ...Object.fromEntries(
       Object.entries(data).filter(([name]) => name !== first?.names.x && name !== first?.names.y),

@@ -6,6 +6,7 @@ import { noiseOptions } from './noise.js'
 import type { FitPageState } from './state.js'
 import {
   columnsByName,
+  errorColumns,
   type FitTask,
   fitOptions,
   sharedParameters,
@@ -68,10 +69,7 @@ export function writeProgram(
   const shared = isSeveral && state.distribution === '' ? sharedParameters(task, { ...state, group }) : []
   // Fits with shared parameters have one table with a column of labels.
   const parts = shared.length > 0 ? [{ rows: stack(groups) }] : groups
-  const errors = columnsByName(parts, ({ sigma, weights }) => ({
-    ...(sigma && { sigma }),
-    ...(weights && { weights }),
-  }))
+  const errors = errorColumns(parts)
   const columns: Record<string, unknown> = columnsByName(parts, ({ data }) => data)
   const options = { ...fitOptions(task, state, errors), ...(outcome?.start && { start: outcome.start }) }
   const fields = Object.entries(options).map(([name, value]) => `${name}: ${literal(value)}`)

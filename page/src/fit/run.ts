@@ -6,6 +6,7 @@ import type { CountedPeaks, FitInput, FitOutcome } from './fit-input.js'
 import type { FitPageState } from './state.js'
 import {
   columnsByName,
+  errorColumns,
   type FitTask,
   fitOptions,
   sharedParameters,
@@ -23,10 +24,7 @@ export async function runFits(input: FitInput): Promise<FitOutcome> {
   const onProgress = (done: number, total: number) => progress.advance(done, total)
   let { task } = input
   let counts: readonly CountedPeaks[] = []
-  const errors = columnsByName(groups, ({ sigma, weights }) => ({
-    ...(sigma && { sigma }),
-    ...(weights && { weights }),
-  }))
+  const errors = errorColumns(groups)
   const separately = async (which: FitTask, more: Partial<FitManyOptions> = {}) =>
     fitMany(
       which.model,

@@ -66,6 +66,11 @@ export function toHash(state: FitPageState): string {
   return parts.join('&')
 }
 
+/** Maximum number of problems that the page lists, and maximum length of their names. */
+const MAX_PROBLEMS = 8
+const MAX_LENGTH = 60
+const short = (text: string) => (text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text)
+
 /** Reads the state from an address. Invalid parts are ignored and reported in `problems`. */
 export function fromHash(hash: string): { state: FitPageState; problems: string[]; packed: string } {
   const problems: string[] = []
@@ -81,7 +86,7 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
     const name = decodePart(rest.join('.'))
     if (key === 'model') {
       if (text === 'own' || isModelName(text)) state.model = text
-      else refuse(`The model “${text}”`, `own, ${modelNames.join(', ')}`)
+      else refuse(`The model “${short(text)}”`, `own, ${modelNames.join(', ')}`)
     } else if (key === 'table') {
       packed = text
     } else if (key === 'expression') {
@@ -96,14 +101,14 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
       const number = parseNumber(text)
       const [isValid, expected] = amounts[key]
       if (number !== undefined && isValid(number)) state[key] = number
-      else refuse(`${key} “${text}”`, expected)
+      else refuse(`${short(key)} “${short(text)}”`, expected)
     } else if (isOneOf(keysOf(choices), key)) {
       if (isOneOf(choices[key], text)) Object.assign(state, { [key]: text })
-      else refuse(`The ${key} “${text}”`, choices[key].filter(Boolean).join(', '))
+      else refuse(`The ${key} “${short(text)}”`, choices[key].filter(Boolean).join(', '))
     } else if (name !== '' && isOneOf(numbers, field)) {
       const number = parseNumber(text)
       if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
-      else refuse(`${key} “${text}”`, 'a finite number')
+      else refuse(`${short(key)} “${short(text)}”`, 'a finite number')
     } else if (name !== '' && isOneOf(checks, field)) {
       parameters.set(name, { ...parameters.get(name), [field]: text === 'true' })
     } else if (name !== '' && field === 'expr') {
@@ -111,12 +116,14 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
     } else {
       const names = [...texts, ...flags, ...keysOf(amounts), ...keysOf(choices)].join(', ')
       refuse(
-        `“${key}”`,
+        `“${short(key)}”`,
         `model, expression, table, leftOut, ${names}, or a name such as start.a, min.a, max.a, positive.a, fixed.a, shared.a, expr.a`,
       )
     }
   }
   state.parameters = Object.fromEntries(parameters)
+  const more = problems.splice(MAX_PROBLEMS).length
+  if (more > 0) problems.push(`And ${more} more.`)
   return { state, problems, packed }
 }
 

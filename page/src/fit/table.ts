@@ -49,7 +49,7 @@ export function readTable(text: string, layout: Layout = 'auto'): DataTable {
   const columns = all.filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
   if (columns.length < 2) {
     const found = columns.length === 0 ? 'none' : `only “${columns[0].title}”`
-    const [{ line, cells } = { line: 1, cells: [] }] = rows
+    const [{ line, cells } = { line: 1, cells: [] }] = rows.length > 0 ? rows : given
     const where = cells.length > 0 ? ` Line ${line} is “${cells.join(' | ').slice(0, 60)}”.` : ''
     throw new Error(`Expected a table with at least two numeric columns, got ${found}.${where}`)
   }

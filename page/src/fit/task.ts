@@ -306,3 +306,7 @@ export function columnsByName(
     }),
   )
 }
+
+/** The columns of σ and weights in the options of the library's fits. */
+export const errorColumns = (all: readonly { readonly rows: TaskRows }[]) =>
+  columnsByName(all, ({ sigma, weights }) => ({ ...(sigma && { sigma }), ...(weights && { weights }) }))

@@ -35,7 +35,15 @@ export function showUnknowns(
   try {
     const samples = readSamples(shown.state.unknowns)
     const source = sourceOf(fit)
-    if ('minus2LogLikelihood' in source) throw new Error('Unknowns need a fit by least squares.')
+    if ('minus2LogLikelihood' in source)
+      throw new Error(
+        'Unknowns: expected least squares, got a distribution. Choose the weights 1/f or 1/f^2 for errors that grow with the response.',
+      )
+    const { sigma, weights } = shown.chosen
+    if (sigma ?? weights)
+      throw new Error(
+        `Unknowns: expected a fit without a column of σ or weights, got “${(sigma ?? weights)?.title}”. Choose the weights 1/f or 1/f^2, which also apply to new responses.`,
+      )
     const estimates = inverse(
       source,
       samples.map(({ responses }) => responses),
