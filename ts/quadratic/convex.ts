@@ -39,6 +39,8 @@ export class ConvexSolver {
   /** Active constraints and their sides at the end of the last solution. */
   #active: number[] = []
   #sides: number[] = []
+  /** The proximal term of the matrix that is factorized; NaN without one. */
+  #shift = NaN
 
   constructor(size: number, count: number) {
     const program = {
@@ -75,24 +77,35 @@ export class ConvexSolver {
     this.x.fill(0)
     this.multipliers.fill(0)
     this.#set.multipliers.fill(0)
+    this.#shift = NaN
   }
 
   /** Solves a program of the sizes of the solver. A warm solver starts from the active constraints of the last program. */
   solve(program: QuadraticProgram, isWarm = false): ConvexOutcome {
-    this.#load(program)
+    const isSame = this.#load(program)
     const set = this.#set
-    const { hessian } = this.#scaled
     set.iterations = 0
-    let shift = 0
-    if (!set.factors.factorize(hessian, 0, DEFINITE_PIVOT)) {
-      shift = PROXIMAL
-      if (!set.factors.factorize(hessian, shift, EPSILON)) return 'not-convex'
-    }
     set.x.fill(0)
-    set.restart(isWarm ? this.#active : [], this.#sides)
-    const outcome = this.#iterate(shift)
+    // The factors of the same matrices with the same active constraints are at hand.
+    if (!(isWarm && isSame && this.#shift >= 0 && set.keep())) {
+      if (!this.#factorize()) return 'not-convex'
+      set.restart(isWarm ? this.#active : [], this.#sides)
+    }
+    const outcome = this.#iterate(this.#shift)
     this.#unload()
     return outcome
+  }
+
+  /** Factorizes the Hessian, with a proximal term if necessary. Returns false if the Hessian is not semidefinite. */
+  #factorize(): boolean {
+    const { factors } = this.#set
+    const { hessian } = this.#scaled
+    this.#shift = 0
+    if (factors.factorize(hessian, 0, DEFINITE_PIVOT)) return true
+    this.#shift = PROXIMAL
+    if (factors.factorize(hessian, PROXIMAL, EPSILON)) return true
+    this.#shift = NaN
+    return false
   }
 
   #iterate(shift: number): ConvexOutcome {
@@ -148,7 +161,8 @@ export class ConvexSolver {
     return true
   }
 
-  #load({ size, count, hessian, gradient, rows, min, max }: QuadraticProgram): void {
+  /** Scales a program. Returns whether the scaled matrices are those of the last program. */
+  #load({ size, count, hessian, gradient, rows, min, max }: QuadraticProgram): boolean {
     const scaled = this.#scaled
     const scale = this.#scale
     const norms = this.#norms
@@ -158,9 +172,14 @@ export class ConvexSolver {
     }
     // Variables without curvature get the scale of the constraints.
     for (let i = 0; i < size; i++) if (scale[i] === 0) scale[i] = 1
+    let isSame = true
     for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++)
-        scaled.hessian[i * size + j] = hessian[i * size + j] * scale[i] * scale[j]
+      for (let j = 0, at = i * size; j < size; j++, at++) {
+        const element = hessian[at] * scale[i] * scale[j]
+        if (scaled.hessian[at] === element) continue
+        isSame = false
+        scaled.hessian[at] = element
+      }
       scaled.gradient[i] = gradient[i] * scale[i]
       norms[i] = 1
       scaled.min[i] = min[i] / scale[i]
@@ -176,10 +195,16 @@ export class ConvexSolver {
       }
       const norm = largest > 0 ? largest * Math.sqrt(squares) : 1
       norms[size + k] = norm
-      for (let i = 0; i < size; i++) scaled.rows[k * size + i] = (rows[k * size + i] * scale[i]) / norm
+      for (let i = 0, at = k * size; i < size; i++, at++) {
+        const element = (rows[at] * scale[i]) / norm
+        if (scaled.rows[at] === element) continue
+        isSame = false
+        scaled.rows[at] = element
+      }
       scaled.min[size + k] = min[size + k] / norm
       scaled.max[size + k] = max[size + k] / norm
     }
+    return isSame
   }
 
   #unload(): void {

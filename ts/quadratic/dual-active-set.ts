@@ -81,6 +81,19 @@ export class DualActiveSet {
     }
   }
 
+  /**
+   * Keeps the active set and its factors for another program with the same matrices. Returns false if an active
+   * constraint has lost its limit.
+   */
+  keep(): boolean {
+    const { min, max } = this.#program
+    for (let k = 0; k < this.active.length; k++) {
+      if (!Number.isFinite(this.#signs[k] > 0 ? min[this.active[k]] : max[this.active[k]])) return false
+    }
+    this.#u.fill(0)
+    return true
+  }
+
   /** The sides of the active constraints: 1 at a minimum and −1 at a maximum. */
   get sides(): readonly number[] {
     return this.#signs

@@ -1,6 +1,7 @@
 /** The nonlinear program of a run, and its start. */
 
 import { AntigradError } from '../core/errors.js'
+import { EPSILON } from '../core/numbers.js'
 import type { MinimizationProblem } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
@@ -137,8 +138,13 @@ export function moveToLinear(program: NonlinearProblem, start: Float64Array, sol
   const values = new Float64Array(count)
   const rows = new Float64Array(count * size)
   program.linear(start, values, rows)
-  const isMet = (value: number, k: number) =>
-    isLinear[k] === 0 || (value >= min[size + k] && value <= max[size + k])
+  const isMet = (value: number, k: number) => {
+    if (isLinear[k] === 0 || (value >= min[size + k] && value <= max[size + k])) return true
+    // A sum that a start satisfies except for rounding errors, such as ten weights of 0.1, needs no move.
+    let terms = Math.abs(value)
+    for (let i = 0; i < size; i++) terms += Math.abs(rows[k * size + i] * start[i])
+    return Math.max(min[size + k] - value, value - max[size + k]) <= EPSILON * terms
+  }
   if (values.every(isMet)) return
   const hessian = new Float64Array(size * size)
   for (let i = 0; i < size; i++) hessian[i * size + i] = 1 / Math.max(1, start[i] * start[i])

@@ -47,6 +47,10 @@ export class SqpRun {
   readonly #step: Float64Array
   readonly #residual: Float64Array
   readonly #approximation: Float64Array
+  /** Whether the Hessian of the Lagrangian is that of the objective, for all multipliers. */
+  readonly #isOwnHessian: boolean
+  /** Whether the Hessian at the point is known to be positive definite. */
+  #isDefinite = false
   #isFirst = true
   #isFresh = true
   /** Length of steps along directions without curvature. */
@@ -71,6 +75,7 @@ export class SqpRun {
     this.#residual = new Float64Array(size)
     this.#approximation = new Float64Array(size * size)
     this.subproblem = new Subproblem(problem)
+    this.#isOwnHessian = problem.hasHessian && !problem.isLinear.includes(0)
   }
 
   /**
@@ -89,6 +94,7 @@ export class SqpRun {
     for (let i = 0; i < size; i++) this.#approximation[i * size + i] = 1
     this.#isFirst = true
     this.#isFresh = true
+    this.#isDefinite = false
     this.#idle = 0
     this.#firstValue = 0
     this.#escapes = 0
@@ -174,12 +180,13 @@ export class SqpRun {
         () => tangents(this.#problem, point, active),
         slope / this.#radius,
       )
+      this.#isDefinite = this.#isOwnHessian && !isChanged
       outcome = this.#solve(hessian)
       if (outcome !== 'converged') return outcome
       const isStart = this.#isFresh
       if (isStart) multipliers.set(subproblem.multipliers)
       this.#isFresh = false
-      if (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active))) break
+      if (this.#isDefinite || (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active)))) break
     }
     return outcome
   }
@@ -353,6 +360,10 @@ export class SqpRun {
       this.outcome = 'stalled'
       return
     }
+    if (this.#isDefinite) {
+      this.outcome = 'converged'
+      return
+    }
     const hessian = new Float64Array(size * size)
     lagrangianHessian(this.#problem, point.x, multipliers, hessian)
     if (isDefinite(hessian, size)) {
@@ -422,6 +433,7 @@ export class SqpRun {
         at.relativeExcess(FEASIBLE) <= 1,
     )
     this.#isFresh = true
+    this.#isDefinite = false
     if (outcome !== 'restored') {
       const isFeasible = point.relativeExcess(FEASIBLE) <= 1
       if (isFeasible && this.kktResidual() <= RESIDUAL) this.#finish()
