@@ -28,6 +28,16 @@ const withoutLanes = {
   },
 }
 
+/** Loads the WebAssembly module of all rules after the main module. Workers, which draw nothing, import it directly. */
+const lateCatalogue: Plugin = {
+  name: 'late catalogue',
+  enforce: 'pre',
+  resolveId: (id, importer) =>
+    /(^#|\/)webassembly\/catalogue(\.js)?$/.test(id) && !importer?.endsWith('page/src/catalogue.ts')
+      ? here('./src/catalogue.ts')
+      : null,
+}
+
 /**
  * Leaves the samplers of starting values out of fits, which have no option for many starts on the page. Profiles use
  * the samplers, and load them on demand.
@@ -106,7 +116,7 @@ const isCore = (id: string) =>
 
 /** Modules of the library that the race page's first screen does not need. */
 const afterFirstScreen =
-  /\/dist\/(?!(arena|checkpoint|core|engines|gradients|minimize|model|objectives|options|plots|rules(?!\/documentation)|step)\/|functions\/(exp|log|numbers|pow|quarter-turns|trigonometric|twice)\.|webassembly\/(catalogue|module|packed-module|unpack)\.|(command-line\/race|extensions|optimizer|schedules\/(kind|option|schedule|warmup))\.js)/
+  /\/dist\/(?!(arena|checkpoint|core|engines|gradients|minimize|model|objectives|options|plots|rules(?!\/documentation)|step)\/|functions\/(exp|log|numbers|pow|quarter-turns|trigonometric|twice)\.|webassembly\/(module|packed-module|unpack)\.|(command-line\/race|extensions|optimizer|schedules\/(kind|option|schedule|warmup))\.js)/
 
 const library = here('../dist/')
 
@@ -169,6 +179,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     equations,
     ...(mode === 'fit' ? [withoutSamplers, withCopies] : [withoutLanes]),
+    ...(mode === 'fit' || mode === 'story' ? [] : [lateCatalogue]),
     early(mode === 'fit' ? 'fit' : 'main'),
     docsLink,
     storyPages,

@@ -3,6 +3,7 @@
 import { getMessage } from '../../dist/page.js'
 import { onOtherAddress, showProblems } from './address.js'
 import { BasinsView } from './basins-view.js'
+import { loadCatalogue } from './catalogue.js'
 import { h } from './dom.js'
 import type { Live } from './live.js'
 import { RaceMap } from './map/map.js'
@@ -16,6 +17,9 @@ import { SurfaceView } from './surface-view.js'
 import { makeSwitches } from './switches.js'
 import { onThemeChange } from './theme.js'
 import { Transport } from './transport.js'
+
+// Loads while the map is drawn.
+void loadCatalogue()
 
 const status = h('p', { className: 'status', role: 'status' })
 const announce = (text: string) => {

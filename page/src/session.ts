@@ -3,6 +3,7 @@
 import type { Point } from 'antigrad'
 import { getMessage } from '../../dist/page.js'
 import { decodePart, remember } from './address.js'
+import { loadCatalogue } from './catalogue.js'
 import { equalView, makeLandscape, needsHessian, type ObjectiveView } from './functions.js'
 import { type HeightField, sampleHeights } from './height-field.js'
 import { haveMethods, loadCustomRules, loadMethods, loadSchedules } from './lazy.js'
@@ -16,6 +17,13 @@ import { type RaceView, tell } from './view.js'
 
 /** Milliseconds after the last key press after which the starting point is considered placed. */
 const LET_GO = 400
+
+/** Waits until the browser has drawn, or for a second: browsers draw nothing in hidden tabs. */
+const nextPicture = () =>
+  new Promise<void>((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve))
+    setTimeout(resolve, 1000)
+  })
 
 /** How a race begins: it plays, the whole race is shown at once, or it waits at its start. */
 export type Beginning = 'play' | 'whole' | 'wait'
@@ -55,7 +63,7 @@ export class Session {
     this.#views.push(...views)
     const [race, terrain] = [this.race, this.#terrain]
     if (!race || !terrain) return
-    tell(views, 'terrain', terrain)
+    tell(views, 'terrain', terrain, race.state.start)
     tell(views, 'show', this.state, race)
     tell(views, 'begin', race, true)
     tell(views, 'update', race, this.loop.isPlaying)
@@ -84,13 +92,14 @@ export class Session {
         if (equal === 1) found = { ...found, view: equalView(found.view, this.#aspect()) }
       }
       if (load !== this.#loads) return ''
-      const begun = new Race(changed, found)
-      if (found !== this.#landscape) {
-        this.#terrain = sampleHeights(found)
-        this.#landscape = found
-        this.#key = key
-        tell(this.#views, 'terrain', this.#terrain)
+      if (!this.race) {
+        // The first picture of the map does not wait for the optimizers.
+        this.#enter(found, key, changed.start)
+        await Promise.all([loadCatalogue(), nextPicture()])
+        if (load !== this.#loads) return ''
       }
+      const begun = new Race(changed, found)
+      if (found !== this.#landscape) this.#enter(found, key, changed.start)
       this.race = begun
     } catch (thrown) {
       const message = getMessage(thrown)
@@ -105,6 +114,14 @@ export class Session {
     this.loop.begin(this.race)
     this.#keepAddress()
     return ''
+  }
+
+  /** Displays another function. */
+  #enter(landscape: ObjectiveView, key: string, start: Point): void {
+    this.#terrain = sampleHeights(landscape)
+    this.#landscape = landscape
+    this.#key = key
+    tell(this.#views, 'terrain', this.#terrain, start)
   }
 
   /** Starts the race with other optimizers; a moving slider shows the whole race at once. */

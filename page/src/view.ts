@@ -1,13 +1,14 @@
 /** The interface of everything that displays a race. */
 
+import type { Point } from 'antigrad'
 import type { HeightField } from './height-field.js'
 import type { Race } from './race.js'
 import type { RaceState } from './state.js'
 
 /** A part of the page that displays the race; each method is optional. */
 export interface RaceView {
-  /** Displays another function. */
-  terrain?(terrain: HeightField): void
+  /** Displays another function, whose race begins at the given point. */
+  terrain?(terrain: HeightField, start: Point): void
   /** Displays the settings of a race. */
   show?(state: RaceState, race: Race): void
   /** Displays invalid settings, and why they are invalid; the previous race stays. */

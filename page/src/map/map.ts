@@ -87,8 +87,9 @@ export class RaceMap {
     }
   }
 
-  terrain(terrain: HeightField): void {
+  terrain(terrain: HeightField, start: Point): void {
     const isFirst = this.#terrain === null
+    this.#start = start
     this.#terrain = terrain
     this.#geometry.view = terrain.landscape.view
     this.#contours = isFirst ? computeCoarse(terrain) : computeContours(terrain)
