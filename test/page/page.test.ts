@@ -762,6 +762,52 @@ describe('on the race page,', () => {
     await page.close()
   })
 
+  test('the map is drawn before the WebAssembly module has loaded, and the race continues without it', async () => {
+    const page = await site.browser.newPage({
+      viewport: { width: 1280, height: 800 },
+      reducedMotion: 'reduce',
+    })
+    page.setDefaultTimeout(60_000)
+    let refuse = () => {}
+    const held = new Promise<void>((resolve) => (refuse = resolve))
+    await page.route(/catalogue-.*\.js$/, async (route) => {
+      await held
+      await route.abort()
+    })
+    await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)
+    await page.waitForFunction(() => {
+      const [ground] = document.querySelectorAll<HTMLCanvasElement>('.map canvas')
+      const context = ground?.getContext('2d', { willReadFrequently: true })
+      return context?.getImageData(ground.width >> 1, ground.height >> 1, 1, 1).data[3] === 255
+    })
+    expect(await page.locator('.lines li').count()).toBe(0)
+    refuse()
+    await page.locator('.lines li').waitFor()
+    await race(page)
+    await page.close()
+  })
+
+  test('the race uses the WebAssembly module', async () => {
+    const page = await site.browser.newPage({ reducedMotion: 'reduce' })
+    page.setDefaultTimeout(60_000)
+    await page.addInitScript(() => {
+      const { Instance } = WebAssembly
+      const exported: string[] = []
+      Object.assign(globalThis, { exported })
+      WebAssembly.Instance = class extends Instance {
+        constructor(module: WebAssembly.Module, imports?: WebAssembly.Imports) {
+          super(module, imports)
+          exported.push(...Object.keys(this.exports))
+        }
+      }
+    })
+    await page.goto(site.address)
+    await page.locator('.lines li').first().waitFor()
+    const exported = await page.evaluate(() => (globalThis as unknown as { exported: string[] }).exported)
+    expect(exported).toContain('rerun')
+    await page.close()
+  })
+
   test('a message reports a surface that cannot be loaded, and the race continues', async () => {
     const { page } = await visit(site, '')
     await page.route(/surface-.*\.js$/, (route) => route.abort())
