@@ -25,7 +25,7 @@ const devices = [
     width: 390,
   },
 ]
-/** What is awaited: the element, or the call that draws the axes, which are the map's last part. */
+/** Each picture has appeared when its element exists; the map has appeared when the canvas is drawn on. */
 const pictures = [
   { name: 'the map', file: '', selector: '.map canvas', isDrawn: true },
   { name: 'the racers', file: '', selector: '.lines li', isDrawn: false },
