@@ -2,14 +2,14 @@
 
 import { checkIndex } from '../../core/errors.js'
 import { joinTexts, plural, toPrintable } from '../../core/text.js'
-import { createRecord, mapRecord } from '../../core/untrusted-input.js'
+import { createRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { type GroupLabel, type SharedParameterValues, sharedName } from '../problem/shared-parameters.js'
 import { likelihoodResults } from '../solve/distribution.js'
-import { symmetricIntervals } from '../uncertainty/bands.js'
 import { parameterColumns } from '../uncertainty/estimates.js'
+import { sharedIntervals } from '../uncertainty/shared-intervals.js'
 import { multiplyHalves } from './arrowhead.js'
 import type { DistributionName } from './families.js'
 import { analyzeGroup, analyzeShared } from './shared-analysis.js'
@@ -162,19 +162,7 @@ export class SharedLikelihoodFit {
   intervals(level = 0.95): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
     const { values, errors, degreesOfFreedom } = this
     const { parameters } = this.#fits.base
-    const interval = symmetricIntervals({ isAbsolute: true, degreesOfFreedom, parameters }, level)
-    const ends = (end: 0 | 1): SharedParameterValues => {
-      const columns = (role: 'sharedBy' | 'local') =>
-        mapRecord(values[role], (column, name) =>
-          column.map((x, k) => interval(name, x, errors[role][name][k])[end]),
-        )
-      return {
-        shared: mapRecord(values.shared, (x, name) => interval(name, x, errors.shared[name])[end]),
-        sharedBy: columns('sharedBy'),
-        local: columns('local'),
-      }
-    }
-    return { low: ends(0), high: ends(1) }
+    return sharedIntervals(values, errors, { isAbsolute: true, degreesOfFreedom, parameters }, level)
   }
 
   /** Places of the parameters of the groups that take part. */

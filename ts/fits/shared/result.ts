@@ -1,6 +1,6 @@
 import { checkIndex } from '../../core/errors.js'
 import { joinTexts, toPrintable } from '../../core/text.js'
-import { createRecord, mapRecord } from '../../core/untrusted-input.js'
+import { createRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { copyColumns } from '../problem/function-model.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
@@ -8,8 +8,8 @@ import type { GroupLabel, SharedParameterValues } from '../problem/shared-parame
 import { sharedName } from '../problem/shared-parameters.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { AT_BOUND, type SharedStatistics, UNIDENTIFIABLE } from '../shared-solve/shared-statistics.js'
-import { symmetricIntervals } from '../uncertainty/bands.js'
 import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
+import { sharedIntervals } from '../uncertainty/shared-intervals.js'
 import { informationCriteria, reduceChiSquared } from '../uncertainty/statistics.js'
 import { SharedGroup } from './group.js'
 import { describeGroups } from './group-message.js'
@@ -207,19 +207,7 @@ export class SharedFit {
     const { values, errors, degreesOfFreedom } = this
     const { isAbsolute, parsed } = this.#run
     const { parameters } = parsed
-    const interval = symmetricIntervals({ isAbsolute, degreesOfFreedom, parameters }, level)
-    const ends = (end: 0 | 1): SharedParameterValues => {
-      const columns = (role: 'sharedBy' | 'local') =>
-        mapRecord(values[role], (column, name) =>
-          column.map((x, k) => interval(name, x, errors[role][name][k])[end]),
-        )
-      return {
-        shared: mapRecord(values.shared, (x, name) => interval(name, x, errors.shared[name])[end]),
-        sharedBy: columns('sharedBy'),
-        local: columns('local'),
-      }
-    }
-    return { low: ends(0), high: ends(1) }
+    return sharedIntervals(values, errors, { isAbsolute, degreesOfFreedom, parameters }, level)
   }
 
   #joint(): JointFit {
