@@ -15,6 +15,41 @@ import { constrainedProblems, type Scales, solveConstrained } from './constraine
 const squares = expression('x^2 + y^2')
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 
+test('a convex objective with bounds takes one matrix of second derivatives per step', () => {
+  let matrices = 0
+  const f = {
+    value: (x: ArrayLike<number>) => x[0] * x[0] + x[0] * x[1] + x[1] * x[1],
+    gradient: (x: ArrayLike<number>, out: { [index: number]: number }) => {
+      out[0] = 2 * x[0] + x[1]
+      out[1] = x[0] + 2 * x[1]
+    },
+    hessian: (_: ArrayLike<number>, out: { [index: number]: number }) => {
+      matrices++
+      for (const [i, second] of [2, 1, 1, 2].entries()) out[i] = second
+    },
+  }
+  const { reason, iterations, x } = minimize(f, [3, -2], sqp(), {
+    bounds: [
+      [0, 1],
+      [0.5, 2],
+    ],
+  })
+  expect([reason, iterations, [...x]]).toEqual(['converged', 2, [0, 0.5]])
+  // One more matrix tells at the start whether second derivatives exist.
+  expect(matrices).toBe(3)
+})
+
+test('the start may satisfy a linear constraint except for rounding errors', () => {
+  const names = Array.from({ length: 10 }, (_, i) => `w${i}`)
+  const f = expression(names.map((name, i) => `${i + 1}*${name}^2`).join(' + '))
+  const start = Object.fromEntries(names.map((name) => [name, 0.1]))
+  const result = minimize(f, start, sqp(), { constraints: [{ expr: names.join(' + '), equal: 1 }] })
+  const inverse = names.reduce((sum, _, i) => sum + 1 / (i + 1), 0)
+  expect(result.reason).toBe('converged')
+  expect(result.value).toBeCloseTo(1 / inverse, 12)
+  expect(result.maxViolation).toBeLessThanOrEqual(4 * Number.EPSILON)
+})
+
 describe('problems of Hock and Schittkowski', () => {
   const isClose = (a: number, b: number) => Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b))
   const runs = constrainedProblems.map((problem) => ({ problem, result: solveConstrained(problem) }))

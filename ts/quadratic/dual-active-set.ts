@@ -47,8 +47,6 @@ export class DualActiveSet {
   readonly #r: Float64Array
   readonly #residual: Float64Array
   readonly #work: Float64Array
-  /** Largest product of a coefficient and a variable of the last constraint. */
-  #terms = 0
 
   constructor(program: QuadraticProgram) {
     const { size, count } = program
@@ -77,7 +75,7 @@ export class DualActiveSet {
       // A constraint may have lost its limit since the last program.
       if (!Number.isFinite(sides[k] > 0 ? min[constraints[k]] : max[constraints[k]])) continue
       this.#writeNormal(constraints[k], sides[k])
-      if (this.factors.project(this.#normal, this.#z, this.#r) > 0) this.#push(constraints[k], sides[k], 0)
+      if (this.#project(constraints[k], this.#z, this.#r) > 0) this.#push(constraints[k], sides[k], 0)
     }
   }
 
@@ -182,9 +180,11 @@ export class DualActiveSet {
       const value = this.#valueOf(index)
       const below = min[index] - value
       const above = value - max[index]
-      const limit = below > above ? min[index] : max[index]
       const excess = Math.max(below, above)
-      if (!(excess > ROUNDING * EPSILON * (Math.abs(limit) + this.#terms))) continue
+      // Most constraints are satisfied, and need no allowance for rounding errors.
+      if (!(excess > 0)) continue
+      const limit = below > above ? min[index] : max[index]
+      if (!(excess > ROUNDING * EPSILON * (Math.abs(limit) + this.#termsOf(index)))) continue
       const isEquality = min[index] === max[index]
       // Equations come first, because they are never removed.
       if (isEqual && !isEquality) continue
@@ -207,7 +207,7 @@ export class DualActiveSet {
     for (;;) {
       if (++this.iterations > limit) return 'stalled'
       this.#writeNormal(index, sign)
-      const product = factors.count < size ? factors.project(this.#normal, z, r) : this.#depend(z, r)
+      const product = this.#project(index, z, r)
       const gap = sign * ((sign > 0 ? min[index] : max[index]) - this.#valueOf(index))
       let blocking = -1
       let partial = Infinity
@@ -234,10 +234,11 @@ export class DualActiveSet {
     }
   }
 
-  /** Projects a normal that depends on the active normals, because as many constraints are active as there are variables. */
-  #depend(z: Float64Array, r: Float64Array): number {
-    this.factors.project(this.#normal, z, r)
-    return 0
+  /** Projects the normal. The normal depends on the active normals if as many are active as there are variables. */
+  #project(index: number, z: Float64Array, r: Float64Array): number {
+    const { factors } = this
+    const product = factors.project(this.#normal, z, r, index)
+    return factors.count < factors.size ? product : 0
   }
 
   #push(index: number, sign: number, multiplier: number): void {
@@ -271,19 +272,20 @@ export class DualActiveSet {
   #valueOf(index: number): number {
     const { size, rows } = this.#program
     const { x } = this
-    if (index < size) {
-      this.#terms = 0
-      return x[index]
-    }
+    if (index < size) return x[index]
     let sum = 0
-    let terms = 0
-    for (let i = 0, at = (index - size) * size; i < size; i++, at++) {
-      const term = rows[at] * x[i]
-      sum += term
-      terms += Math.abs(term)
-    }
-    this.#terms = terms
+    for (let i = 0, at = (index - size) * size; i < size; i++, at++) sum += rows[at] * x[i]
     return sum
+  }
+
+  /** The sum of the sizes of a constraint's terms. */
+  #termsOf(index: number): number {
+    const { size, rows } = this.#program
+    const { x } = this
+    let terms = 0
+    for (let i = 0, at = (index - size) * size; index >= size && i < size; i++, at++)
+      terms += Math.abs(rows[at] * x[i])
+    return terms
   }
 
   #writeMultipliers(): void {

@@ -75,8 +75,10 @@ export class ActiveFactors {
    * constraints keep their values, and the change r of the multipliers.
    *
    * Returns the product aᵀz; 0 if the normal depends on the active normals.
+   *
+   * @param only index of the only element of the normal that is not 0; an index beyond the normal if there are more
    */
-  project(normal: Float64Array, z: Float64Array, r: Float64Array): number {
+  project(normal: Float64Array, z: Float64Array, r: Float64Array, only: number): number {
     const { size, count, basis, coordinates } = this
     let all = 0
     let free = 0
@@ -84,7 +86,8 @@ export class ActiveFactors {
     for (let j = 0; j < size; j++) {
       const at = j * size
       let sum = 0
-      for (let i = 0; i < size; i++) sum += basis[at + i] * normal[i]
+      if (only < size) sum = basis[at + only] * normal[only]
+      else for (let i = 0; i < size; i++) sum += basis[at + i] * normal[i]
       coordinates[j] = sum
       all += sum * sum
       if (j < count) continue

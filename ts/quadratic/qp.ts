@@ -184,8 +184,8 @@ function readNumbers(argument: string, given: unknown, length?: number): Float64
   if (numbers === undefined) throw new OptionError(argument, expected, given)
   if (length !== undefined && numbers.length !== length)
     throw new OptionError(argument, expected, `${numbers.length} numbers`)
-  const wrong = numbers.find((number) => !Number.isFinite(number))
-  if (wrong !== undefined) throw new OptionError(argument, expected, wrong)
+  for (let i = 0; i < numbers.length; i++)
+    if (!Number.isFinite(numbers[i])) throw new OptionError(argument, expected, numbers[i])
   return numbers
 }
 
@@ -202,7 +202,9 @@ function readHessian(given: unknown, size: number): Float64Array {
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
-      const [a, b] = [hessian[i * size + j], hessian[j * size + i]]
+      const a = hessian[i * size + j]
+      const b = hessian[j * size + i]
+      if (a === b) continue
       const limit =
         ASYMMETRY *
         Math.max(Math.abs(a), Math.abs(b), Math.sqrt(Math.abs(hessian[i * size + i] * hessian[j * size + j])))

@@ -58,8 +58,9 @@ export function tangents(
   for (let i = 0; i < size; i++) identity[i * size + i] = 1
   factors.factorize(identity, 0, 0)
   const work = new Float64Array(size)
+  const rest = new Float64Array(size)
   for (const normal of normals(size, point, active)) {
-    if (factors.count < size && factors.project(normal, work, new Float64Array(size)) > 0) factors.add()
+    if (factors.count < size && factors.project(normal, work, rest, size) > 0) factors.add()
   }
   const basis: Float64Array[] = []
   for (let k = factors.count; k < size; k++) basis.push(factors.basis.slice(k * size, (k + 1) * size))
