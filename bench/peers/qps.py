@@ -2,8 +2,9 @@
 
 python -m pip install numpy quadprog highspy && python qps.py < programs.json
 
-Prints for each solver and for each half of the programs the processor time in microseconds per program, without the
-set-up of its matrices, and how many programs it solves with an error of the KKT conditions up to 1e-9.
+Each line is for one solver and one half of the programs. A line contains the processor time in microseconds per
+program, without the set-up of the matrices. The second number counts the programs that are solved with an error of the
+KKT conditions up to 1e-9.
 """
 
 import json

@@ -86,7 +86,7 @@ export class ConvexSolver {
     const set = this.#set
     set.iterations = 0
     set.x.fill(0)
-    // The factors of the same matrices with the same active constraints are at hand.
+    // The same matrices with the same active constraints have the same factors.
     if (!(isWarm && isSame && this.#shift >= 0 && set.keep())) {
       if (!this.#factorize()) return 'not-convex'
       set.restart(isWarm ? this.#active : [], this.#sides)
@@ -161,7 +161,7 @@ export class ConvexSolver {
     return true
   }
 
-  /** Scales a program. Returns whether the scaled matrices are those of the last program. */
+  /** Scales a program. Returns whether the last program had the same scaled matrices. */
   #load({ size, count, hessian, gradient, rows, min, max }: QuadraticProgram): boolean {
     const scaled = this.#scaled
     const scale = this.#scale
