@@ -31,6 +31,9 @@ export class GroupReader {
   #hasInherited = true
   #rowInGroup = 0
   readonly #labels = new Set<GroupLabel>()
+  /** The same labels in a ring. The first label of a set takes long to find behind removed labels. */
+  readonly #ring: GroupLabel[] = []
+  #oldest = 0
 
   /** @param column name of the column of labels; undefined if each item is a whole group */
   constructor(column: string | undefined, select: ColumnSelection) {
@@ -172,8 +175,13 @@ export class GroupReader {
       throw new OptionError(ofGroup(label, this.#argument), expected, 'a group that has ended')
     }
     this.#labels.add(label)
-    if (this.#labels.size > REMEMBERED_LABELS)
-      this.#labels.delete(this.#labels.values().next().value ?? label)
+    if (this.#ring.length < REMEMBERED_LABELS) {
+      this.#ring.push(label)
+      return
+    }
+    this.#labels.delete(this.#ring[this.#oldest])
+    this.#ring[this.#oldest] = label
+    this.#oldest = (this.#oldest + 1) % REMEMBERED_LABELS
   }
 }
 

@@ -66,19 +66,8 @@ const tables: Readonly<Record<TableContents, (fits: FitList, options: TableValue
     const table = start(fits, [])
     const own = [...(fits.isGrouped ? ['group'] : []), 'row', 'response', 'predicted', 'residual']
     forEachFit(fits, (fit, label) => {
-      const [predicted, residuals] = [fit.predict(), fit.residuals]
-      let at = 0
-      for (const rows of rowsOf(fit, own)) {
-        for (let row = 0; row < rows.count; row++, at++) {
-          if (fits.isGrouped) table.set('group', label[0], 'values')
-          table.set('row', row)
-          if (rows.response !== undefined) table.set('response', rows.response, 'values')
-          for (const [name, column] of rows.columns) table.set(name, column[row])
-          table.set('predicted', predicted[at])
-          table.set('residual', residuals[at])
-          table.end()
-        }
-      }
+      const results = { predicted: fit.predict(), residual: fit.residuals }
+      addRows(table, label, rowsOf(fit, own), results, true)
     })
     return table.toTable()
   },
@@ -89,20 +78,8 @@ const tables: Readonly<Record<TableContents, (fits: FitList, options: TableValue
     const own = [...(fits.isGrouped ? ['group'] : []), 'response', 'predicted', 'low', 'high']
     forEachFit(fits, (fit, label) => {
       const at = requested ?? gridOf(fit, options.points)
-      const predicted = fit.predict(at)
       const { low, high } = fit.band(at, { level: options.level, kind: options.kind })
-      let k = 0
-      for (const rows of rowsOf(fit, own, at)) {
-        for (let row = 0; row < rows.count; row++, k++) {
-          if (fits.isGrouped) table.set('group', label[0], 'values')
-          if (rows.response !== undefined) table.set('response', rows.response, 'values')
-          for (const [name, column] of rows.columns) table.set(name, column[row])
-          table.set('predicted', predicted[k])
-          table.set('low', low[k])
-          table.set('high', high[k])
-          table.end()
-        }
-      }
+      addRows(table, label, rowsOf(fit, own, at), { predicted: fit.predict(at), low, high })
     })
     return table.toTable()
   },
@@ -164,6 +141,34 @@ const start = ({ isGrouped }: FitList, columns: ColumnList) =>
 /** @param call receives the fit, and its label in an array that is empty without labels */
 function forEachFit(fits: FitList, call: (fit: TabulatedFit, label: readonly GroupLabel[]) => void): void {
   for (let k = 0; k < fits.length; k++) call(fits.at(k), fits.isGrouped ? [fits.label(k)] : [])
+}
+
+/**
+ * Adds one row per row of each response.
+ *
+ * @param label the label of the group, or an empty array
+ * @param results columns whose numbers follow each other in the order of the responses
+ * @param isNumbered whether a column contains the index of the row
+ */
+function addRows(
+  table: TableBuilder,
+  label: readonly GroupLabel[],
+  parts: readonly RowsOfResponse[],
+  results: Readonly<Record<string, ArrayLike<number>>>,
+  isNumbered = false,
+): void {
+  const resultColumns = Object.entries(results)
+  let at = 0
+  for (const { count, response, columns } of parts) {
+    for (let row = 0; row < count; row++, at++) {
+      if (label.length) table.set('group', label[0], 'values')
+      if (isNumbered) table.set('row', row)
+      if (response !== undefined) table.set('response', response, 'values')
+      for (const [name, column] of columns) table.set(name, column[row])
+      for (const [name, column] of resultColumns) table.set(name, column[at])
+      table.end()
+    }
+  }
 }
 
 /** Reads each requested column once. */
