@@ -201,6 +201,25 @@ describe('a source', () => {
     ])
   })
 
+  test('is ended once, and may have columns with any names that the model does not use', async () => {
+    const data: object = JSON.parse('{ "__proto__": 7, "constructor": "x", "t": [0, 1, 2], "y": [3, 2, 1] }')
+    const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, k) => [`c${k}`, 'text']))
+    let [read, ends] = [0, 0]
+    const source = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ value: { data: read++ ? data : { ...wide, ...data } }, done: false }),
+        return: () => ({ value: undefined, done: ++ends > 0 }),
+      }),
+    }
+    const stream = createStream(source, { model: inside.model, start }, { groups: 1, rows: 1e6 })
+    for (const group of [0, 1, 2])
+      expect((await stream.next()).value).toMatchObject({ group, observations: 3 })
+    await stream.return()
+    await stream.return()
+    expect(await stream.next()).toEqual({ value: undefined, done: true })
+    expect(ends).toBe(1)
+  })
+
   test('is ended by break, and its exception then arrives', async () => {
     const source = watched(endless())
     for await (const { group } of fitStream(source, options)) if (group === 2) break
@@ -311,6 +330,34 @@ describe('an error names', () => {
     expect(await messageOf({ t: [0, 'x'], y: [1, 2] })).toBe(
       'group "q": data: t[1]: expected a number, got "x"',
     )
+  })
+
+  test('a label again among the next 4096 groups, but not later', async () => {
+    const data = { t: [0, 1, 2], y: [3, 2, 1] }
+    const groups = Array.from({ length: 5001 }, (_, group) => ({ group, data }))
+    const again = (group: number) => untilError(fitStream([...groups, { group, data }], { model, start }))
+    const late = await again(5000 - 4096)
+    expect(late.error).toBe(null)
+    expect(late.found).toHaveLength(5002)
+    const { found, error } = await again(5001 - 4096)
+    expect(found).toHaveLength(5001)
+    expect(error?.message).toContain(
+      'group 905: rows[5001]: expected all rows of a group one after the other',
+    )
+  })
+
+  test('typed arrays that are detached or claim another length', async () => {
+    const [t, y] = [Float64Array.of(0, 1, 2), Float64Array.of(3, 2, 1)]
+    const lying = Object.defineProperty(Float64Array.of(3, 2, 1), 'length', { value: 2 })
+    const found = await collect(fitStream([{ data: { t, y } }, { data: { t, y: lying } }], { model, start }))
+    expect(found.map(({ observations }) => observations)).toEqual([3, 3])
+    expect(found[1].values).toEqual(found[0].values)
+    const moved = Float64Array.of(3, 2, 1)
+    structuredClone(moved, { transfer: [moved.buffer] })
+    const { error } = await untilError(
+      fitStream([{ data: { t, y } }, { data: { t, y: moved } }], { model, start }),
+    )
+    expect(error?.message).toContain('group 1: data: y: expected an array of numbers')
   })
 
   test('an invalid option before the source is read', () => {

@@ -1,6 +1,7 @@
 /** Reads the items of a stream: rows with a column of labels, or whole groups. */
 
 import { OptionError, shown } from '../../core/errors.js'
+import { isFloatArray } from '../../core/typed-arrays.js'
 import { isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
 import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
@@ -157,6 +158,7 @@ export class GroupReader {
     if (!table.has(name))
       throw new OptionError(ofGroup(label, 'data'), `a column ${name}`, listColumns(table))
     const given = table.get(name)
+    if (isOrdinary(given)) return given
     const numbers = toFloat64Array(given, true)
     if (numbers !== undefined) return numbers
     const row = Array.isArray(given) ? given.findIndex((x) => typeof x !== 'number' && x !== null) : -1
@@ -184,6 +186,14 @@ export class GroupReader {
     this.#oldest = (this.#oldest + 1) % REMEMBERED_LABELS
   }
 }
+
+/** Whether a value is an array whose numbers can be appended to the buffer without another copy. */
+const isOrdinary = (given: unknown): given is Float64Array =>
+  isFloatArray(given) &&
+  Object.getPrototypeOf(given) === Float64Array.prototype &&
+  // The copy of a detached array, or of an array with a length of its own, is validated.
+  given.length > 0 &&
+  !Object.hasOwn(given, 'length')
 
 function readLabel(argument: string, given: unknown): GroupLabel {
   if (typeof given === 'string' || (typeof given === 'number' && !Number.isNaN(given))) return given
