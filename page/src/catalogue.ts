@@ -3,10 +3,8 @@
  * loaded, and if it cannot be loaded, the race uses the TypeScript engine, which computes the same bits.
  */
 
-import { unpack } from '../../dist/webassembly/packed-module.js'
-
 /** The module in the format of the library, which replaces the library's own module in the race page. */
-export const wasmModule = { unpack, text: '' }
+export const wasmModule: { text: string; unpack?: (text: string) => ArrayBuffer } = { text: '' }
 
 let loading: Promise<void> | undefined
 
@@ -14,7 +12,8 @@ let loading: Promise<void> | undefined
 export function loadCatalogue(): Promise<void> {
   loading ??= import('../../dist/webassembly/catalogue.js').then(
     (loaded) => {
-      wasmModule.text = loaded.wasmModule.text
+      const { text, unpack } = loaded.wasmModule
+      Object.assign(wasmModule, { text, unpack })
     },
     () => {},
   )
