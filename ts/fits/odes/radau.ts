@@ -18,7 +18,7 @@ import {
 } from './control.js'
 import type { SegmentOutputs } from './explicit.js'
 import type { Flow } from './flow.js'
-import { factorize, factorizeComplex, type RealFactors, solve } from './linear-systems.js'
+import { factorize, factorizeComplex, type LinearFactors, solve } from './linear-systems.js'
 
 const S6 = Math.sqrt(6)
 const NODES = [(4 - S6) / 10, (4 + S6) / 10, 1]
@@ -53,8 +53,29 @@ const MAX_NEWTON_ITERATIONS = 7
 const EPSILON = Number.EPSILON
 
 interface StageFactors {
-  readonly real: RealFactors
-  readonly complex: RealFactors
+  readonly real: LinearFactors
+  readonly complex: LinearFactors
+}
+
+/** Arrays of the Newton iterations. */
+interface NewtonArrays {
+  readonly stages: readonly Float64Array[]
+  /** Rates at the stages, and two of their combinations. */
+  readonly f: readonly Float64Array[]
+  /** Transformed stages, and the solutions of the transformed equations. */
+  readonly w: readonly Float64Array[]
+  readonly real: Float64Array
+  readonly complex: Float64Array
+}
+
+/** Arrays of the differentiated stage equations. */
+interface VariationalArrays {
+  readonly matrix: Float64Array
+  readonly jacobian: Float64Array
+  readonly slopes: Float64Array
+  /** J·S + ∂f/∂p and the right-hand side, with one number per state, stage and direction. */
+  readonly own: Float64Array
+  readonly right: Float64Array
 }
 
 /** One integration by Radau IIA, between two events. */
@@ -63,12 +84,13 @@ class RadauSegment {
   readonly #control: StepControl
   readonly #z: Float64Array
   readonly #jacobian: Float64Array
-  readonly #byDirection: Float64Array
   readonly #rates: Float64Array
   readonly #scale: Float64Array
   /** Displacements of the stages, and the stage that is evaluated. */
   readonly #stages: readonly Float64Array[]
   readonly #at: Float64Array
+  readonly #newton: NewtonArrays
+  readonly #variational: VariationalArrays
   readonly #newtonTolerance: number
   #factors: StageFactors | undefined
   #factorStep = 0
@@ -84,11 +106,24 @@ class RadauSegment {
     this.#control = control
     this.#z = z
     this.#jacobian = new Float64Array(n * n)
-    this.#byDirection = new Float64Array(n * m)
     this.#rates = make()
     this.#scale = make()
     this.#at = make()
     this.#stages = NODES.map(make)
+    this.#newton = {
+      stages: this.#stages,
+      f: [0, 1, 2, 3, 4].map(make),
+      w: NODES.map(make),
+      real: make(),
+      complex: new Float64Array(2 * n),
+    }
+    this.#variational = {
+      matrix: new Float64Array(m > 0 ? 9 * n * n : 0),
+      jacobian: new Float64Array(n * n),
+      slopes: new Float64Array(n * m),
+      own: new Float64Array(3 * n * m),
+      right: new Float64Array(3 * n * m),
+    }
     this.#newtonTolerance = Math.max((10 * EPSILON) / rtol, Math.min(0.03, Math.sqrt(rtol)))
   }
 
@@ -118,7 +153,7 @@ class RadauSegment {
   }
 
   #linearize(t: number): void {
-    this.#flow.linearize(t, this.#z, this.#jacobian, this.#byDirection)
+    this.#flow.linearize(t, this.#z, this.#jacobian, this.#variational.slopes)
     this.#isCurrent = true
     this.#factors = undefined
   }
@@ -178,13 +213,17 @@ class RadauSegment {
   /** Predicts the stages from the previous step. */
   #predict(h: number): void {
     const previous = this.#previous
-    for (const [stage, to] of this.#stages.entries()) {
-      if (previous === undefined) to.fill(0)
-      else {
-        const x = 1 + (h * NODES[stage]) / previous.h
-        const weights = PREDICTION.map(([a, b, c]) => x * (a + x * (b + x * c)))
-        for (let i = 0; i < to.length; i++) to[i] = mix(weights, previous.stages, i) - previous.stages[2][i]
+    for (let stage = 0; stage < 3; stage++) {
+      const to = this.#stages[stage]
+      if (previous === undefined) {
+        to.fill(0)
+        continue
       }
+      const x = 1 + (h * NODES[stage]) / previous.h
+      const weights = PREDICTION.map(([a, b, c]) => x * (a + x * (b + x * c)))
+      combine(to, weights, previous.stages)
+      const end = previous.stages[2]
+      for (let i = 0; i < to.length; i++) to[i] -= end[i]
     }
   }
 
@@ -193,33 +232,25 @@ class RadauSegment {
     const factors = this.#factorsFor(h)
     if (factors === undefined) return undefined
     const { n } = this.#flow
-    const stages = this.#stages
+    const { stages, f, w, real, complex } = this.#newton
     this.#predict(h)
-    const w = TI.map((row) => Float64Array.from(stages[0], (_, i) => mix(row, stages, i)))
-    const f = NODES.map(() => new Float64Array(n))
-    const [real, complex] = [new Float64Array(n), new Float64Array(2 * n)]
+    for (let k = 0; k < 3; k++) combine(w[k], TI[k], stages)
     let [before, rate] = [0, 0]
-    const scale = this.#scale
     const [a, b, c] = [COMPLEX[0] / h, COMPLEX[1] / h, REAL / h]
     for (let k = 0; k < MAX_NEWTON_ITERATIONS; k++) {
-      for (let stage = 0; stage < 3; stage++) {
-        for (let i = 0; i < n; i++) this.#at[i] = this.#z[i] + stages[stage][i]
-        this.#flow.rates(t + NODES[stage] * h, this.#at, f[stage])
-      }
-      if (!f.every(areFinite)) return undefined
+      if (!this.#evaluateStages(t, h)) return undefined
+      // The transformed residuals.
+      combine(real, TI[0], f)
+      combine(f[3], TI[1], f)
+      combine(f[4], TI[2], f)
       for (let i = 0; i < n; i++) {
-        real[i] = mix(TI[0], f, i) - c * w[0][i]
-        complex[i] = mix(TI[1], f, i) - (a * w[1][i] - b * w[2][i])
-        complex[n + i] = mix(TI[2], f, i) - (a * w[2][i] + b * w[1][i])
+        real[i] -= c * w[0][i]
+        complex[2 * i] = f[3][i] - (a * w[1][i] - b * w[2][i])
+        complex[2 * i + 1] = f[4][i] - (a * w[2][i] + b * w[1][i])
       }
-      solve(factors.real, real, n)
-      solve(factors.complex, complex, 2 * n)
-      let sum = 0
-      for (let i = 0; i < n; i++) {
-        const [p, q, r] = [real[i] / scale[i], complex[i] / scale[i], complex[n + i] / scale[i]]
-        sum += p * p + q * q + r * r
-      }
-      const norm = Math.sqrt(sum / (3 * n))
+      solve(factors.real, real, 1)
+      solve(factors.complex, complex, 1)
+      const norm = this.#changeNorm()
       if (k > 0) {
         rate = norm / before
         const left = pow(rate, MAX_NEWTON_ITERATIONS - k)
@@ -227,15 +258,44 @@ class RadauSegment {
       }
       for (let i = 0; i < n; i++) {
         w[0][i] += real[i]
-        w[1][i] += complex[i]
-        w[2][i] += complex[n + i]
-        for (let stage = 0; stage < 3; stage++) stages[stage][i] = mix(T[stage], w, i)
+        w[1][i] += complex[2 * i]
+        w[2][i] += complex[2 * i + 1]
       }
+      for (let stage = 0; stage < 3; stage++) combine(stages[stage], T[stage], w)
       if (norm === 0 || (k > 0 && (rate / (1 - rate)) * norm < this.#newtonTolerance))
         return { iterations: k + 1, rate }
       before = norm
     }
     return undefined
+  }
+
+  /** Writes the rates at the stages to f. The result is whether all rates are finite. */
+  #evaluateStages(t: number, h: number): boolean {
+    const { n } = this.#flow
+    const { stages, f } = this.#newton
+    const at = this.#at
+    for (let k = 0; k < 3; k++) {
+      const stage = stages[k]
+      for (let i = 0; i < n; i++) at[i] = this.#z[i] + stage[i]
+      this.#flow.rates(t + NODES[k] * h, at, f[k])
+      if (!areFinite(f[k])) return false
+    }
+    return true
+  }
+
+  /** Root mean square of the last change of the transformed stages, relative to the tolerances. */
+  #changeNorm(): number {
+    const { n } = this.#flow
+    const { real, complex } = this.#newton
+    const scale = this.#scale
+    let sum = 0
+    for (let i = 0; i < n; i++) {
+      const p = real[i] / scale[i]
+      const q = complex[2 * i] / scale[i]
+      const r = complex[2 * i + 1] / scale[i]
+      sum += p * p + q * q + r * r
+    }
+    return Math.sqrt(sum / (3 * n))
   }
 
   /** Norm of the error estimate of a step. */
@@ -245,10 +305,12 @@ class RadauSegment {
     const { real } = this.#factors as StageFactors
     const { rtol, atol } = this.#control.tolerances
     const stages = this.#stages
-    const rest = Float64Array.from(stages[0], (_, i) => mix(ERRORS, stages, i) / h)
+    const rest = new Float64Array(n)
+    combine(rest, ERRORS, stages)
     const normOf = (rates: Float64Array): { norm: number; error: Float64Array } => {
-      const error = rates.map((rate, i) => rate + rest[i])
-      solve(real, error, n)
+      const error = new Float64Array(n)
+      for (let i = 0; i < n; i++) error[i] = rates[i] + rest[i] / h
+      solve(real, error, 1)
       let sum = 0
       for (let i = 0; i < n; i++) {
         const end = z[i] + stages[2][i]
@@ -284,56 +346,62 @@ class RadauSegment {
       throw new IntegrationStop(t + h, 'a state, a rate or a derivative is not a finite number')
   }
 
-  /** Solves the differentiated stage equations U − h·(A⊗J)·U = h·(A⊗I)·(J·S + ∂f/∂p), with J at each stage. */
+  /**
+   * Solves the differentiated stage equations U − h·(A⊗J)·U = h·(A⊗I)·(J·S + ∂f/∂p), with J at each stage. The stages
+   * of a state are neighbors, so that the zeros of J remain zeros of the factors.
+   */
   #stepSensitivities(t: number, h: number): void {
     const { n, m } = this.#flow
     const z = this.#z
     const size = 3 * n
-    const matrix = new Float64Array(size * size)
-    const jacobians = NODES.map(() => new Float64Array(n * n))
-    const slopes = NODES.map(() => new Float64Array(n * m))
-    for (let stage = 0; stage < 3; stage++) {
-      for (let i = 0; i < n; i++) this.#at[i] = z[i] + this.#stages[stage][i]
-      this.#flow.linearize(t + NODES[stage] * h, this.#at, jacobians[stage], slopes[stage])
-    }
-    for (let a = 0; a < 3; a++) {
-      for (let b = 0; b < 3; b++) {
-        const factor = -h * STAGES[a][b]
-        const jacobian = jacobians[b]
-        for (let i = 0; i < n; i++) {
-          const to = (a * n + i) * size + b * n
-          for (let j = 0; j < n; j++) matrix[to + j] = factor * jacobian[i * n + j]
+    const { matrix, own, right, jacobian, slopes } = this.#variational
+    matrix.fill(0)
+    own.fill(0)
+    for (let b = 0; b < 3; b++) {
+      for (let i = 0; i < n; i++) this.#at[i] = z[i] + this.#stages[b][i]
+      this.#flow.linearize(t + NODES[b] * h, this.#at, jacobian, slopes)
+      for (let i = 0; i < n; i++) {
+        const to = (3 * i + b) * m
+        for (let d = 0; d < m; d++) own[to + d] = slopes[d * n + i]
+        for (let j = 0; j < n; j++) {
+          const slope = jacobian[i * n + j]
+          if (slope === 0) continue
+          for (let a = 0; a < 3; a++) matrix[(3 * i + a) * size + 3 * j + b] = -h * STAGES[a][b] * slope
+          for (let d = 0, from = n + j; d < m; d++, from += n) own[to + d] += slope * z[from]
         }
       }
     }
     for (let row = 0; row < size; row++) matrix[row * size + row] += 1
     const factors = factorize(matrix, size)
     if (factors === undefined) throw new IntegrationStop(t, 'the equations of the sensitivities are singular')
-    const [own, right] = [new Float64Array(size), new Float64Array(size)]
-    for (let direction = 0; direction < m; direction++) {
-      const first = n * (1 + direction)
-      for (let stage = 0; stage < 3; stage++) {
-        const jacobian = jacobians[stage]
-        const slope = slopes[stage]
-        for (let i = 0; i < n; i++) {
-          let sum = slope[direction * n + i]
-          for (let j = 0; j < n; j++) sum += jacobian[i * n + j] * z[first + j]
-          own[stage * n + i] = sum
-        }
-      }
+    for (let i = 0; i < n; i++) {
+      const from = 3 * i * m
       for (let a = 0; a < 3; a++) {
-        const [p, q, r] = STAGES[a]
-        for (let i = 0; i < n; i++) right[a * n + i] = h * (p * own[i] + q * own[n + i] + r * own[2 * n + i])
+        const p = STAGES[a][0] * h
+        const q = STAGES[a][1] * h
+        const r = STAGES[a][2] * h
+        for (let at = from; at < from + m; at++)
+          right[at + a * m] = p * own[at] + q * own[at + m] + r * own[at + 2 * m]
       }
-      solve(factors, right, size)
-      for (let i = 0; i < n; i++) z[first + i] += right[2 * n + i]
+    }
+    solve(factors, right, m)
+    for (let i = 0; i < n; i++) {
+      const from = (3 * i + 2) * m
+      for (let d = 0; d < m; d++) z[n * (1 + d) + i] += right[from + d]
     }
   }
 }
 
-/** The combination of three vectors at an index. */
-const mix = (factors: readonly number[], vectors: readonly Float64Array[], i: number): number =>
-  factors[0] * vectors[0][i] + factors[1] * vectors[1][i] + factors[2] * vectors[2][i]
+/** Writes the combination of three vectors to `out`. */
+function combine(out: Float64Array, factors: readonly number[], vectors: readonly Float64Array[]): void {
+  const a = factors[0]
+  const b = factors[1]
+  const c = factors[2]
+  const x = vectors[0]
+  const y = vectors[1]
+  const z = vectors[2]
+  for (let i = 0; i < out.length; i++) out[i] = a * x[i] + b * y[i] + c * z[i]
+}
 
 /** Integrates z from `begin` to `end`, and changes z in place. Each output time ends a step. */
 export function* integrateStiff(
