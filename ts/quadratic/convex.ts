@@ -86,7 +86,7 @@ export class ConvexSolver {
     const set = this.#set
     set.iterations = 0
     set.x.fill(0)
-    // The same matrices with the same active constraints have the same factors.
+    // The factors depend only on the matrices and the active constraints.
     if (!(isWarm && isSame && this.#shift >= 0 && set.keep())) {
       if (!this.#factorize()) return 'not-convex'
       set.restart(isWarm ? this.#active : [], this.#sides)

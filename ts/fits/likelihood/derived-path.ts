@@ -131,24 +131,21 @@ function substituted(at: SecondOrderEvaluation, q: SecondOrderEvaluation, j: num
   const second = (hessian: Float64Array, a: number, b: number) =>
     hessian[triangleIndex(Math.max(a, b), Math.min(a, b))]
   const slope = q.gradient[j]
-  const bend = second(q.hessian, j, j)
-  /** First derivatives of x_j, and its second derivatives. */
+  /** First derivatives of x_j. */
   const d = Array.from(q.gradient, (own, i) => (i === j ? 1 : -own) / slope)
-  const dd = (a: number, b: number) => {
-    const own = a === j || b === j ? 0 : second(q.hessian, a, b)
-    const ofA = b === j ? 0 : second(q.hessian, j, b) * d[a]
-    const ofB = a === j ? 0 : second(q.hessian, j, a) * d[b]
-    return -(own + ofA + ofB + bend * d[a] * d[b]) / slope
+  /** Second derivatives of a function of x, except for the part that contains the second derivatives of x_j. */
+  const along = (hessian: Float64Array, a: number, b: number) => {
+    const own = a === j || b === j ? 0 : second(hessian, a, b)
+    const ofA = b === j ? 0 : second(hessian, j, b) * d[a]
+    const ofB = a === j ? 0 : second(hessian, j, a) * d[b]
+    return own + ofA + ofB + second(hessian, j, j) * d[a] * d[b]
   }
   const gradient = at.gradient.map((own, i) => (i === j ? 0 : own) + at.gradient[j] * d[i])
   const hessian = new Float64Array(at.hessian.length)
   for (let a = 0; a < count; a++)
     for (let b = 0; b <= a; b++) {
-      const own = a === j || b === j ? 0 : second(at.hessian, a, b)
-      const ofA = b === j ? 0 : second(at.hessian, j, b) * d[a]
-      const ofB = a === j ? 0 : second(at.hessian, j, a) * d[b]
-      hessian[triangleIndex(a, b)] =
-        own + ofA + ofB + second(at.hessian, j, j) * d[a] * d[b] + at.gradient[j] * dd(a, b)
+      const bend = -along(q.hessian, a, b) / slope
+      hessian[triangleIndex(a, b)] = along(at.hessian, a, b) + at.gradient[j] * bend
     }
   return { value: at.value, gradient, hessian }
 }

@@ -32,7 +32,9 @@ export class GroupReader {
   #hasInherited = true
   #rowInGroup = 0
   readonly #labels = new Set<GroupLabel>()
-  /** The same labels in a ring. The first label of a set takes long to find behind removed labels. */
+  /**
+   * A ring buffer of these labels, which finds the oldest one. A set finds its first element slowly after many removals.
+   */
   readonly #ring: GroupLabel[] = []
   #oldest = 0
 
