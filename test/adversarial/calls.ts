@@ -599,6 +599,18 @@ add('inverse', '', {
     sigma: at(or(word(undefined), positive, numbers), 1),
   }),
 })
+add('inverse', '', {
+  found: at(
+    no,
+    antigrad.fit(
+      expression('1/(1 + exp(-k*x))'),
+      { x: [-1, 0, 1], y: [2, 5, 8] },
+      { distribution: antigrad.binomial({ trials: 10 }), start: { k: 1 } },
+    ),
+  ),
+  y: at(or(numbers, only('an empty list', 'a list of null', 'a list of it')), [4, 6]),
+  options: at(record, { trials: at(or(word(undefined), positive, numbers), 10) }),
+})
 add('rout', '', {
   options: at(record, { q: at(optional(anyNumber), 0.02), refit: at(optional(flag), true) }),
 })

@@ -390,10 +390,26 @@ test('lists of rows on the fit page are ranges of lines and cells', () => {
 test('unknowns on the fit page are lines of names and numbers', () => {
   expect(readSamples('S1 0.8 0,9\n\n1.5\n')).toEqual([
     ...[
-      { name: 'S1', responses: [0.8, 0.9] },
-      { name: '2', responses: [1.5] },
+      { name: 'S1', responses: [0.8, 0.9], trials: [] },
+      { name: '2', responses: [1.5], trials: [] },
     ],
   ])
+  expect(readSamples('S1 7/20 8/20\n3/9', true)).toEqual([
+    ...[
+      { name: 'S1', responses: [7, 8], trials: [20, 20] },
+      { name: '2', responses: [3], trials: [9] },
+    ],
+  ])
+  for (const [text, cell] of [
+    ['S1 7/20 8', '8'],
+    ['S1 7/20/3', '7/20/3'],
+    ['S1 7/', '7/'],
+  ]) {
+    expect(() => readSamples(text, true)).toThrow(
+      `Line 1 of the unknowns: expected a name and numbers of successes, such as 7 or 7/20, got “${cell}”.`,
+    )
+  }
+  expect(() => readSamples('S1 7/20')).toThrow('expected a name and numbers, got “7/20”.')
   expect(() => readSamples('S1 1\nS2 x')).toThrow(
     'Line 2 of the unknowns: expected a name and numbers, got “x”.',
   )

@@ -3,7 +3,7 @@
  * Each task counts the actions: a click, a choice in a list, or a pasted text.
  */
 
-import { fit as fitInNode, inverse, models, rout } from 'antigrad/fit'
+import { fit as fitInNode, inverse, models, normal, rout } from 'antigrad/fit'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formatWithError } from '../../page/src/dom.js'
@@ -148,7 +148,14 @@ describe('a new user of the fit page', () => {
     const { page } = user
     await page.getByRole('button', { name: 'Errors and outliers' }).click()
     await page.getByRole('combobox', { name: 'distribution', exact: true }).selectOption('normal')
-    await page.getByText('Unknowns: expected least squares, got a distribution. Choose the weights').waitFor()
+    const likelihood = fitInNode(models.fourPL(), { x, y }, { distribution: normal(), start: { sigma: 0.1 } })
+    const [one] = inverse(likelihood, [0.83])
+    await expect
+      .poll(async () => (await user.cells('Unknowns'))[0]?.slice(3))
+      .toEqual([
+        estimate(one.value, one.error),
+        [one.low, one.high].map((end) => formatWithError(end, one.error)).join(' to '),
+      ])
     await page.getByRole('combobox', { name: 'distribution', exact: true }).selectOption('')
     const name = columns[1].name
     await page.getByRole('combobox', { name: 'weights', exact: true }).selectOption(name)

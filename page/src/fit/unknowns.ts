@@ -16,6 +16,8 @@ interface Elements {
 interface Sample {
   readonly name: string
   readonly responses: readonly number[]
+  /** Trials of each response, or an empty array if no response states its trials. */
+  readonly trials: readonly number[]
 }
 
 const built = new WeakMap<HTMLElement, Elements>()
@@ -33,25 +35,32 @@ export function showUnknowns(
   table.replaceChildren()
   if (shown === null || fit === undefined || shown.state.unknowns.trim() === '') return
   try {
-    const samples = readSamples(shown.state.unknowns)
+    const samples = readSamples(shown.state.unknowns, shown.state.distribution === 'binomial')
     const source = sourceOf(fit)
-    if ('minus2LogLikelihood' in source)
-      throw new Error(
-        'Unknowns: expected least squares, got a distribution. Choose the weights 1/f or 1/f^2 for errors that grow with the response.',
-      )
-    const { sigma, weights } = shown.chosen
-    if (sigma ?? weights)
-      throw new Error(
-        `Unknowns: expected a fit without a column of σ or weights, got “${(sigma ?? weights)?.title}”. Choose the weights 1/f or 1/f^2, which also apply to new responses.`,
-      )
-    const estimates = inverse(
-      source,
-      samples.map(({ responses }) => responses),
-    )
+    checkScatter(shown)
+    const responses = samples.map(({ responses }) => responses)
+    const trials = samples.map(({ trials }) => trials)
+    const stated = trials.filter((list) => list.length > 0).length
+    if (stated > 0 && stated < samples.length)
+      throw new Error('Unknowns: expected trials, as in 7/20, in all lines or in no line, got both.')
+    const estimates = inverse(source, responses, stated > 0 ? { trials } : {})
     table.replaceChildren(tableOf(samples, estimates, shown.chosen.x.title))
   } catch (thrown) {
     message.textContent = getMessage(thrown)
   }
+}
+
+/** @throws Error with a sentence if the scatter of new responses is unknown */
+function checkScatter({ chosen: { sigma, weights }, task, state }: DisplayedState): void {
+  const column = sigma ?? weights
+  if (column && state.distribution === '')
+    throw new Error(
+      `Unknowns: expected a fit without a column of σ or weights, got “${column.title}”. Choose the weights 1/f or 1/f^2, which also apply to new responses.`,
+    )
+  if (task?.hasNoiseColumns && state.distribution !== 'binomial')
+    throw new Error(
+      `Unknowns: expected a scale without columns, got “${state.scale}”. A scale such as prop*f also applies to new responses.`,
+    )
 }
 
 function build(place: HTMLElement, onChange: (changed: Partial<FitPageState>) => void): Elements {
@@ -79,22 +88,32 @@ function build(place: HTMLElement, onChange: (changed: Partial<FitPageState>) =>
 /**
  * Reads samples, one per line: a name, if the first cell is not a number, and responses.
  *
+ * @param hasTrials whether a response may be a number of successes with its trials, as in 7/20
  * @throws Error with a sentence that names the line
  */
-export function readSamples(text: string): Sample[] {
+export function readSamples(text: string, hasTrials = false): Sample[] {
   const samples: Sample[] = []
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     const cells = line.split(/[\t;]+|,\s+|\s+/).filter((cell) => cell !== '')
     if (cells.length === 0) continue
-    const toNumber = (cell: string) => Number(cell.replace(',', '.'))
-    const isNamed = Number.isNaN(toNumber(cells[0]))
-    const responses = cells.slice(isNamed ? 1 : 0).map(toNumber)
-    const wrong = responses.findIndex((x) => !Number.isFinite(x))
-    if (wrong >= 0 || responses.length === 0) {
-      const got = wrong >= 0 ? `“${cells[wrong + (isNamed ? 1 : 0)]}”` : 'no number'
-      throw new Error(`Line ${i + 1} of the unknowns: expected a name and numbers, got ${got}.`)
+    const toNumber = (cell: string | undefined) => Number(cell?.replace(',', '.') || NaN)
+    const toParts = (cell: string) => (hasTrials ? cell.split('/') : [cell])
+    const isNamed = toParts(cells[0]).map(toNumber).some(Number.isNaN)
+    const own = cells.slice(isNamed ? 1 : 0)
+    const parts = own.map(toParts)
+    const wrong = parts.findIndex(
+      (one) => one.length > 2 || one.length !== parts[0].length || !one.map(toNumber).every(Number.isFinite),
+    )
+    if (wrong >= 0 || own.length === 0) {
+      const expected = hasTrials ? 'numbers of successes, such as 7 or 7/20' : 'numbers'
+      const got = wrong >= 0 ? `“${own[wrong]}”` : 'no number'
+      throw new Error(`Line ${i + 1} of the unknowns: expected a name and ${expected}, got ${got}.`)
     }
-    samples.push({ name: isNamed ? cells[0] : `${samples.length + 1}`, responses })
+    samples.push({
+      name: isNamed ? cells[0] : `${samples.length + 1}`,
+      responses: parts.map(([response]) => toNumber(response)),
+      trials: parts.flatMap(([, trials]) => (trials === undefined ? [] : [toNumber(trials)])),
+    })
   }
   return samples
 }

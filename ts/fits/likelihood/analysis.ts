@@ -1,4 +1,4 @@
-/** Analyses of results of fits by likelihood, for `profile`, `bootstrap`, `compare` and `derive`. */
+/** Analyses of results of fits by likelihood, for `profile`, `bootstrap`, `compare`, `inverse` and `derive`. */
 
 import { ArgumentError } from '../../core/errors.js'
 import type { LikelihoodAnalysis } from '../solve/distribution.js'
@@ -6,6 +6,7 @@ import { bootstrapFit, bootstrapFits } from './bootstrap.js'
 import { comparisons } from './comparison.js'
 import { estimatesOfFit, estimatesOfFits } from './estimates.js'
 import { profileFit, profileFits } from './profile.js'
+import { responseCurve } from './response-curve.js'
 import type { LikelihoodFits, LikelihoodNumbers, LikelihoodSource } from './source.js'
 
 function refuse(found: string): never {
@@ -21,6 +22,7 @@ export function analyzeFit(result: LikelihoodNumbers, source: LikelihoodSource):
       choice: source.run.choice,
       calls: bootstrapFit(source, options),
     }),
+    responseCurve: () => responseCurve(source),
     estimates: () => estimatesOfFit(source),
   }
 }
@@ -32,6 +34,7 @@ export function analyzeFits(run: LikelihoodFits): LikelihoodAnalysis {
     compare: () => refuse('a result of fitMany with a distribution (compare its fits)'),
     rank: () => refuse('a result of fitMany with a distribution (compare its fits)'),
     bootstrap: (options) => ({ ...bootstrapFits(run, options) }),
+    responseCurve: () => refuse('a result of fitMany with a distribution (pass one of its fits)'),
     estimates: () => estimatesOfFits(run),
   }
 }

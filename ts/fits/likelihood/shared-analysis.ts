@@ -13,6 +13,7 @@ import { comparisons } from './comparison.js'
 import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
 import { estimatesOfGroups } from './estimates.js'
 import { readNames, toProfile } from './profile.js'
+import { responseCurve } from './response-curve.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
 import type { LikelihoodNumbers } from './source.js'
 
@@ -29,6 +30,9 @@ export function analyzeShared(result: LikelihoodNumbers, fits: SharedLikelihoodF
     profile: (names, options) =>
       profilePlaces(fits, new Map(joint.map((one, k) => [sharedName(one), k])), names, options),
     bootstrap: () => refuse('a result of fitShared with a distribution'),
+    responseCurve: () => {
+      throw new ArgumentError('found', 'one group of the result of fitShared', 'the result')
+    },
     estimates: () => estimatesOfGroups(fits),
   }
 }
@@ -48,6 +52,7 @@ export function analyzeGroup({
     compare: () => refuse(what),
     rank: () => refuse(what),
     bootstrap: () => refuse(what),
+    responseCurve: () => responseCurve({ run: fits.base, fit: group }),
     estimates: () => {
       throw new ArgumentError('found', 'the result of fitShared, of which the group is a part', 'a group')
     },

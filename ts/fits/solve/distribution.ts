@@ -8,6 +8,7 @@ import type { FitValues } from '../problem/options.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { GroupLabel, SharedParameter } from '../problem/shared-parameters.js'
 import type { EstimateSource } from './estimate-source.js'
+import type { FitContext, SolvedFits } from './fit-context.js'
 import { objectOption } from './object-option.js'
 
 /** Fits by likelihood of one call, not started yet. */
@@ -83,6 +84,24 @@ export interface BootstrapRun {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The curve of one fit, and the scatter of new responses around the curve, for `inverse`. */
+export interface ResponseCurve {
+  readonly context: Pick<FitContext, 'data' | 'problem' | 'starts' | 'weightAt'> & {
+    readonly solved: Pick<SolvedFits, 'atBound' | 'covariance' | 'errors' | 'free'>
+  }
+  readonly index: number
+  /** x of the rows in use. */
+  readonly x: Float64Array
+  /** Whether the logarithms of responses scatter around the logarithm of the curve. */
+  readonly isLogarithmic: boolean
+  /** Number of trials of a response, or NaN if rows differ; undefined for other distributions than the binomial. */
+  readonly trials: number | undefined
+  /** Columns except x on which the variance depends. */
+  readonly others: readonly string[]
+  /** Variance at x of a response, of its logarithm, or of one trial. The model's value at x is f. */
+  scatter(x: number, f: number): number
+}
+
 /** Analyses of one result of fits by likelihood, which the functions of `ts/fits/analysis` call. */
 export interface LikelihoodAnalysis {
   /** Whether the result is one fit, whose analyses are synchronous. */
@@ -92,6 +111,8 @@ export interface LikelihoodAnalysis {
   bootstrap(options: object): BootstrapRun
   compare(other: unknown, isNested: boolean): unknown
   rank(results: readonly unknown[], isNested: boolean): unknown
+  /** The curve of one fit or of one group. */
+  responseCurve(): ResponseCurve
   /** The estimates for expressions of parameters. */
   estimates(): EstimateSource
 }
