@@ -116,9 +116,13 @@ describe('L-BFGS in many runs', () => {
   test('refuses options that a method cannot use', () => {
     const run = (options: object, starts: unknown = { x: [1], y: [1] }, method: unknown = lbfgs()) =>
       refusal(() => minimizeManySync(valley, starts as Anything, method as Anything, options)).message
-    expect(run({ perRun: { history: [1] } })).toMatch(/^perRun: expected no value, because methods/)
+    expect(run({ perRun: { history: [0] } })).toMatch(/^lbfgs: history: expected/)
+    expect(run({ perRun: { tolerance: [1] } })).toMatch(/tolerance/)
+    expect(run({ perRun: { c2: [1, 2] } })).toMatch(/^perRun: c2: expected 1 numbers/)
+    expect(run({ perRun: { c1: [0.95] } })).toMatch(/^lbfgs: c1: expected a number in/)
     expect(run({ clip: { value: 1 } })).toMatch(/^clip: expected no value/)
-    expect(run({ recordEvery: 1 })).toMatch(/^recordEvery: expected no value/)
+    expect(run({ recordEvery: 0 })).toMatch(/^recordEvery: expected an integer/)
+    expect(run({ recordEvery: 1, maxIterations: 1e9 })).toMatch(/^recordEvery: expected at most/)
     expect(run({ dtype: 'float32' })).toMatch(/^dtype: expected 'float64'/)
     expect(run({}, { x: new Float32Array(1), y: new Float32Array(1) })).toMatch(/^dtype: expected 'float64'/)
     expect(run({}, undefined, { method: 'lbfgs', history: 0 })).toMatch(/history/)

@@ -144,6 +144,8 @@ const calls: Readonly<Record<string, () => unknown>> = {
       ...{ bounds: { x: { max: 0.5 } }, clip: {}, maxIterations: 20, recordEvery: 5 },
     }),
   'minimizeMany, each': () => minimizeManySync(bowl, [0, 0, 3, -2], adam(), { perRun: { lr: [0.1, 0.2] } }),
+  'minimizeMany, methods': () =>
+    minimizeManySync(bowl, [0, 0, 3, -2], lbfgs(), { perRun: { history: [1, 2] }, recordEvery: 1 }),
   'minimizeMany without a column': () => minimizeManySync(bowl, { x: [0] } as never, adam()),
   starts: () => [
     gridStarts({ x: [0, 1], y: [0, 2] }, { x: 2, y: 3 }),

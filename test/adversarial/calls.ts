@@ -413,6 +413,16 @@ add('minimizeMany minimizeManySync', '', {
 add('minimizeMany minimizeManySync', '', {
   objective: at(no, expression('(a*x - y)^2 + b^2')),
   starts: at(numbers, { a: at(numbers, [1, 2]), b: at(numbers, [2, 1]) }),
+  rule: at(only('rules, 100,000 deep', 'holes with its names'), core.lbfgs(), 'rule'),
+  options: at(record, {
+    data: { x: [1, 2], y: [2, 1] },
+    perRun: at(record, { history: at(column, [2, 5]) }),
+    ...{ maxIterations, recordEvery: at(optional(whole), 2) },
+  }),
+})
+add('minimizeMany minimizeManySync', '', {
+  objective: at(no, expression('(a*x - y)^2 + b^2')),
+  starts: at(numbers, { a: at(numbers, [1, 2]), b: at(numbers, [2, 1]) }),
   rule: at(only('rules, 100,000 deep', 'holes with its names'), sqp(), 'rule'),
   options: at(record, {
     data: at(orNull(record), { x: at(numbers, [1, 2], 'data'), y: at(numbers, [2, 1], 'data') }),

@@ -13,6 +13,7 @@ import type { Batch, BatchResults } from './batch/batch.js'
 import type { DataColumn } from './batch/data.js'
 import { runsPerBatch } from './batch/layout.js'
 import type { ManyValues } from './options.js'
+import type { RecordedFields } from './paths.js'
 
 /** Maximum number of bytes of the state of all runs in a batch. */
 const MAX_STATE_BYTES = 1 << 26
@@ -49,6 +50,13 @@ export class MethodRuns {
     this.#results = results
   }
 
+  /** Indices of the parameters of the program that contain the point and the count of updates of a run. */
+  get recorded(): RecordedFields {
+    const { x, iterations } = this.#results
+    const index = (name: string) => this.program.parameters.indexOf(name)
+    return { x: x.map(index), iterations: index(iterations) }
+  }
+
   /** Count of the runs in a batch. */
   runsPerBatch(data: readonly DataColumn[], run: number): number {
     const bytes = 8 * this.program.parameters.length
@@ -80,15 +88,19 @@ export class MethodRuns {
   }
 }
 
-/** @throws OptionError if an option is not available for methods */
+/**
+ * @param isInTurn whether the method has no solver in lanes
+ * @throws OptionError if an option is not available for the method
+ */
 export function checkMethodOptions(
   { clip, perRun, recordEvery }: ManyValues,
   dtype: 'float32' | 'float64',
+  isInTurn: boolean,
 ): void {
-  const expected = 'no value, because methods such as lbfgs() do not use the option'
-  if (perRun !== undefined) throw new OptionError('perRun', expected, perRun)
+  const expected = `no value, because methods such as ${isInTurn ? 'sqp' : 'lbfgs'}() do not use the option`
   if (clip.value !== Infinity) throw new OptionError('clip', expected, clip)
-  if (recordEvery !== undefined) throw new OptionError('recordEvery', expected, recordEvery)
+  if (isInTurn && perRun !== undefined) throw new OptionError('perRun', expected, perRun)
+  if (isInTurn && recordEvery !== undefined) throw new OptionError('recordEvery', expected, recordEvery)
   if (dtype === 'float64') return
   throw new OptionError('dtype', "'float64', in which methods such as lbfgs() compute", dtype)
 }

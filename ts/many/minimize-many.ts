@@ -5,7 +5,7 @@
  *
  * 1. The expression is compiled to two programs: one for its value and one for its gradient (ts/expressions).
  *    `ManyRuns` (run.ts) reads and copies all arguments.
- * 2. Runs with the same rule options (option-sets.ts) and the same count of data rows form batches. A batch is one
+ * 2. Runs with the same options of the rule or method (option-sets.ts) and the same count of data rows form batches. A batch is one
  *    block of memory, divided into cohorts. A cohort has one lane per run (batch/). Each array holds one quantity of
  *    all lanes, so that one vector instruction updates several runs.
  * 3. Each engine call advances a batch by up to 256 updates (engines/). The native engine distributes the cohorts of a
@@ -48,7 +48,7 @@ type NamesOfStarts<S> = S extends ArrayLike<number> ? never : keyof S & string
  * @param objective an `expression`
  * @param starts starting points, one per run; copied
  * @param rule an elementwise update rule such as `adam()`, or a method such as `lbfgs()`, which computes in float64 and
- * accepts no `perRun`, `clip` and `recordEvery`. The method `sqp()` takes `constraints`, and runs in TypeScript.
+ * accepts no `clip`. The method `sqp()` takes `constraints`, and runs in TypeScript.
  * @throws (rejects with) OptionError like `minimize`, before the first update; the signal's reason
  */
 export function minimizeMany<

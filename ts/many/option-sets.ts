@@ -1,22 +1,29 @@
-/** Rule options that differ between runs. */
+/** Options of rules and methods that differ between runs. */
 
 import { OptionError } from '../core/errors.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
 import { isObject, isRecord, ownProperties, toFloat64Array } from '../core/untrusted-input.js'
+import type { Method } from '../minimize/method.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import { type ResolvedRule, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'
 
-export interface OptionSet {
-  readonly resolved: ResolvedRule
+export interface OptionSet<T = ResolvedRule> {
+  readonly resolved: T
   readonly runs: Uint32Array
+}
+
+/** Groups of runs, and the resolved options of run 0. */
+interface OptionSets<T> {
+  readonly first: T
+  readonly sets: Slices<OptionSet<T>[]>
 }
 
 /**
  * Groups the runs by their rule options, in order. The arguments are read and copied at once; the runs are sorted in
  * slices.
  *
- * @throws OptionError if the options or the rule are invalid. An invalid rule option of a single run throws its
+ * @throws OptionError if the options or the rule are invalid. An invalid rule option of a run after run 0 throws its
  * OptionError while the runs are sorted.
  */
 export function readOptionSets(
@@ -24,6 +31,20 @@ export function readOptionSets(
   perRun: MinimizeManyOptions['perRun'],
   count: number,
 ): Slices<OptionSet[]> {
+  return readSets(rule, perRun, count, resolveElementwise).sets
+}
+
+/**
+ * Groups the runs by the options of a rule or of a method, as {@link readOptionSets}.
+ *
+ * @param resolve validates a description with the options of a run
+ */
+export function readSets<T>(
+  rule: Rule | CustomRule | Method,
+  perRun: MinimizeManyOptions['perRun'],
+  count: number,
+  resolve: (given: never) => T,
+): OptionSets<T> {
   if (perRun !== undefined && !isRecord(perRun)) {
     throw new OptionError('perRun', 'an object that contains an array of numbers per option', perRun)
   }
@@ -35,20 +56,14 @@ export function readOptionSets(
   const given = isObject(rule) ? ownProperties(rule) : rule
   const resolved = (run: number) => {
     const options = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
-    const found = resolve(isObject(given) ? { ...given, ...options } : given)
-    checkElementwise(found)
-    return found
+    return resolve((isObject(given) ? { ...given, ...options } : given) as never)
   }
-  return columns.length === 0
-    ? oneSet(resolved(0), count)
-    : sortedSets(
-        columns.map(([, numbers]) => numbers),
-        count,
-        resolved,
-      )
+  const first = resolved(0)
+  const numbers = columns.map(([, column]) => column)
+  return { first, sets: numbers.length === 0 ? oneSet(first, count) : sortedSets(numbers, count, resolved) }
 }
 
-function* oneSet(resolved: ResolvedRule, count: number): Slices<OptionSet[]> {
+function* oneSet<T>(resolved: T, count: number): Slices<OptionSet<T>[]> {
   return [{ resolved, runs: yield* listRuns(count) }]
 }
 
@@ -61,11 +76,11 @@ export function* listRuns(count: number): Slices<Uint32Array> {
   return runs
 }
 
-function* sortedSets(
+function* sortedSets<T>(
   columns: readonly Float64Array[],
   count: number,
-  resolved: (run: number) => ResolvedRule,
-): Slices<OptionSet[]> {
+  resolved: (run: number) => T,
+): Slices<OptionSet<T>[]> {
   const numbers = new Map<string, number[]>()
   yield* visitInSlices(count, (from, to) => {
     for (let run = from; run < to; run++) {
@@ -75,7 +90,7 @@ function* sortedSets(
       else runs.push(run)
     }
   })
-  const sets: OptionSet[] = []
+  const sets: OptionSet<T>[] = []
   for (const runs of numbers.values()) {
     sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
     yield
@@ -89,7 +104,8 @@ export function isElementwise({ rule, definition }: ResolvedRule): boolean {
   return stages.length === 1 && stages[0].tensor.length === 0 && definition.point(rule as never) === undefined
 }
 
-function checkElementwise(resolved: ResolvedRule): void {
-  if (isElementwise(resolved)) return
+function resolveElementwise(given: Rule | CustomRule): ResolvedRule {
+  const resolved = resolve(given)
+  if (isElementwise(resolved)) return resolved
   throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', resolved.definition.name)
 }

@@ -24,7 +24,7 @@ export interface MinimizeManyOptions<D = PerRunData> {
    * per run for a column.
    */
   readonly data?: D
-  /** Rule options that differ between runs. Each option is an array with one number per run. */
+  /** Options of the rule or method that differ between runs. Each option is an array with one number per run. */
   readonly perRun?: Readonly<Record<string, ArrayLike<number>>>
   /**
    * Bounds by name or in the order of the parameters, as for `minimize`. Each limit is a number, or an array with one

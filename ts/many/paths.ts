@@ -3,6 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
+import { selectLimit } from '../objectives/bounds.js'
 import type { Batch } from './batch/batch.js'
 import type { Paths } from './result.js'
 
@@ -11,7 +12,8 @@ const MAX_RECORDED = 134_217_728
 
 /** Points of the running runs, recorded after an update. */
 interface PathSnapshot {
-  readonly points: number
+  /** Index of the point within its path: one index for all runs, or an index per run. */
+  readonly points: number | Float64Array
   readonly runs: Uint32Array
   readonly x: readonly FloatArray[]
 }
@@ -21,9 +23,18 @@ interface RunEnds {
   readonly iterations: Float64Array
 }
 
+/** Indices of the parameters of a method's program that contain the results of an update. */
+export interface RecordedFields {
+  readonly x: readonly number[]
+  readonly iterations: number
+}
+
 export class Recorder {
   readonly every: number
   readonly #snapshots: PathSnapshot[] = []
+  /** Count of the updates at the last recorded point of each run of a method. */
+  #updates: Float64Array | undefined
+  readonly #runs: number
 
   /** @throws OptionError if the recorded points might exceed the limit */
   constructor(every: number, runs: number, parameters: number, maxIterations: number) {
@@ -33,6 +44,7 @@ export class Recorder {
       throw new OptionError('recordEvery', expected, `${every}, which records ${numbers} numbers`)
     }
     this.every = every
+    this.#runs = runs
   }
 
   /**
@@ -48,6 +60,34 @@ export class Recorder {
         points: updates / this.every,
         runs: cohort.runs.slice(0, live).map((run) => runs[run]),
         x: Array.from({ length: parameters }, (_, p) => cohort.theta(p).slice(0, live)),
+      })
+      yield
+    }
+  }
+
+  /**
+   * Records the points of a batch of a method after each pass. A pass performs at most one update, and each run counts
+   * its own updates.
+   */
+  *recordPass(batch: Batch, runs: Uint32Array, { x, iterations }: RecordedFields): Slices<void> {
+    const { every } = this
+    this.#updates ??= new Float64Array(this.#runs)
+    const updates = this.#updates
+    for (const cohort of batch.cohorts()) {
+      const counts = cohort.theta(iterations)
+      const lanes: number[] = []
+      for (let lane = 0; lane < cohort.live; lane++) {
+        const run = runs[cohort.runs[lane]]
+        const count = counts[lane]
+        if (count === updates[run] || count % every !== 0) continue
+        updates[run] = count
+        lanes.push(lane)
+      }
+      if (lanes.length === 0) continue
+      this.#snapshots.push({
+        points: Float64Array.from(lanes, (lane) => counts[lane] / every),
+        runs: Uint32Array.from(lanes, (lane) => runs[cohort.runs[lane]]),
+        x: x.map((p) => Float64Array.from(lanes, (lane) => cohort.theta(p)[lane])),
       })
       yield
     }
@@ -74,7 +114,7 @@ export class Recorder {
         }
       })
       for (const { points, runs, x } of this.#snapshots) {
-        for (let k = 0; k < runs.length; k++) column[offsets[runs[k]] + points] = x[p][k]
+        for (let k = 0; k < runs.length; k++) column[offsets[runs[k]] + selectLimit(points, k)] = x[p][k]
         yield
       }
     }

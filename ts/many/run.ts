@@ -10,7 +10,7 @@ import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { isRowParallel, ProgramRunner } from '../expressions/run.js'
 import type { RunsInTurn } from '../methods/in-turn.js'
-import { isMethod, type Method, unsupported } from '../minimize/method.js'
+import { findMethod, isMethod, type Method, unsupported } from '../minimize/method.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
@@ -42,7 +42,7 @@ import { iterateBatch, prepareBatch } from './engines/program-batch.js'
 import { updateInTypeScript } from './engines/typescript.js'
 import { readInTurn } from './in-turn.js'
 import { checkMethodOptions, MethodRuns } from './method-runs.js'
-import { listRuns, type OptionSet, readOptionSets } from './option-sets.js'
+import { type OptionSet, readOptionSets, readSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
@@ -71,6 +71,7 @@ const VALUES_PER_SLICE = 1024
 
 export class ManyRuns {
   readonly choice: EngineChoice<BatchRunner>
+  readonly #objective: Expression
   readonly #programs: ExpressionPrograms
   readonly #data: readonly DataColumn[]
   /** Starting points, moved into the bounds. */
@@ -80,9 +81,7 @@ export class ManyRuns {
   readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
   /** Groups of runs with the same options. Each group lists the indices of its runs in order. */
-  readonly #sets: Slices<OptionSet[]> | null
-  /** The runs of a method; null for a rule. */
-  readonly #method: MethodRuns | null = null
+  readonly #sets: Slices<OptionSet<ResolvedRule | Method>[]>
   /** The runs of a method without lanes; null for other methods and for rules. */
   readonly #inTurn: RunsInTurn | null
   readonly #parameters: readonly string[]
@@ -138,14 +137,8 @@ export class ManyRuns {
     this.#x = isPlaced
       ? columns.map(({ list }) => list)
       : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
-    if (isMethod(rule)) {
-      checkMethodOptions(options, this.#dtype)
-      const isBounded = this.#box !== null
-      if (this.#inTurn === null)
-        this.#method = new MethodRuns(objective, rule, [...data.keys()], { ...options, isBounded })
-    }
-    this.#sets = isMethod(rule) ? null : readOptionSets(rule, options.perRun, this.#count)
-    if (this.#sets !== null && options.constraints !== undefined) throw unsupported((rule as Rule).name)
+    this.#objective = objective
+    this.#sets = this.#readSets(rule)
     this.choice =
       this.#inTurn === null
         ? selectRunner(options, module)
@@ -153,6 +146,29 @@ export class ManyRuns {
     const { recordEvery, maxIterations } = options
     this.#recorder =
       recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)
+  }
+
+  /** Groups the runs by their options. */
+  #readSets(rule: Rule | CustomRule | Method): Slices<OptionSet<ResolvedRule | Method>[]> {
+    const { perRun, constraints } = this.options
+    if (isMethod(rule)) {
+      checkMethodOptions(this.options, this.#dtype, this.#inTurn !== null)
+      const resolve = (given: Method) => findMethod(given).values as unknown as Method
+      const { first, sets } = readSets(rule, perRun, this.#count, resolve)
+      // Errors of the program are thrown before the first run.
+      if (this.#inTurn === null) this.#methodRuns(first)
+      return sets
+    }
+    const sets = readOptionSets(rule, perRun, this.#count)
+    if (constraints !== undefined) throw unsupported((rule as Rule).name)
+    return sets
+  }
+
+  /** The runs of a method in lanes, with the method's options. */
+  #methodRuns(method: Method): MethodRuns {
+    const { tolerance, maxIterations } = this.options
+    const settings = { tolerance, maxIterations, isBounded: this.#box !== null }
+    return new MethodRuns(this.#objective, method, this.#programs.value.columns, settings)
   }
 
   #numbers(length: number): FloatArray {
@@ -179,17 +195,15 @@ export class ManyRuns {
    */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
-    const sets =
-      this.#sets === null ? [{ resolved: null, runs: yield* listRuns(this.#count) }] : yield* this.#sets
-    const method = this.#method
-    for (const { resolved, runs: all } of sets) {
+    for (const { resolved, runs: all } of yield* this.#sets) {
+      const method = isMethod(resolved) && this.#inTurn === null ? this.#methodRuns(resolved) : null
       for (const runs of groupByRows(this.#data, all)) {
         const most =
           method?.runsPerBatch(this.#data, runs[0]) ?? runsPerBatch(this.#data, runs[0], this.#size)
         for (let from = 0; from < runs.length; from += most) {
           const part = runs.subarray(from, from + most)
-          if (resolved !== null) yield* this.#advance(resolved, part)
-          else if (method !== null) yield* this.#advanceMethod(method, part)
+          if (method !== null) yield* this.#advanceMethod(method, part)
+          else if (!isMethod(resolved)) yield* this.#advance(resolved, part)
           else
             yield* (this.#inTurn as RunsInTurn).advance(part, {
               starts: this.#x,
@@ -308,19 +322,25 @@ export class ManyRuns {
   *#advanceMethod(method: MethodRuns, runs: Uint32Array): Generator<EngineCall> {
     const points = this.#x.map((column) => pickRuns(column, runs, areContiguous(runs)))
     if (this.options.maxIterations === 0) return yield* this.#storePoints(runs, points)
+    const recorder = this.#recorder
+    const { recorded } = method
     const all = {
       runs,
       data: this.#data,
       x: method.begin(points, boundsColumns(this.#box, runs)),
       // A run ends by the criteria in its program, which counts updates. The batch counts passes.
       maxUpdates: Number.MAX_SAFE_INTEGER,
-      updatesPerCall: UPDATES_PER_CALL,
+      updatesPerCall: recorder === null ? UPDATES_PER_CALL : 1,
       threads: this.choice.runner.threads,
+      isRecorded: recorder !== null,
     }
     const batch = prepareBatch(method.program, all, this.#last)
     this.#last = batch
     this.#batch = batch
-    yield* iterateBatch(batch, all)
+    for (const call of iterateBatch(batch, all)) {
+      yield call
+      if (recorder !== null && call !== undefined) yield* recorder.recordPass(batch, runs, recorded)
+    }
     this.#takeResults(runs, method.end(batch))
   }
 

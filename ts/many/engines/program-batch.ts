@@ -15,7 +15,10 @@ import type { EngineCall } from './execute.js'
 import { iterateInTypeScript } from './iterate.js'
 
 interface ProgramBatch
-  extends Pick<BatchShape, 'rows' | 'cohorts' | 'lanes' | 'updates' | 'maxUpdates' | 'scratches'> {
+  extends Pick<
+    BatchShape,
+    'rows' | 'cohorts' | 'lanes' | 'updates' | 'maxUpdates' | 'scratches' | 'isRecorded'
+  > {
   /** Indices of the fits whose data each run uses. */
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
@@ -26,7 +29,7 @@ interface ProgramBatch
  * create another hidden class.
  */
 export function programShape(program: Program, batch: ProgramBatch): BatchShape {
-  const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches } = batch
+  const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches, isRecorded = false } = batch
   return {
     dtype: 'float64',
     value: program,
@@ -46,6 +49,7 @@ export function programShape(program: Program, batch: ProgramBatch): BatchShape 
     delay: 0,
     scratches,
     isBounded: false,
+    isRecorded,
   }
 }
 
@@ -57,6 +61,8 @@ export interface ProgramRuns extends Pick<RunInit, 'runs' | 'data' | 'x'> {
   readonly updatesPerCall: number
   /** Maximum count of threads. */
   readonly threads: number
+  /** Whether the state of the runs is read after each call. */
+  readonly isRecorded?: boolean
 }
 
 /**
@@ -66,7 +72,7 @@ export interface ProgramRuns extends Pick<RunInit, 'runs' | 'data' | 'x'> {
  */
 export function prepareBatch(
   program: Program,
-  { runs, data, maxUpdates, updatesPerCall: mostPerCall, threads: most }: ProgramRuns,
+  { runs, data, maxUpdates, updatesPerCall: mostPerCall, threads: most, isRecorded = false }: ProgramRuns,
   left: Batch | undefined,
 ): Batch {
   const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
@@ -74,7 +80,8 @@ export function prepareBatch(
   const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
   const updates = updatesPerCall(program, rows, runs.length, Math.min(mostPerCall, maxUpdates))
   const scratches = scratchCount(program, { rows, runs: runs.length, cohorts }, threads)
-  const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
+  const counts = { rows, cohorts, lanes, updates, maxUpdates, scratches }
+  const shape = programShape(program, { runs, data, ...counts, isRecorded })
   return left?.isLike(shape) ? left : new Batch(shape, left?.region)
 }
 
