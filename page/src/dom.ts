@@ -68,19 +68,6 @@ export function formatPoint([x0, x1, y0, y1]: View, [x, y]: Point): string {
   return `(${formatNumber(roundForRange(x, x1 - x0))}, ${formatNumber(roundForRange(y, y1 - y0))})`
 }
 
-/** Formats a number down to the second significant digit of its error, with at most 12 digits. */
-export function formatWithError(x: number, error: number): string {
-  if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return formatNumber(x, 7)
-  const last = Number(error.toExponential(1).split('e')[1]) - 1
-  const digits = x === 0 ? 1 : Number(Math.abs(x).toExponential().split('e')[1]) - last + 1
-  if (digits > 12) return formatNumber(x, 12)
-  if (digits < 1) return (0).toFixed(Math.max(0, -last))
-  const size = Math.abs(x)
-  const isFar = size !== 0 && (size < 1e-3 || size >= 1e6)
-  const text = isFar || last > 0 ? x.toExponential(digits - 1).replace('e+', 'e') : x.toFixed(-last)
-  return text.replaceAll('-', '−')
-}
-
 /**
  * Rounds down to one significant digit. uPlot loops forever on a logarithmic scale that begins at a value such as
  * 0.096, because its steps miss 0.1.

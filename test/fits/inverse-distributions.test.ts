@@ -108,7 +108,11 @@ describe('the function inverse of fits with a distribution', () => {
     )
     const [one] = inverse(byColumn, [7], { trials: 20 })
     expect(ends(one)).toEqual(ends(inverse(byNumber, [7])[0]))
-    expect(byNumber.predict({ x: [one.value] })[0]).toBeCloseTo(0.35, 10)
+    const at = { x: [one.value] }
+    expect(byNumber.predict(at)[0]).toBeCloseTo(0.35, 10)
+    const ofCurve = (byNumber.band(at).high[0] - 0.35) / Z
+    const scatter = Math.sqrt(ofCurve * ofCurve + (0.35 * 0.65) / 20)
+    expect(one.error).toBeCloseTo(scatter / (byNumber.values.k * 0.35 * 0.65), 8)
     const [pooled] = inverse(byColumn, [[7, 13]] as never, { trials: [[20, 40]] as never })
     const [whole] = inverse(byColumn, [20], { trials: [60] })
     expect(ends(pooled)).toEqual(ends(whole))

@@ -2,7 +2,7 @@
 
 import { fit as fitInNode, models } from 'antigrad/fit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { formatWithError } from '../../page/src/dom.js'
+import { formatWithError } from '../../dist/plots/estimates.js'
 import { makeNoise } from '../../page/src/fit/example.js'
 import { tables } from '../../page/src/fit/examples.js'
 import type { SiteInChromium } from '../static-server.js'

@@ -6,7 +6,7 @@
 import { fit as fitInNode, inverse, models, normal, rout } from 'antigrad/fit'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { formatWithError } from '../../page/src/dom.js'
+import { formatWithError } from '../../dist/plots/estimates.js'
 import { tables } from '../../page/src/fit/examples.js'
 import { readTable } from '../../page/src/fit/table.js'
 import type { SiteInChromium } from '../static-server.js'

@@ -3,7 +3,7 @@
 import { expression } from 'antigrad'
 import { fit as fitInNode } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { formatWithError } from '../../page/src/dom.js'
+import { formatWithError } from '../../dist/plots/estimates.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { type Driven, otherBrowsers } from '../browser-drivers.js'

@@ -13,8 +13,9 @@ import {
   warmup,
 } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
+import { formatWithError } from '../../dist/plots/estimates.js'
 import { readEquations } from '../../page/src/custom-rule.js'
-import { digitBelow, formatWithError } from '../../page/src/dom.js'
+import { digitBelow } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { equalView, makeLandscape } from '../../page/src/functions.js'
 import { countLevels, GRID, sampleHeights } from '../../page/src/height-field.js'
@@ -579,7 +580,7 @@ test.each([
   [-0.00012346, 0.00000099, '−1.2346e−4'],
   [3, 0.996, '3.0'],
   [3, 0, '3'],
-  [Number.NaN, 1, 'NaN'],
+  [Number.NaN, 1, '–'],
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
 ])('a measured time of %d ± %d is formatted as %s', (x, error, text) => {

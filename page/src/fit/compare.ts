@@ -8,8 +8,8 @@ import {
   type LikelihoodFit,
   type LikelihoodResult,
 } from 'antigrad/fit'
-import { getMessage } from '../../../dist/page.js'
-import { formatNumber, formatWithError, h, labeled } from '../dom.js'
+import { formatEstimate, getMessage } from '../../../dist/page.js'
+import { formatNumber, h, labeled } from '../dom.js'
 import { type ComparisonNumbers, describeComparison } from './comparison-text.js'
 import { computeLine } from './curves.js'
 import { sourceOf } from './displayed-fit.js'
@@ -166,10 +166,7 @@ function tableOf(fits: readonly (Fit | LikelihoodFit)[], heads: readonly string[
     h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
   const parameters = fits.map(({ values, errors }) =>
     Object.keys(values)
-      .map(
-        (name) =>
-          `${name} = ${formatWithError(values[name], errors[name])} ± ${formatWithError(errors[name], errors[name])}`,
-      )
+      .map((name) => `${name} = ${formatEstimate(values[name], errors[name])}`)
       .join(', '),
   )
   return h(

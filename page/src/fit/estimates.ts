@@ -1,6 +1,7 @@
 /** The table of estimates: each parameter with its value, standard error and interval. */
 
-import { formatNumber, formatWithError, h } from '../dom.js'
+import { formatEstimate, formatWithError } from '../../../dist/page.js'
+import { formatNumber, h } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
 
 export class EstimateTable {
@@ -36,7 +37,7 @@ export class EstimateTable {
       ...all.map((name) => {
         const varies = fit && (fit.free.includes(name) || fit.errors[name] !== 0)
         const texts = [
-          fit && name in fit.values ? formatEstimate(fit, name) : '–',
+          fit && name in fit.values ? describeEstimate(fit, name) : '–',
           varies ? formatInterval(fit, intervals?.[name], name) : '–',
         ]
         return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
@@ -55,7 +56,7 @@ function formatInterval(
 }
 
 /** The value and its standard error, rounded to the second significant digit of the error. */
-export function formatEstimate(
+export function describeEstimate(
   { values, errors, free, atBound, unidentifiable }: ShownFit,
   name: string,
 ): string {
@@ -64,7 +65,5 @@ export function formatEstimate(
   if (atBound.includes(name)) return `${value}, at bound`
   if (unidentifiable.includes(name)) return `${value}, not identifiable from the data`
   const error = errors[name]
-  return Number.isFinite(error)
-    ? `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`
-    : `${value}, no standard error`
+  return Number.isFinite(error) ? formatEstimate(values[name], error) : `${value}, no standard error`
 }

@@ -3,7 +3,7 @@
 import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
 import { type ShownFit, wholeFit } from './displayed-fit.js'
-import { formatEstimate } from './estimates.js'
+import { describeEstimate } from './estimates.js'
 import type { RowGroup } from './groups.js'
 import type { TaskRows } from './task.js'
 
@@ -50,7 +50,7 @@ export class GroupTable {
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [
       formatCount(x.length),
-      ...names.map((name) => formatEstimate(fit, name)),
+      ...names.map((name) => describeEstimate(fit, name)),
       Number.isNaN(fit.chiSquared) ? '–' : formatNumber(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,
     ]

@@ -1,8 +1,8 @@
 /** Reader of pasted tables of numbers, with or without a header. */
 
 import { expression } from 'antigrad'
-import { findFormat, numberReader, Splitter } from '../../../dist/page.js'
-import { type Layout, type LongTable, type TableRow, toLong } from './wide.js'
+import { splitRows } from '../../../dist/page.js'
+import { type Layout, type LongTable, toLong } from './wide.js'
 
 export interface TableColumn {
   /** Name of the column in expressions. */
@@ -33,7 +33,8 @@ export interface DataTable {
 
 /** @throws Error with a sentence if the text has fewer than two numeric columns */
 export function readTable(text: string, layout: Layout = 'auto'): DataTable {
-  const { rows: original, toNumber } = split(text)
+  const { rows: original, toNumber, openQuote } = splitRows(text)
+  if (openQuote !== null) throw new Error(`A quote that opens in line ${openQuote} or below is not closed.`)
   const { rows: given, shape } = toLong(original, (cell) => !Number.isNaN(toNumber(cell)), layout)
   const rows = [...given]
   const isHeader = rows.length > 0 && rows[0].cells.every((cell) => Number.isNaN(toNumber(cell)))
@@ -63,21 +64,6 @@ export function readTable(text: string, layout: Layout = 'auto'): DataTable {
     curves: shape === 'points' ? '' : all[2].name,
     isTooLong,
   }
-}
-
-/** Splits text into rows like `antigrad fit`, without blank lines and comments, and returns its parser of numbers. */
-function split(given: string): { rows: TableRow[]; toNumber: (cell: string) => number } {
-  const text = given.replace(/^\uFEFF/, '')
-  const format = findFormat(text, {})
-  const rows: TableRow[] = []
-  const splitter = new Splitter(format, (cells, line) => rows.push({ line, cells }))
-  splitter.write(text)
-  try {
-    splitter.end()
-  } catch {
-    throw new Error(`A quote that opens in line ${splitter.line} or below is not closed.`)
-  }
-  return { rows, toNumber: numberReader(format) }
 }
 
 /** A unique name for a column that is valid in expressions. */

@@ -1,8 +1,8 @@
 /** Unknown samples on a standard curve. This module is loaded on demand. */
 
 import { type InverseEstimate, inverse } from 'antigrad/fit'
-import { getMessage } from '../../../dist/page.js'
-import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
+import { formatEstimate, formatWithError, getMessage } from '../../../dist/page.js'
+import { formatNumber, h, uniqueId } from '../dom.js'
 import { sourceOf } from './displayed-fit.js'
 import type { DisplayedState } from './displayed-state.js'
 import type { FitPageState } from './state.js'
@@ -134,7 +134,7 @@ function tableOf(samples: readonly Sample[], estimates: readonly InverseEstimate
         const texts = [
           formatNumber(y, 5),
           `${replicates}`,
-          Number.isNaN(value) ? message : `${format(value, error)} ± ${format(error, error)}`,
+          Number.isNaN(value) ? message : formatEstimate(value, error),
           Number.isNaN(low) && Number.isNaN(high) ? '–' : `${format(low, error)} to ${format(high, error)}`,
         ]
         return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))

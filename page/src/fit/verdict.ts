@@ -1,6 +1,7 @@
 /** The sentence with which the result begins: the estimate that matters most, and whether the model suits the data. */
 
-import { formatNumber, formatWithError } from '../dom.js'
+import { formatEstimate } from '../../../dist/page.js'
+import { formatNumber } from '../dom.js'
 import { type ShownFit, wholeFit } from './displayed-fit.js'
 import { headlines, modelTitles } from './model-list.js'
 import { chiSquaredTail, runsTest, serialPValue } from './runs-test.js'
@@ -73,7 +74,7 @@ const countWord = (count: number) => words[count] ?? `${count}`
 function estimate({ values, errors }: ShownFit, name: string): string {
   const error = errors[name]
   if (!(error > 0 && error < Infinity)) return formatNumber(values[name], 4)
-  return `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`
+  return formatEstimate(values[name], error)
 }
 
 const hasEstimates = ({ free, values }: ShownFit) => free.every((name) => Number.isFinite(values[name]))

@@ -1,8 +1,8 @@
 /** Wide tables: one column per curve, or one row per curve as on a plate. Both become one row per point. */
 
-export interface TableRow {
-  readonly line: number
-  readonly cells: readonly string[]
+import { nameWideColumns, type TextRow } from '../../../dist/page.js'
+
+export interface TableRow extends TextRow {
   /** Identifies the point in the list of points left out, if the line alone does not. */
   readonly key?: string
 }
@@ -61,11 +61,11 @@ function isMonotonic(texts: readonly string[]): boolean {
 
 /** Columns with equal names are replicates of one curve. */
 function fromColumns([header, ...rows]: readonly TableRow[]): TableRow[] {
-  const [x, ...names] = header.cells
+  const [x, ...names] = nameWideColumns(header.cells)
   return [
-    { line: header.line, cells: [x || 'x', 'response', 'curve'] },
+    { line: header.line, cells: [x, 'response', 'curve'] },
     ...names.flatMap((name, k) =>
-      rows.flatMap(({ line, cells }) => point(line, cells[0], cells[k + 1], name || `column ${k + 2}`, k)),
+      rows.flatMap(({ line, cells }) => point(line, cells[0], cells[k + 1], name, k)),
     ),
   ]
 }

@@ -5,8 +5,7 @@ import { toPrintable } from '../../core/text.js'
 import { toBoundedArray } from '../../core/untrusted-input.js'
 import { choice, customOption, type GivenOf, option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { findFormat, numberReader } from '../../tables/format.js'
-import { Splitter } from '../../tables/split.js'
+import { nameWideColumns, splitRows } from '../../tables/wide.js'
 import { readTable } from '../problem/data-table.js'
 
 const MAX_COLUMNS = 10_000_000
@@ -51,9 +50,6 @@ interface WideSource {
   /** The place of a cell in messages. */
   place(column: number, row: number): string
 }
-
-/** Cells whose columns lie before this column of a text continue no other column. */
-const FIRST_Y = 1
 
 /**
  * Converts a wide table to rows of groups: one column of x, and one column of y per curve or replicate. Cells can be
@@ -158,22 +154,12 @@ function readColumns(given: unknown): WideSource {
 
 /** Splits text. The first row contains the names of the columns. */
 function readText(given: string): WideSource {
-  const text = given.replace(/^\uFEFF/, '')
-  const format = findFormat(text, {})
-  const toNumber = numberReader(format)
-  const rows: { readonly cells: readonly string[]; readonly line: number }[] = []
-  const splitter = new Splitter(format, (cells, line) => rows.push({ cells, line }))
-  try {
-    splitter.write(text)
-    splitter.end()
-  } catch {
-    throw new ArgumentError('table', 'text in which each quote is closed', `line ${splitter.line}`)
-  }
+  const { rows, toNumber, openQuote } = splitRows(given)
+  if (openQuote !== null)
+    throw new ArgumentError('table', 'text in which each quote is closed', `line ${openQuote}`)
   const [header, ...body] = rows
   if (header === undefined) throw new ArgumentError('table', 'text with a header', 'no lines')
-  const names: string[] = []
-  for (const [k, name] of header.cells.entries())
-    names.push(name || (k > FIRST_Y ? names[k - 1] : k === 0 ? 'x' : `column ${k + 1}`))
+  const names = nameWideColumns(header.cells)
   for (const { cells, line } of body) {
     if (cells.slice(names.length).every((cell) => cell === '')) continue
     throw new ArgumentError(`table: line ${line}`, `at most ${names.length} cells`, `${cells.length} cells`)
