@@ -1,12 +1,8 @@
 /** The colors of the light and the dark theme. */
 
-import { makeRamp } from './map/ramp.js'
-
 export interface Theme {
   readonly isDark: boolean
   readonly racers: readonly string[]
-  /** Colors of the map from the lowest to the highest value. */
-  readonly heights: readonly string[]
   readonly contour: string
   readonly text: string
   readonly muted: string
@@ -21,12 +17,6 @@ export interface Theme {
 export const light: Theme = {
   isDark: false,
   racers: ['#0072b2', '#d55e00', '#007a58', '#3b9bd9', '#000000', '#b8478c', '#6b4fbb', '#a87400'],
-  heights: makeRamp([
-    [0.985, 0.02, 100],
-    [0.92, 0.07, 135],
-    [0.83, 0.085, 190],
-    [0.7, 0.1, 255],
-  ]),
   contour: '#3d4b5e',
   text: '#1c2430',
   muted: '#56616f',
@@ -38,12 +28,6 @@ export const light: Theme = {
 export const dark: Theme = {
   isDark: true,
   racers: ['#56b4e9', '#ff8a3d', '#1fc995', '#f0e442', '#ffffff', '#f29ccb', '#b49cff', '#d6a100'],
-  heights: makeRamp([
-    [0.19, 0.025, 265],
-    [0.28, 0.07, 265],
-    [0.38, 0.08, 225],
-    [0.47, 0.085, 180],
-  ]),
   contour: '#b8c4d0',
   text: '#e8edf3',
   muted: '#a7b2c0',

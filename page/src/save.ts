@@ -1,6 +1,7 @@
 /** Saves the map as a picture and the race as a program. */
 
 import { download } from './dom.js'
+import { heightColors } from './map/heights.js'
 import type { RaceMap } from './map/map.js'
 import { computeRectangle, generateCorners, makeStar, type PlotBox } from './map/plot.js'
 import { colorOf } from './map/ramp.js'
@@ -44,7 +45,7 @@ function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: 
     Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
   const ground = levels.map(
     ({ rings }, i) =>
-      `<path d="${path(generateCorners(box, rings))}" fill="${colorOf(colors.heights, (i + 1) / levels.length)}"/>`,
+      `<path d="${path(generateCorners(box, rings))}" fill="${colorOf(heightColors(colors), (i + 1) / levels.length)}"/>`,
   )
   const stars = terrain.landscape.minima.map(
     (minimum) =>
@@ -73,7 +74,7 @@ function makeSvg({ width, height, box, levels, race, terrain, offsets, pixel }: 
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" font-weight="600">
 <clipPath id="box"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}"/></clipPath>
 <rect width="${width}" height="${height}" fill="${colors.surface}"/>
-<g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colorOf(colors.heights, 0)}"/>
+<g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colorOf(heightColors(colors), 0)}"/>
 <g fill-rule="evenodd" stroke="${colors.contour}" stroke-width="0.6">${ground.join('\n')}</g>
 <g fill="${colors.star}" stroke="${colors.surface}">${stars.join('')}</g>
 ${limits && `<rect ${limits} fill="none" stroke="${colors.text}" stroke-width="2"/>`}

@@ -26,6 +26,7 @@ import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
 import { axisMarks, isInside, toFractions } from '../../dist/page.js'
 import { formatNumber } from './dom.js'
 import { GRID, type HeightField } from './height-field.js'
+import { heightColors } from './map/heights.js'
 import type { Race, Racer } from './race.js'
 import { getStyle, theme } from './theme.js'
 
@@ -377,7 +378,7 @@ function makeTrail(number: number): Trail {
 
 function makeGround({ heights }: HeightField): BufferGeometry {
   // The lowest colors are skipped, because they are close to the color of the page.
-  const ramp = theme().heights.map((color) => new Color(color))
+  const ramp = heightColors(theme()).map((color) => new Color(color))
   const shade = (z: number) => ramp[Math.round((LOWEST_SHADE + (1 - LOWEST_SHADE) * z) * (ramp.length - 1))]
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)

@@ -6,6 +6,7 @@ import { makeLandscape } from '../../page/src/functions.js'
 import { headline } from '../../page/src/headline.js'
 import { sampleHeights } from '../../page/src/height-field.js'
 import { followingSpeed } from '../../page/src/loop.js'
+import { heightColors } from '../../page/src/map/heights.js'
 import { placeContourLabel } from '../../page/src/map/labels.js'
 import { colorOf, makeRamp } from '../../page/src/map/ramp.js'
 import { dark, light } from '../../page/src/palette.js'
@@ -221,9 +222,11 @@ describe('parts of the first screen', () => {
   test.each([
     ['light', light, -1],
     ['dark', dark, 1],
-  ] as const)('the colors of the %s map are perceptually uniform', (_, { heights }, direction) => {
+  ] as const)('the colors of the %s map are perceptually uniform', (_, theme, direction) => {
     // Four steps at once, because colors are rounded.
-    const points = heights.filter((_, i) => i % 9 === 0).map(lab)
+    const points = heightColors(theme)
+      .filter((_, i) => i % 9 === 0)
+      .map(lab)
     const steps = points.slice(1).map((p, i) => Math.hypot(...p.map((x, k) => x - points[i][k])))
     const mean = steps.reduce((sum, step) => sum + step) / steps.length
     for (const step of steps) expect(Math.abs(step / mean - 1)).toBeLessThan(0.15)

@@ -21,6 +21,7 @@ import { equalView, makeLandscape } from '../../page/src/functions.js'
 import { countLevels, GRID, sampleHeights } from '../../page/src/height-field.js'
 import { withoutEffect } from '../../page/src/inactive-options.js'
 import { readLiteral } from '../../page/src/literal.js'
+import { heightColors } from '../../page/src/map/heights.js'
 import { measure, selectSizes } from '../../page/src/measure.js'
 import { readMethods } from '../../page/src/methods.js'
 import { placeLabels, shortNames } from '../../page/src/names.js'
@@ -441,7 +442,7 @@ describe('the height field of a function', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])("the race page's %s colors", (_, { isDark, racers, heights, surface, contour, star, text, muted }) => {
+])("the race page's %s colors", (_, { isDark, racers, surface, contour, star, text, muted }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -461,7 +462,7 @@ describe.each([
       // On the map, paths have an edge in the color of the surface.
       expect(contrast(color, surface), color).toBeGreaterThan(3)
     }
-    for (const color of heights) {
+    for (const color of heightColors({ isDark })) {
       expect(contrast(text, color), color).toBeGreaterThan(4.5)
       expect(contrast(contour, color), color).toBeGreaterThan(3)
     }

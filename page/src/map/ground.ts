@@ -6,6 +6,7 @@ import { formatNumber } from '../dom.js'
 import type { ObjectiveView } from '../functions.js'
 import type { HeightField } from '../height-field.js'
 import { theme } from '../theme.js'
+import { heightColors } from './heights.js'
 import { placeContourLabel } from './labels.js'
 import { computeRectangle, drawAxes, generateCorners, type PlotBox } from './plot.js'
 import { colorOf } from './ramp.js'
@@ -26,13 +27,13 @@ export function drawGround(
   context.beginPath()
   context.rect(left, top, width, height)
   context.clip()
-  context.fillStyle = colorOf(colors.heights, 0)
+  context.fillStyle = colorOf(heightColors(colors), 0)
   context.fillRect(left, top, width, height)
   context.strokeStyle = colors.contour
   for (const [i, { rings }] of contours.entries()) {
     const { isLabeled } = terrain.levels[i]
     trace(context, box, rings)
-    context.fillStyle = colorOf(colors.heights, (i + 1) / contours.length)
+    context.fillStyle = colorOf(heightColors(colors), (i + 1) / contours.length)
     context.fill('evenodd')
     context.globalAlpha = isLabeled ? 0.9 : 0.35
     context.lineWidth = isLabeled ? 1.1 : 0.6
@@ -77,7 +78,8 @@ function drawLabels(
   contours: readonly ContourLevel[],
   obstacles: readonly Point[],
 ): void {
-  const { heights, text } = theme()
+  const { text } = theme()
+  const heights = heightColors(theme())
   const shift = ([x, y]: Point): Point => [x - box.left, y - box.top]
   const taken: Point[] = []
   context.font = FONT

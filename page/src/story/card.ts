@@ -1,5 +1,6 @@
 /** The image of a step for previews of links, 1200 × 630 pixels, as SVG. */
 
+import { heightColors } from '../map/heights.js'
 import { colorOf } from '../map/ramp.js'
 import { dashes, light } from '../palette.js'
 import { BANDS, computeBands, toPixel } from './axes.js'
@@ -27,7 +28,7 @@ function drawMap(scene: Scene): string {
       const band = bands[row * cells + column]
       const from = column
       while (column < cells && bands[row * cells + column] === band) column++
-      const color = colorOf(light.heights, band / (BANDS - 1))
+      const color = colorOf(heightColors(light), band / (BANDS - 1))
       // One pixel more covers the seam between rectangles.
       rectangles.push(
         `<rect x="${from * CELL}" y="${row * CELL}" width="${(column - from) * CELL + 1}" height="${CELL + 1}" fill="${color}"/>`,

@@ -1,5 +1,6 @@
 /** The moving figure of a step: a map or a curve, with the paths of its runs up to a displayed update. */
 
+import { heightColors } from '../map/heights.js'
 import { colorOf } from '../map/ramp.js'
 import { drawMark, getStyle, theme } from '../theme.js'
 import { BANDS, type Corner, computeHeights, mixColors, toPixel } from './axes.js'
@@ -180,7 +181,8 @@ const LINE = { half: 0.6, opacity: 0.75 }
 /** Draws the heights of a function of two parameters in bands, with a smooth line at each edge of a band. */
 function drawMap(context: CanvasRenderingContext2D, scene: Scene, width: number, height: number): void {
   const levels = computeHeights(scene, width, height)
-  const { heights, contour } = theme()
+  const { contour } = theme()
+  const heights = heightColors(theme())
   const colors = Array.from({ length: BANDS }, (_, i) => {
     const color = colorOf(heights, i / (BANDS - 1))
     return mixColors(color, color, 0)
