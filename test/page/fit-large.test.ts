@@ -93,6 +93,15 @@ test('the fit page draws a long paste before its text appears in the field, with
     await area.elementHandle(),
     text,
   ] as const)
+  // The browser could not undo this paste.
+  await area.press('Control+z')
+  await expect.poll(() => area.inputValue()).toBe('x,y\n1,2\n')
+  await page.getByText('1 row', { exact: true }).waitFor()
+  await area.press('Control+Shift+z')
+  await page.getByText('20,000 rows', { exact: true }).waitFor()
+  await area.press('Control+z')
+  await area.press('Control+y')
+  await expect.poll(() => area.inputValue()).toBe(text)
   expect(errors).toEqual([])
   await page.close()
 })

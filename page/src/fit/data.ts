@@ -22,6 +22,8 @@ export class DataInput {
   #isAsking = false
   /** A long text that is not in the field yet. */
   #awaited: string | null = null
+  /** The last replacement of the whole text, which the browser cannot undo. */
+  #replacement: readonly [before: string, after: string] = ['', '']
   readonly #text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('data') })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #count = h('p', { className: 'hint' })
@@ -59,6 +61,7 @@ export class DataInput {
     this.#text.addEventListener('paste', (event) => this.#paste(event))
     for (const type of ['keydown', 'pointerdown', 'beforeinput'])
       this.#text.addEventListener(type, () => this.showText())
+    this.#text.addEventListener('keydown', (event) => this.#undo(event))
     this.#example.addEventListener('change', () => {
       if (this.#example.value !== '') onExample(this.#example.value as ExampleName)
     })
@@ -81,7 +84,11 @@ export class DataInput {
   }
 
   /** Replaces the text without a call of `onChange`. */
-  setText(text: string): void {
+  setText(given: string): void {
+    // The field has no other line breaks.
+    const text = given.replace(/\r\n?/g, '\n')
+    const before = this.text
+    if (before !== '' && before !== text) this.#replacement = [before, text]
     this.#awaited = text
     if (text.length < LONG_TEXT) this.showText()
     this.#isStale = true
@@ -135,6 +142,20 @@ export class DataInput {
     event.preventDefault()
     const { value, selectionStart, selectionEnd } = this.#text
     this.#take(value.slice(0, selectionStart) + text + value.slice(selectionEnd))
+  }
+
+  /** Undoes or repeats the replacement of the whole text, if the text has not been edited since. */
+  #undo(event: KeyboardEvent): void {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return
+    const key = event.key.toLowerCase()
+    const [before, after] = this.#replacement
+    const isRedo = key === 'y' || (key === 'z' && event.shiftKey)
+    if (!isRedo && key !== 'z') return
+    const [from, to] = isRedo ? [before, after] : [after, before]
+    if (this.text !== from) return
+    event.preventDefault()
+    this.#take(to)
+    this.#replacement = [before, after]
   }
 
   #change(isTyped: boolean): void {
