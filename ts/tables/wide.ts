@@ -4,24 +4,24 @@ import { findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
 
 /** A row of a table, with its line number, counted from 1. */
-export interface TextRow {
+export interface TableLine {
   readonly line: number
   readonly cells: readonly string[]
 }
 
 /** The rows of a table, without blank lines and comments. */
-export interface TextRows {
-  readonly rows: readonly TextRow[]
+export interface SplitText {
+  readonly rows: readonly TableLine[]
   readonly toNumber: (cell: string) => number
   /** Line of a quote that is not closed, or null. */
   readonly openQuote: number | null
 }
 
-/** Splits text into rows. The delimiter and the decimal separator are those of the text. */
-export function splitRows(given: string): TextRows {
+/** Splits text into rows. The delimiter and the decimal separator are detected in the text. */
+export function splitRows(given: string): SplitText {
   const text = given.replace(/^\uFEFF/, '')
   const format = findFormat(text, {})
-  const rows: TextRow[] = []
+  const rows: TableLine[] = []
   const splitter = new Splitter(format, (cells, line) => rows.push({ line, cells }))
   let openQuote = null
   try {

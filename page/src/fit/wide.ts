@@ -1,8 +1,8 @@
 /** Wide tables: one column per curve, or one row per curve as on a plate. Both become one row per point. */
 
-import { nameWideColumns, type TextRow } from '../../../dist/page.js'
+import { nameWideColumns, type TableLine } from '../../../dist/page.js'
 
-export interface TableRow extends TextRow {
+export interface TableRow extends TableLine {
   /** Identifies the point in the list of points left out, if the line alone does not. */
   readonly key?: string
 }
