@@ -234,7 +234,6 @@ describe('fits', () => {
     expect(() => fitOne(epidemic, data, { start, distribution: normal({ sigma: 's' }) } as never)).toThrow(
       'for a model of ode, use sigma, weights or loss',
     )
-    expect(() => fitOne(epidemic, data, { start, engine: 'wasm' })).toThrow("engine: expected 'typescript'")
     expect(() => simulate(epidemic, { beta: 1, gamma: 1 }, [1])).toThrow('values: first')
     expect(() => simulate(epidemic, start, [-1])).toThrow('times[0]')
   })

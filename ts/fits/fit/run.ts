@@ -58,7 +58,7 @@ import {
   solutionColumns,
 } from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
-import { forceTypeScript } from '../solve/function-engine.js'
+import { selectFunctionEngine } from '../solve/function-engine.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
@@ -215,7 +215,7 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, this.#expectedStart(data), undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
-      ? forceTypeScript(options, exact !== undefined, module)
+      ? selectFunctionEngine(options, exact !== undefined, this.#count, module)
       : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()
@@ -405,7 +405,7 @@ export class FitRun {
       return {
         iterations,
         solver: isDense
-          ? new TrustRegionSolver(this.#compiled, iterations)
+          ? new TrustRegionSolver(this.#compiled, iterations, engine === 'typescript' ? undefined : runner)
           : new Solver(this.#compiled, iterations),
       }
     })

@@ -32,8 +32,8 @@ export const SAFETY = 0.9
 export const MIN_FACTOR = 0.2
 export const MAX_FACTOR = 10
 /** Smallest step, as a multiple of the distance of neighboring numbers at the time. */
-const MIN_SPACINGS = 10
-const EPSILON = Number.EPSILON
+export const MIN_SPACINGS = 10
+export const EPSILON = Number.EPSILON
 
 /** Counts of steps, and limits. */
 export class StepControl {

@@ -17,9 +17,9 @@ import {
 } from './control.js'
 import type { Flow } from './flow.js'
 
-const NODES = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1]
+export const NODES = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1]
 /** Coefficients of the stages, padded to seven numbers. The last row is also the solution of order 5. */
-const STAGES = [
+export const STAGES = [
   [],
   [1 / 5],
   [3 / 40, 9 / 40],
@@ -29,9 +29,9 @@ const STAGES = [
   [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
 ].map((row) => [...row, ...NODES.slice(row.length).map(() => 0)])
 /** The difference of the solutions of orders 5 and 4. */
-const ERRORS = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40]
+export const ERRORS = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40]
 /** Coefficients of the last term of the dense output. */
-const DENSE = [
+export const DENSE = [
   -12715105075 / 11282082432,
   0,
   87487479700 / 32700410799,
@@ -44,9 +44,9 @@ const DENSE = [
  * Steps count as stiff above this value of |h·λ|. The stability region ends near 3.3, where tight tolerances already
  * shorten the steps. Steps that the accuracy limits rarely exceed 1.
  */
-const STIFFNESS_LIMIT = 2.5
-const MAX_STIFF_STEPS = 15
-const MAX_CALM_STEPS = 6
+export const STIFFNESS_LIMIT = 2.5
+export const MAX_STIFF_STEPS = 15
+export const MAX_CALM_STEPS = 6
 
 /** Times at which a segment must return the solution, in ascending order. */
 export interface SegmentOutputs {

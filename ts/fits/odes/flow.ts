@@ -53,6 +53,11 @@ export class Flow {
     this.#x.set(parameters, 1 + n)
   }
 
+  /** The parameters and the inputs of the last evaluation. */
+  get numbers(): Float64Array {
+    return this.#x.subarray(1 + this.n)
+  }
+
   /** Selects the pieces of the inputs that begin at or before a time. */
   select(time: number): void {
     for (const [k, { times }] of this.#inputs.entries()) {

@@ -2,7 +2,7 @@
 
 import type { Slices } from '../../core/slices.js'
 import { IntegrationStop, isReached, type OdeMethod, type StepControl, type Tolerances } from './control.js'
-import { integrateExplicit } from './explicit.js'
+import type { integrateExplicit } from './explicit.js'
 import type { Flow } from './flow.js'
 import { integrateStiff } from './radau.js'
 
@@ -36,6 +36,8 @@ export interface Integration {
   readonly method: OdeMethod
   readonly control: StepControl
   readonly emit: (output: number, z: Float64Array) => void
+  /** The explicit method, alone or in a lane. */
+  readonly explicit: typeof integrateExplicit
 }
 
 export type { Tolerances }
@@ -51,7 +53,17 @@ export function* integrate(integration: Integration): Slices<IntegrationStop | n
   }
 }
 
-function* run({ flow, z, begin, events, outputs, method, control, emit }: Integration): Slices<void> {
+function* run({
+  flow,
+  z,
+  begin,
+  events,
+  outputs,
+  method,
+  control,
+  emit,
+  explicit,
+}: Integration): Slices<void> {
   let [t, output, isStiff] = [begin, 0, method === 'stiff']
   function* advance(end: number, count: number): Slices<void> {
     const first = output
@@ -73,7 +85,7 @@ function* run({ flow, z, begin, events, outputs, method, control, emit }: Integr
           rest.emit(k, at)
         },
       }
-      t = yield* integrateExplicit(flow, z, [t, end], mine, control, method === 'auto')
+      t = yield* explicit(flow, z, [t, end], mine, control, method === 'auto')
       const before = rest
       const skipped = emitted
       rest = { times: before.times.slice(skipped), emit: (k, at) => before.emit(skipped + k, at) }

@@ -16,6 +16,11 @@ export class Jet {
   readonly numbers: Float64Array
   readonly valueAt: Int32Array
   readonly slopeAt: Int32Array
+  /** The graph of the expressions and their derivatives, its nodes of both, and the names in the order of `inputs`. */
+  readonly graph: Graph
+  readonly roots: readonly number[]
+  readonly slopes: readonly number[]
+  readonly inputs: readonly string[]
   readonly #program: FlatProgram
 
   /**
@@ -39,6 +44,10 @@ export class Jet {
       }
     }
     const program = compile(graph, [...roots, ...slopes], inputs, [])
+    this.graph = graph
+    this.roots = roots
+    this.slopes = slopes
+    this.inputs = inputs
     this.rows = Int32Array.from(rows)
     this.columns = Int32Array.from(columns)
     this.#program = new FlatProgram(program)

@@ -2,8 +2,9 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
-import { type ExactModel, exactModel } from '../problem/function-model.js'
+import { type ExactModel, exactModel, type ModelLane } from '../problem/function-model.js'
 import { checkConstant, extendColumns, OBSERVABLE, prepareData } from './data.js'
+import { OdeLanes } from './ode-lanes.js'
 import { type OdeOptions, readDefinition } from './options.js'
 import { OdeSystem, type PlacedDose, type Regimen } from './system.js'
 
@@ -82,16 +83,22 @@ export class OdeModel {
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),
-      advance: (point, columns, names) => this.#advance(point, columns, names),
+      lanes: (count, runner) => new OdeLanes(this.system, count, runner),
+      advance: (...given) => this.#advance(...given),
       remark: (values, columns) => this.#remark(values, columns),
     }
   }
 
   /** Integrates with pauses. The next call of `curve` or `jacobian` at the same point returns the kept solution. */
-  *#advance(p: ParameterPoint, columns: OdeColumns, names: readonly string[] | undefined): Slices<void> {
+  *#advance(
+    p: ParameterPoint,
+    columns: OdeColumns,
+    names: readonly string[] | undefined,
+    lane: ModelLane | undefined,
+  ): Slices<void> {
     const prepared = this.#prepare(columns)
     const directions = names && prepared.parameters.filter((name) => names.includes(name))
-    yield* this.#rowsAt(prepared, p, directions ?? prepared.directions)
+    yield* this.#rowsAt(prepared, p, directions ?? prepared.directions, lane)
   }
 
   #prepare(columns: OdeColumns): PreparedFit {
@@ -151,7 +158,12 @@ export class OdeModel {
   }
 
   /** The observed values of all rows and their derivatives, which are kept for the next call at the same point. */
-  *#rowsAt(prepared: PreparedFit, p: ParameterPoint, directions: readonly string[]): Slices<ObservedRows> {
+  *#rowsAt(
+    prepared: PreparedFit,
+    p: ParameterPoint,
+    directions: readonly string[],
+    lane?: ModelLane,
+  ): Slices<ObservedRows> {
     const point = prepared.parameters.map((name) => p[name])
     const { last } = prepared
     if (
@@ -162,7 +174,12 @@ export class OdeModel {
     const { system } = this
     const values = this.#valuesOf(prepared, p)
     const { regimen, observed } = prepared
-    const { at } = yield* system.solveInSlices(values, directions, regimen)
+    const { at } = yield* system.solveInSlices(
+      values,
+      directions,
+      regimen,
+      lane && (lane.lanes as OdeLanes).explicitFor(lane.run, directions),
+    )
     const make = () => new Float64Array(observed.length).fill(NaN)
     const rows: ObservedRows = { values: make(), slopes: new Map(directions.map((name) => [name, make()])) }
     const slopes = new Float64Array(directions.length)

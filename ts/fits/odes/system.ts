@@ -2,10 +2,12 @@
 
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { type IntegrationStop, isReached, StepControl } from './control.js'
+import { integrateExplicit } from './explicit.js'
 import { Flow } from './flow.js'
 import { integrate, type OdeEvent, type OdeOutput } from './integrate.js'
 import { Jet } from './jet.js'
 import { type DoseDefinition, doseTexts, type OdeDefinition } from './options.js'
+import { compileStep, type StepProgram } from './step-program.js'
 
 /** A dose with the numbers of its row of the data, or with row −1 for a dose of the table. */
 export interface PlacedDose {
@@ -39,6 +41,8 @@ interface CompiledSystem {
   readonly initial: Jet
   readonly observe: Jet
   readonly doses: ReadonlyMap<DoseDefinition, Jet>
+  /** One step for a block of integrations, compiled on demand; null if the system has no such program. */
+  step: StepProgram | null | undefined
 }
 
 /**
@@ -49,6 +53,8 @@ interface CompiledSystem {
 export type Observer = (time: number, k: number, z: Float64Array, slopes: Float64Array) => number
 
 const MAX_KEPT = 8
+/** Maximum number of states and sensitivities of an integration in a lane. Larger programs would leave the caches. */
+const MAX_LANE_NUMBERS = 100
 
 export class OdeSystem {
   readonly definition: OdeDefinition
@@ -65,7 +71,8 @@ export class OdeSystem {
     const { states, initial, rates, time, observe, inputs, names, doses } = this.definition
     const all = [time, ...states, ...names, ...inputs.keys()]
     const by = [...states, ...directions]
-    const compiled = {
+    const compiled: CompiledSystem = {
+      step: undefined,
       values: new Jet(rates, all, []),
       rates: new Jet(rates, all, by),
       initial: new Jet(initial, names, directions),
@@ -75,6 +82,19 @@ export class OdeSystem {
     if (this.#compiled.size >= MAX_KEPT) this.#compiled.clear()
     this.#compiled.set(key, compiled)
     return compiled
+  }
+
+  /** The program of a step for a block of integrations. The result is null if the system has no such program. */
+  stepFor(directions: readonly string[]): StepProgram | null {
+    const { states, names, time, inputs, doses, method, rtol, atol, controlsSensitivities } = this.definition
+    const [n, m] = [states.length, directions.length]
+    const isLinear = [...inputs.values()].some((input) => input.isLinear)
+    if (method === 'stiff' || controlsSensitivities || isLinear || n * (1 + m) > MAX_LANE_NUMBERS) return null
+    const compiled = this.#compile(directions)
+    const all = [time, ...states, ...names, ...inputs.keys()]
+    if (compiled.step === undefined)
+      compiled.step = compileStep(compiled.rates, all, [n, m], { rtol, atol }, doses.length > 0)
+    return compiled.step
   }
 
   /** Integrates the system without pauses: see {@link OdeSystem.solveInSlices}. */
@@ -87,11 +107,13 @@ export class OdeSystem {
    *
    * @param values numbers of all names of the definition
    * @param directions names of the sensitivities
+   * @param explicit the explicit method, alone or in a lane
    */
   *solveInSlices(
     values: ReadonlyMap<string, number>,
     directions: readonly string[],
     regimen: Regimen,
+    explicit: typeof integrateExplicit = integrateExplicit,
   ): Slices<OdeSolution> {
     const { states, names, inputs, initialTime, method, rtol, atol, maxSteps, controlsSensitivities } =
       this.definition
@@ -121,6 +143,7 @@ export class OdeSystem {
       method,
       control,
       emit: (output, from) => at[order[output]].set(from),
+      explicit,
     })
     const { accepted, rejected } = control
     return { at, stop, accepted, rejected, evaluations: flow.evaluations }

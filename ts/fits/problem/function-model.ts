@@ -4,6 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
 import { createRecord, isObject, readMember } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
 /** Frozen object of parameter values by name. The object contains every parameter in `start`. */
@@ -83,6 +84,22 @@ export type ModelFunction = (...given: readonly unknown[]) => unknown
 /** Property of a model whose derivatives are exact, and which can evaluate other rows than the rows of its data. */
 export const exactModel: unique symbol = Symbol('exact model')
 
+/** Lanes in which a model computes several fits side by side. */
+export interface ModelLanes {
+  /** Whether a fit waits for the next call of `advance`. */
+  isWaiting(run: number): boolean
+  /** Advances all lanes. Returns the fits that no longer wait. */
+  advance(): readonly number[]
+  /** Removes the lane of a fit that has ended. */
+  remove(run: number): void
+}
+
+/** The lane of a fit. */
+export interface ModelLane {
+  readonly lanes: ModelLanes
+  readonly run: number
+}
+
 /** Further abilities of a model with exact derivatives, such as a model of differential equations. */
 export interface ExactModel {
   /** Names of all columns and parameters that the model may read. */
@@ -98,12 +115,16 @@ export interface ExactModel {
    * Computes the model at a point with pauses, and keeps the result for the next call of `curve` or `jacobian`.
    *
    * @param names names of the derivatives; by default the names of the last call of `jacobian`
+   * @param lane the lane in which the model may compute; every pause then waits for the other lanes
    */
   advance(
     point: Readonly<Record<string, number>>,
     columns: Readonly<Record<string, Float64Array>>,
     names?: readonly string[],
+    lane?: ModelLane,
   ): Slices<void>
+  /** Creates lanes for a count of fits. */
+  lanes(count: number, runner: BatchRunner): ModelLanes
   /** Appends the rows of a prediction to the columns of a fit. */
   extend(
     columns: Readonly<Record<string, Float64Array>>,

@@ -14,7 +14,13 @@ import {
   type FiniteDifferenceValues,
   getRelativeError,
 } from '../problem/finite-differences.js'
-import { type BoundFunctionModel, copyColumns, type ModelFunction, ROWS } from '../problem/function-model.js'
+import {
+  type BoundFunctionModel,
+  copyColumns,
+  type ModelFunction,
+  type ModelLane,
+  ROWS,
+} from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
 
 /** Columns that the model reads, in the order in which programs take them. */
@@ -73,7 +79,7 @@ const compileChainRule = memoizeBy(({ graph, free, fixed, values }: Problem) => 
     [...free, ...fixed],
     [],
   )
-  return { links, program }
+  return { links, program, names: [...new Set(links.map(({ name }) => name))] }
 })
 
 const compilePoint = memoizeBy(({ graph, free, fixed, values }: Problem) =>
@@ -106,6 +112,7 @@ export class FunctionCurve {
    * @param columns the model's columns, at the rows of the fit
    * @param fixed values of the parameters that are fixed per fit
    * @param rows count of rows, which is needed because a model may have no columns
+   * @param lane the lane in which the model may compute
    */
   constructor(
     problem: Problem,
@@ -113,6 +120,7 @@ export class FunctionCurve {
     columns: readonly Float64Array[],
     fixed: readonly number[],
     rows: number,
+    lane?: ModelLane,
   ) {
     this.#problem = problem
     this.#functionModel = called
@@ -126,7 +134,7 @@ export class FunctionCurve {
     this.#rows =
       called.kind === 'row'
         ? evaluateRowByRow(called, names, columns, rows)
-        : evaluateAllRows(called, columns[names.indexOf(ROWS)])
+        : evaluateAllRows(called, columns[names.indexOf(ROWS)], lane)
   }
 
   value(x: ArrayLike<number>): Float64Array {
@@ -135,7 +143,9 @@ export class FunctionCurve {
   }
 
   *evaluate(x: ArrayLike<number>): Slices<Float64Array> {
-    yield* this.#rows.advance(this.#pointAt(x))
+    const isExact = this.#functionModel.exact !== undefined
+    // The derivatives at the point follow, and an exact model computes both together.
+    yield* this.#rows.advance(this.#pointAt(x), isExact ? this.#derivativeNames : undefined)
     return this.value(x)
   }
 
@@ -146,8 +156,7 @@ export class FunctionCurve {
     if (jacobian === undefined) return yield* estimateDerivatives(at, around, differences)
     const { links, program } = compileChainRule(this.#problem)
     // The user's derivatives include fixed parameters. Exact models omit derivatives that have no use.
-    const isExact = this.#functionModel.exact !== undefined
-    const names = isExact ? [...new Set(links.map(({ name }) => name))] : this.#names
+    const names = this.#functionModel.exact === undefined ? this.#names : this.#derivativeNames
     const point = this.#pointAt(around.x)
     yield* this.#rows.advance(point, names)
     const given = this.#rows.jacobian(jacobian, point, names)
@@ -163,6 +172,11 @@ export class FunctionCurve {
       this.#check(around, slopes, yield* estimateDerivatives(at, around, CENTRAL_DIFFERENCES))
     }
     return slopes
+  }
+
+  /** Names of the arguments of the model that depend on free parameters. */
+  get #derivativeNames(): readonly string[] {
+    return compileChainRule(this.#problem).names
   }
 
   /** @throws OptionError if the user's derivatives differ from finite differences */
@@ -236,7 +250,11 @@ function evaluateRowByRow(
 }
 
 /** @param rows indices of the rows to return, all from one fit */
-function evaluateAllRows({ call, kind, data, exact }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
+function evaluateAllRows(
+  { call, kind, data, exact }: BoundFunctionModel,
+  rows: Float64Array,
+  lane: ModelLane | undefined,
+): RowEvaluator {
   const numbers = data.get(ROWS) as DataColumn
   const { offsets } = numbers
   const fit = offsets === null ? 0 : firstWhere(offsets, (begin) => begin > rows[0]) - 1
@@ -258,7 +276,8 @@ function evaluateAllRows({ call, kind, data, exact }: BoundFunctionModel, rows: 
   }
   return {
     *advance(p, names) {
-      if (exact !== undefined) yield* exact.advance(p as Readonly<Record<string, number>>, columns, names)
+      if (exact !== undefined)
+        yield* exact.advance(p as Readonly<Record<string, number>>, columns, names, lane)
     },
     curve(p) {
       const out = make()

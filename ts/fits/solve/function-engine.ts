@@ -11,6 +11,27 @@ interface EngineOptions {
   readonly threads: Parameters<typeof selectRunner>[0]['threads']
 }
 
+/** Minimum count of fits for which a model with exact derivatives computes several fits side by side on an engine. */
+const MIN_FITS_IN_LANES = 16
+
+/**
+ * Selects the engine of fits whose model is a function. A model with exact derivatives computes many fits side by side
+ * on any engine.
+ *
+ * @throws OptionError if the options request another engine
+ */
+export function selectFunctionEngine(
+  options: EngineOptions,
+  isExact: boolean,
+  count: number,
+  module: WasmModule,
+): EngineChoice<BatchRunner> {
+  const isChosen = options.engine !== undefined && options.engine !== 'typescript'
+  return isExact && (isChosen || (options.engine === undefined && count >= MIN_FITS_IN_LANES))
+    ? selectRunner(options as Parameters<typeof selectRunner>[0], module)
+    : forceTypeScript(options, isExact, module)
+}
+
 /**
  * Selects the TypeScript engine, the only engine that can run model functions.
  *

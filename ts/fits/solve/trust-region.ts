@@ -12,9 +12,11 @@ import { Graph } from '../../expressions/graph.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { numbersInRun } from '../../many/batch/data.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { zeros } from '../models/linear-least-squares.js'
 import { areFinite } from '../problem/finite-differences.js'
+import type { ModelLane, ModelLanes } from '../problem/function-model.js'
 import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
@@ -54,14 +56,36 @@ const BITS_PER_WORD = 32
 export class TrustRegionSolver {
   readonly #compiled: ModelPrograms
   readonly #iterations: Iterations
+  /** The engine of models that compute several fits side by side. */
+  readonly #runner: BatchRunner | undefined
 
-  constructor(compiled: ModelPrograms, iterations: Iterations) {
+  constructor(compiled: ModelPrograms, iterations: Iterations, runner?: BatchRunner) {
     this.#compiled = compiled
     this.#iterations = iterations
+    this.#runner = runner
   }
 
   *solve(some: SolverBatch, most: number): Generator<EngineCall, SolverResult> {
     return yield* this.#mapRuns(some, (fit, x) => fit.solve(x, most))
+  }
+
+  /** Solves one run, and stores its results in columns. */
+  *#mapRun(
+    some: SolverBatch,
+    run: number,
+    all: SolverResult,
+    end: (fit: TrustRegionFit, x: Float64Array) => Generator<EngineCall, FitEnd>,
+    lanes: ModelLanes | undefined,
+  ): Generator<EngineCall, void> {
+    const lane = lanes && { lanes, run }
+    const fit = new TrustRegionFit(this.#compiled, this.#iterations, some, run, lane)
+    const found = yield* end(
+      fit,
+      Float64Array.from(some.starts, (start) => start[run]),
+    )
+    const numbers = solutionColumns<number>(found)
+    for (const [k, to] of solutionColumns<FloatArray>(all).entries()) to[run] = numbers[k]
+    all.evaluations[run] = fit.evaluations
   }
 
   /** Diagnoses the end points of another method. */
@@ -101,18 +125,45 @@ export class TrustRegionSolver {
       diagonal: [],
       largest: [],
     }
-    for (const run of some.runs.keys()) {
-      const fit = new TrustRegionFit(this.#compiled, this.#iterations, some, run)
-      const found = yield* end(
-        fit,
-        Float64Array.from(some.starts, (start) => start[run]),
-      )
-      const numbers = solutionColumns<number>(found)
-      for (const [k, to] of solutionColumns<FloatArray>(all).entries()) to[run] = numbers[k]
-      all.evaluations[run] = fit.evaluations
-      yield
-    }
+    const exact = this.#runner && problem.functionModel?.exact
+    const lanes = exact?.lanes(some.runs.length, this.#runner as BatchRunner)
+    const solve = (run: number) => this.#mapRun(some, run, all, end, lanes)
+    if (lanes === undefined) {
+      for (const run of some.runs.keys()) {
+        yield* solve(run)
+        yield
+      }
+    } else yield* runInLanes(some.runs.length, solve, lanes)
     return all
+  }
+}
+
+/** Computes fits side by side. A fit that waits for its lane continues when the lane has ended. */
+function* runInLanes(
+  count: number,
+  solve: (run: number) => Generator<EngineCall, void>,
+  lanes: ModelLanes,
+): Generator<EngineCall, void> {
+  const fits = Array.from({ length: count }, (_, run) => solve(run))
+  function* resume(run: number): Generator<EngineCall, void> {
+    for (;;) {
+      const { done, value } = fits[run].next()
+      if (done) lanes.remove(run)
+      if (done || lanes.isWaiting(run)) return
+      yield value
+    }
+  }
+  let left = 0
+  for (let run = 0; run < count; run++) {
+    yield* resume(run)
+    if (lanes.isWaiting(run)) left++
+  }
+  while (left > 0) {
+    for (const run of lanes.advance()) {
+      yield* resume(run)
+      if (!lanes.isWaiting(run)) left--
+    }
+    yield
   }
 }
 
@@ -170,6 +221,7 @@ class TrustRegionFit {
     iterations: Iterations,
     { runs, data, starts, fixed, degreesOfFreedom }: SolverBatch,
     run: number,
+    lane?: ModelLane,
   ) {
     this.#problem = problemInSteps
     const columns = new Map(problemInSteps.columns.map((name, k) => [name, numbersInRun(data[k], runs[run])]))
@@ -180,7 +232,7 @@ class TrustRegionFit {
     this.#curve =
       problemInSteps.functionModel === null
         ? new ExpressionCurve(problemInSteps, iterations, own, numbers, count)
-        : new FunctionCurve(problemInSteps, problemInSteps.functionModel, own, numbers, count)
+        : new FunctionCurve(problemInSteps, problemInSteps.functionModel, own, numbers, count, lane)
     this.#costs = new CostEvaluator(
       problemInSteps,
       rows(problemInSteps.y),
