@@ -1,6 +1,7 @@
 /**
  * One step of the explicit method as a program, which engines run for a block of integrations, one integration per
- * lane. X
+ * lane. The files `explicit.ts` and `flow.ts` compute the same operations in the same order, and therefore the same
+ * bits.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
