@@ -42,16 +42,16 @@ export const BRACKET_MARGIN = 0.1
  * slopes decide (Hager and Zhang, 2005, section 2).
  *
  * @param start the trial at t = 0, with a negative slope
- * @param at evaluates a trial at t > 0
+ * @param at evaluates a trial at t > 0. The trial `low` is the only earlier trial that may become the result.
  */
-export function search<T extends Trial>(start: T, at: (t: number) => T, limits: LineSearchLimits): T {
+export function search<T extends Trial>(start: T, at: (t: number, low: T) => T, limits: LineSearchLimits): T {
   const { c1, c2, maxTrials, noise, closest, longest } = limits
   const isLow = ({ t, value }: T) =>
     value <= start.value + c1 * t * start.slope || Math.abs(value - start.value) <= noise
   const isFlat = ({ slope }: T) => Math.abs(slope) <= -c2 * start.slope
 
   let low = start
-  let trial = at(1)
+  let trial = at(1, start)
   let high: T | undefined
   let trials = 1
   // Longer steps are tried until a step is too long. A suitable step lies between the last two trial steps, because
@@ -66,7 +66,7 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
       const least = trial.t + MIN_GROWTH * (trial.t - low.t)
       const t = Math.min(longest, minimizeCubic(low, trial, least, MAX_GROWTH * trial.t))
       low = trial
-      trial = at(t)
+      trial = at(t, low)
     }
   }
   // The lower end satisfies the first condition, and the slope at the lower end leads into the bracket. The bracket
@@ -81,7 +81,7 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
       t = to - t < t - from ? to - margin : from + margin
       wasOuter = false
     } else wasOuter = isOuter
-    trial = at(t)
+    trial = at(t, low)
     if (trial.value === -Infinity) return trial
     if (!isLow(trial) || trial.value > low.value + noise) high = trial
     else {
