@@ -8,6 +8,7 @@ import { groupRows } from '../../page/src/fit/groups.js'
 import { makeModel } from '../../page/src/fit/library.js'
 import { extraColumnsOf, modelNames } from '../../page/src/fit/model-list.js'
 import { makeSystemTask, readSystem, systems } from '../../page/src/fit/odes.js'
+import { span } from '../../page/src/fit/plot-axes.js'
 import { readRanges, writeRanges } from '../../page/src/fit/ranges.js'
 import { chiSquaredTail, normalTail, runsTest, serialPValue } from '../../page/src/fit/runs-test.js'
 import { type FitPageState, initial } from '../../page/src/fit/state.js'
@@ -450,4 +451,11 @@ test('a comparison on the fit page is a sentence', () => {
     'The biexponential is not needed: p = 0.4, AICc lower by 2.5 for the simpler decay.',
   )
   expect(say(NaN, [0, 0.5], null)).toContain('about equally well')
+})
+
+test('axes of the fit page have a finite length, also for the largest numbers', () => {
+  const [from, to] = span([1e308, -1e308, NaN, Infinity, 1])
+  expect(to - from).toBeLessThan(Infinity)
+  expect(span([3, NaN, 1])).toEqual([1, 3])
+  expect(span([NaN])).toEqual([0, 1])
 })

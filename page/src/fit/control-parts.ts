@@ -35,8 +35,12 @@ export function setUnlessFocused(control: HTMLInputElement | HTMLSelectElement, 
 export const optionsFrom = (options: SelectOptions) =>
   options.map(([value, textContent]) => h('option', { value, textContent }))
 
+/** Maximum number of columns in a list, which keeps tables with a hundred thousand columns responsive. */
+const MAX_OPTIONS = 5_000
+
 /** Replaces the options only if they have changed, because the user may have the list open. */
-export function fill(control: HTMLSelectElement, options: SelectOptions, value: string): void {
+export function fill(control: HTMLSelectElement, all: SelectOptions, value: string): void {
+  const options = all.filter(([name], i) => i < MAX_OPTIONS || name === value)
   const key = JSON.stringify(options)
   if (control.dataset.options !== key) {
     control.replaceChildren(...optionsFrom(options))

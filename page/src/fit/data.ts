@@ -77,9 +77,10 @@ export class DataInput {
     })
   }
 
-  /** Asks for another table; '' removes the request. */
+  /** Asks for another table; '' removes the request. The reason why a text is no table remains. */
   ask(sentence: string): void {
-    if (sentence !== '' || this.#isAsking) this.#message.textContent = sentence
+    const isUnreadable = this.#table === null && this.text.trim() !== ''
+    if (sentence === '' ? this.#isAsking : !isUnreadable) this.#message.textContent = sentence
     this.#isAsking = sentence !== ''
   }
 

@@ -50,6 +50,9 @@ export function axis(
   }
 }
 
+/** Largest magnitude of an end of an axis, whose length must be finite. */
+const MAX_END = 7e307
+
 export const span = (values: ArrayLike<number>): [number, number] => {
   let [from, to] = [Infinity, -Infinity]
   for (let i = 0; i < values.length; i++) {
@@ -57,7 +60,8 @@ export const span = (values: ArrayLike<number>): [number, number] => {
     from = Math.min(from, values[i])
     to = Math.max(to, values[i])
   }
-  return from <= to ? [from, to] : [0, 1]
+  if (from > to) return [0, 1]
+  return [Math.max(from, -MAX_END), Math.min(to, MAX_END)]
 }
 
 export function padded([from, to]: readonly [number, number], part: number): [number, number] {

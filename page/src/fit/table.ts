@@ -40,12 +40,13 @@ export function readTable(text: string, layout: Layout = 'auto'): DataTable {
   const isHeader = rows.length > 0 && rows[0].cells.every((cell) => Number.isNaN(toNumber(cell)))
   const [header] = isHeader ? rows.splice(0, 1) : []
   const width = Math.max(header?.cells.length ?? 0, ...rows.slice(0, 1).map(({ cells }) => cells.length))
-  const names: string[] = []
+  const names = new Set<string>()
   const all = Array.from({ length: width }, (_, i): TableColumn => {
     const title = header?.cells[i] || (i < 2 ? 'xy'[i] : `column${i + 1}`)
-    names.push(columnName(title, i, names))
+    const name = columnName(title, i, names)
+    names.add(name)
     const texts = rows.map(({ cells }) => cells[i] ?? '')
-    return { name: names[i], title, texts, numbers: Float64Array.from(texts, toNumber) }
+    return { name, title, texts, numbers: Float64Array.from(texts, toNumber) }
   })
   const columns = all.filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
   if (columns.length < 2) {
@@ -67,10 +68,10 @@ export function readTable(text: string, layout: Layout = 'auto'): DataTable {
 }
 
 /** A unique name for a column that is valid in expressions. */
-function columnName(title: string, number: number, taken: readonly string[]): string {
+function columnName(title: string, number: number, taken: ReadonlySet<string>): string {
   const plain = title.replace(/[^\p{L}\p{Nd}\p{Nl}₀-₉_]+/gu, '_').replace(/^_+|_+$/g, '')
   const candidates = [plain, `${plain}_${number + 1}`, `column${number + 1}`, `column_${number + 1}`]
-  return candidates.find((name) => isName(name) && !taken.includes(name)) as string
+  return candidates.find((name) => isName(name) && !taken.has(name)) as string
 }
 
 /** Whether the text is a variable's name in expressions, not the name of a function or constant. */
