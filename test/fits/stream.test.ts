@@ -129,6 +129,29 @@ describe('the results', () => {
     expect(reweighted.slice(0, 2).map(({ values }) => values.b)).toEqual([...again.values.b.slice(0, 2)])
   })
 
+  test('do not change if the model also uses the column of σ', async () => {
+    const text = 'a*exp(-b*t) + 0*s'
+    const s = ks.map((k) => Float64Array.from(timesOf(k), (t) => 0.1 + t / 9))
+    const data = { t: ks.map(timesOf), y: ks.map(ysOf), s }
+    const groups = ks.map((k) => ({
+      data: { t: Float64Array.from(timesOf(k)), y: Float64Array.from(ysOf(k)), s: s[k] },
+    }))
+    const found = await collect(fitStream(groups, { model: expression(text), start, sigma: 's', y: 'y' }))
+    const all = fitManySync(expression(text), data, { start, sigma: s, y: 'y' })
+    expect(found.map(({ values }) => values.b)).toEqual([...all.values.b])
+    expect(found[5].fit.rSquared).toBe(all.rSquared[5])
+    const uneven = { ...groups[3].data, y: new Float64Array(2) }
+    const { error } = await untilError(
+      fitStream([...groups.slice(0, 3), { data: uneven }], {
+        model: expression(text),
+        start,
+        sigma: 's',
+        y: 'y',
+      }),
+    )
+    expect(error?.message).toMatch(/^group 3: data: y: expected 7 rows, like t, got "2 rows"/)
+  })
+
   test('need no start with built-in models, and empty groups have too few points', async () => {
     const data = [
       { x: [], y: [] },

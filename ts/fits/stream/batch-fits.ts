@@ -63,14 +63,11 @@ export class BatchFitter {
   /** Fits the groups before the first group with invalid data, such as σ ≤ 0. */
   async #fitValid(batch: CompleteGroups, thrown: unknown): Promise<BatchFits> {
     for (const [k, label] of batch.labels.entries()) {
-      const one = Object.fromEntries([...batch.columns].map(([name, parts]) => [name, parts[k]]))
       try {
-        this.#create(one).done()
+        this.#create(batch.group(k)).done()
       } catch (error) {
-        const columns = new Map([...batch.columns].map(([name, parts]) => [name, parts.slice(0, k)]))
-        const before = { labels: batch.labels.slice(0, k), columns }
         return {
-          fits: await this.#fitMany(before),
+          fits: await this.#fitMany(batch.before(k)),
           failure: { error: inGroup(label, error), isOfSource: false },
         }
       }
@@ -78,10 +75,11 @@ export class BatchFitter {
     return { fits: undefined, failure: { error: thrown, isOfSource: false } }
   }
 
-  async #fitMany({ labels, columns }: CompleteGroups): Promise<FitManyResult | undefined> {
-    if (labels.length === 0) return undefined
-    const data = Object.fromEntries(columns)
-    return fitMany(this.#options.model as Expression, data, this.#optionsFor(data))
+  async #fitMany(batch: CompleteGroups): Promise<FitManyResult | undefined> {
+    if (batch.labels.length === 0) return undefined
+    const data = batch.data() as unknown as FitData
+    const weight = this.#weight && { [this.#weight.column]: batch.copy(this.#weight.column) }
+    return fitMany(this.#options.model as Expression, data, this.#optionsFor(weight ?? {}))
   }
 
   /** The fit of one group, for validation. */

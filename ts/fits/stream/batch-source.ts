@@ -17,8 +17,9 @@ export interface StreamFailure {
   readonly isOfSource: boolean
 }
 
-/** Groups to fit. */
-export interface SourceBatch extends CompleteGroups {
+export interface SourceBatch {
+  /** The groups to fit. */
+  readonly groups: CompleteGroups
   /** The error that follows the groups of the batch. */
   readonly failure: StreamFailure | undefined
   /** Whether the source ends after the batch. */
@@ -84,7 +85,7 @@ export class BatchSource {
     const deliver = this.#deliver
     this.#deliver = undefined
     clearInterval(this.#timer)
-    deliver({ ...this.#reader.take(), failure: this.#failure, isLast: this.#isLast })
+    deliver({ groups: this.#reader.take(), failure: this.#failure, isLast: this.#isLast })
   }
 
   /** Reads until the batch is full or the source ends. */

@@ -224,11 +224,11 @@ class Pipeline {
 
   async #fitNext(): Promise<FittedBatch> {
     this.#source.hurry()
-    const { failure, ...batch } = await this.#reading
-    const fitting = this.#fitter.fit(batch)
-    if (!batch.isLast) this.#reading = this.#source.read()
+    const { groups, failure, isLast } = await this.#reading
+    const fitting = this.#fitter.fit(groups)
+    if (!isLast) this.#reading = this.#source.read()
     const found = await fitting
-    return { labels: batch.labels, isLast: batch.isLast, fits: found.fits, failure: found.failure ?? failure }
+    return { labels: groups.labels, isLast, fits: found.fits, failure: found.failure ?? failure }
   }
 }
 

@@ -1,15 +1,62 @@
 /** The rows of groups, collected until they are fitted. */
 
+import { isFloatArray, readLength } from '../../core/typed-arrays.js'
+import { ValidColumn } from '../../many/batch/data.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 
-/** Complete groups: one array per group in each column. */
-export interface CompleteGroups {
+/** Complete groups. In each column, the rows of all groups follow one another. */
+export class CompleteGroups {
   readonly labels: readonly GroupLabel[]
-  readonly columns: ReadonlyMap<string, readonly Float64Array[]>
+  readonly #columns: ReadonlyMap<string, Float64Array>
+  /** Offsets at which the rows of each group begin, followed by the total count. */
+  readonly #offsets: Float64Array
+
+  constructor(
+    labels: readonly GroupLabel[],
+    columns: ReadonlyMap<string, Float64Array>,
+    offsets: Float64Array,
+  ) {
+    this.labels = labels
+    this.#columns = columns
+    this.#offsets = offsets
+  }
+
+  /** The columns as data of `fitMany`. */
+  data(): Record<string, ValidColumn> {
+    const entries = [...this.#columns].map(([name, column]) => [name, this.#column(column)] as const)
+    return Object.fromEntries(entries)
+  }
+
+  /** A copy of one column. `fitMany` overwrites columns of σ. */
+  copy(name: string): ValidColumn {
+    return this.#column((this.#columns.get(name) as Float64Array).slice())
+  }
+
+  #column(numbers: Float64Array): ValidColumn {
+    const offsets = this.#offsets
+    const isEven = offsets.every((offset, group) => offset === group * offsets[1])
+    return new ValidColumn({ numbers, offsets, perRun: isEven ? offsets[1] : undefined })
+  }
+
+  /** The columns of one group. */
+  group(k: number): Record<string, Float64Array> {
+    const [from, end] = this.#offsets.subarray(k, k + 2)
+    return Object.fromEntries([...this.#columns].map(([name, column]) => [name, column.subarray(from, end)]))
+  }
+
+  /** The groups before a group. */
+  before(k: number): CompleteGroups {
+    const end = this.#offsets[k]
+    const columns = new Map([...this.#columns].map(([name, column]) => [name, column.subarray(0, end)]))
+    return new CompleteGroups(this.labels.slice(0, k), columns, this.#offsets.slice(0, k + 1))
+  }
 }
 
 /** Capacity of a new buffer, in rows. */
 const MIN_ROWS = 256
+
+/** Maximum number of rows for which a loop copies faster than a call of `set`. */
+const MAX_LOOP = 32
 
 /** Columns that grow row by row. The rows after the last complete group belong to the open group. */
 export class GroupBuffer {
@@ -17,8 +64,8 @@ export class GroupBuffer {
   #columns: Float64Array[]
   #rows = 0
   #labels: GroupLabel[] = []
-  /** Number of rows at the end of each complete group. */
-  #ends: number[] = []
+  /** Number of rows at the end of each complete group, after 0. */
+  #offsets = [0]
 
   constructor(names: readonly string[]) {
     this.names = names
@@ -32,7 +79,7 @@ export class GroupBuffer {
 
   /** Number of rows of the complete groups. */
   get completeRows(): number {
-    return this.#ends.at(-1) ?? 0
+    return this.#offsets[this.#labels.length]
   }
 
   /** Appends a row. The numbers are in the order of `names`. */
@@ -50,6 +97,30 @@ export class GroupBuffer {
     this.#rows += length
   }
 
+  /**
+   * Appends the rows of columns that are float arrays of one length.
+   *
+   * @returns whether the rows have been appended; if not, the buffer is unchanged
+   */
+  tryAppend(data: Readonly<Record<string, unknown>>): boolean {
+    let rows = 0
+    for (let k = 0; k < this.names.length; k++) {
+      const given = data[this.names[k]]
+      if (!isFloatArray(given)) return false
+      const length = readLength(given)
+      // Slower code tells an empty array from a detached one.
+      if (length === 0 || (k > 0 && length !== rows)) return false
+      rows = length
+      if (k === 0) this.#reserve(rows)
+      const column = this.#columns[k]
+      const from = this.#rows
+      if (rows > MAX_LOOP) column.set(given, from)
+      else for (let row = 0; row < rows; row++) column[from + row] = given[row]
+    }
+    this.#rows += rows
+    return true
+  }
+
   #reserve(count: number): void {
     const needed = this.#rows + count
     if (needed <= this.#columns[0].length) return
@@ -64,19 +135,25 @@ export class GroupBuffer {
   /** Ends the open group. */
   end(label: GroupLabel): void {
     this.#labels.push(label)
-    this.#ends.push(this.#rows)
+    this.#offsets.push(this.#rows)
   }
 
   /** Takes the complete groups out of the buffer. The rows of the open group remain. */
   take(): CompleteGroups {
-    const [labels, ends, taken, rows] = [this.#labels, this.#ends, this.#columns, this.#rows]
+    const [labels, taken, rows] = [this.#labels, this.#columns, this.#rows]
     const last = this.completeRows
-    const parts = taken.map((column) => ends.map((end, k) => column.subarray(k === 0 ? 0 : ends[k - 1], end)))
-    this.#columns = taken.map(() => new Float64Array(Math.max(MIN_ROWS, rows - last)))
-    for (const [k, column] of this.#columns.entries()) column.set(taken[k].subarray(last, rows))
+    const columns = new Map(this.names.map((name, k) => [name, taken[k].subarray(0, last)]))
+    const groups = new CompleteGroups(labels, columns, Float64Array.from(this.#offsets))
+    // The next batch usually has as many rows.
+    const capacity = Math.max(MIN_ROWS, rows - last, last)
+    this.#columns = taken.map((column) => {
+      const next = new Float64Array(capacity)
+      next.set(column.subarray(last, rows))
+      return next
+    })
     this.#rows = rows - last
     this.#labels = []
-    this.#ends = []
-    return { labels, columns: new Map(this.names.map((name, k) => [name, parts[k]])) }
+    this.#offsets = [0]
+    return groups
   }
 }

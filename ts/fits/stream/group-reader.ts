@@ -5,7 +5,7 @@ import { isFloatArray } from '../../core/typed-arrays.js'
 import { isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
 import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
-import { type CompleteGroups, GroupBuffer } from './group-buffer.js'
+import { CompleteGroups, GroupBuffer } from './group-buffer.js'
 
 /** Number of latest labels among which a label must not occur again. The limit keeps the memory constant. */
 const REMEMBERED_LABELS = 4096
@@ -68,7 +68,7 @@ export class GroupReader {
   }
 
   take(): CompleteGroups {
-    return this.#buffer?.take() ?? { labels: [], columns: new Map() }
+    return this.#buffer?.take() ?? new CompleteGroups([], new Map(), new Float64Array(1))
   }
 
   /** The current item, for messages. */
@@ -84,7 +84,12 @@ export class GroupReader {
     const given = readMember(item, 'group')
     const label = given === undefined ? this.#items - 1 : readLabel(`${this.#argument}: group`, given)
     this.#remember(label)
-    this.#appendTable(label, readTable(ofGroup(label, 'data'), readMember(item, 'data')))
+    const data = readMember(item, 'data')
+    const isPlain = isObject(data) && Object.getPrototypeOf(data) === Object.prototype
+    // Plain objects of float arrays, as in most sources, need no table.
+    if (isPlain && !this.#hasInherited && this.#buffer?.tryAppend(data as Readonly<Record<string, unknown>>))
+      this.#buffer.end(label)
+    else this.#appendTable(label, readTable(ofGroup(label, 'data'), data))
   }
 
   #acceptRow(item: unknown, column: string): void {
