@@ -341,7 +341,7 @@ function createSweep(graph: Graph, parameters: readonly string[]): RowSweep {
 }
 
 /** Whether each node depends on a parameter or on a carried value. */
-function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
+export function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
   const moves: boolean[] = []
   for (let number = 0; number < graph.nodes.length; number++) {
     const node = graph.nodes[number]

@@ -22,13 +22,14 @@ const MIN_LONG = 1 << 12
 /** The compiled programs of an expression, for one choice of data columns. */
 export interface ExpressionPrograms {
   readonly parameters: readonly string[]
+  /** A program that computes the value. Each program is compiled at the first request. */
   readonly value: Program
-  /** A program that computes the gradient, with one output per parameter. */
+  /** A program that computes the gradient, with one output per parameter. Its constants are those of `value`. */
   readonly gradient: Program
-  /** Compiles the lower triangle of the second derivatives, row by row, at the first request. */
+  /** Compiles the lower triangle of the second derivatives, row by row. */
   readonly hessian: () => Program
   /**
-   * Compiles one program of the value and the gradient, at the first request. With second derivatives, the lower
+   * Compiles one program of the value and the gradient. With second derivatives, the lower
    * triangle of `hessian` follows. The program shares the operations that its parts have in common.
    */
   readonly together: (withSecond?: boolean) => Program
@@ -53,23 +54,30 @@ export interface ExpressionOptions<Constants = Readonly<Record<string, number>>>
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
   /** Source text of the expression. */
-  readonly text: string
+  get text(): string {
+    if (typeof this.#text !== 'string') this.#text = this.#text()
+    return this.#text
+  }
   /** All names in the expression, in the order of their first appearance. */
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
+  #text: string | (() => string)
   #parsed: ExpressionGraph | undefined
   /** Builds the graph again, if the graph does not come from the text. */
   readonly #rebuild: (() => ExpressionGraph) | undefined
   readonly #programs = new Map<string, ExpressionPrograms>()
   #unbound: BoundExpression | undefined
 
-  /** @internal */
-  constructor(text: string, parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
+  /**
+   * @internal
+   * @param text the text, or a function that writes the text of a parsed graph at the first request
+   */
+  constructor(text: string | (() => string), parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
     this.#parsed = parsed
     this.#rebuild = rebuild
-    this.text = text
-    this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
+    this.#text = text
+    this.names = Object.freeze([...(parsed?.names ?? namesIn(this.text))] as Names[])
     this.parameters = this.names
   }
 
@@ -156,13 +164,22 @@ export class Expression<Names extends string = string> {
 
   #compile(parsed: ExpressionGraph, columns: readonly string[]): ExpressionPrograms {
     const { graph, parameters, value, gradient, second } = this.#nodes(parsed, columns)
-    const programOf = (outputs: readonly number[]) => compile(graph, outputs, parameters, columns)
+    // Batches run the value and the gradient with the same constants, whenever the programs are compiled.
+    const { length } = graph.nodes
+    const programOf = (outputs: readonly number[], count?: number) =>
+      compile(graph, outputs, parameters, columns, count)
     const both = [value, ...gradient]
     const later: Record<string, Program> = {}
     return {
       parameters,
-      value: programOf([value]),
-      gradient: programOf(gradient),
+      get value() {
+        later.value ??= programOf([value], length)
+        return later.value
+      },
+      get gradient() {
+        later.gradient ??= programOf(gradient, length)
+        return later.gradient
+      },
       hessian: () => (later.hessian ??= programOf(second())),
       together: (withSecond = false) =>
         (later[`${withSecond}`] ??= programOf(withSecond ? [...both, ...second()] : both)),

@@ -88,9 +88,6 @@ export interface LinkedRows {
 /** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
-/** Limit of the count of nodes (2²⁶), so that two indices fit in one number. */
-const MAX_NODES = 67_108_864
-
 export class Graph {
   readonly nodes: Node[] = []
   /** Differentiates carried values; undefined if the graph needs no such derivatives. */
@@ -101,8 +98,10 @@ export class Graph {
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
   readonly #known = new Map<number | string, number>()
-  /** Nodes of operations by operation and third operand, and by the first two operands. */
-  readonly #operations = new Map<string, Map<number, number>>()
+  /** The last operation of each chain; 0 if a chain is empty. Equal operations are in the same chain. */
+  #chains = new Uint32Array(64)
+  /** The operation before each operation of a chain. Maps would take most of the time of large graphs. */
+  #before = new Uint32Array(64)
 
   constructor(followCarried?: CarriedDerivatives) {
     this.followCarried = followCarried
@@ -161,14 +160,36 @@ export class Graph {
     if (operation === 'subtract' && this.negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
-    // Keys are numbers, because strings would take most of the time of large graphs.
-    const kind = operands.length > 2 ? `${operation} ${operands[2]}` : operation
-    const known = this.#operations.get(kind) ?? new Map<number, number>()
-    this.#operations.set(kind, known)
-    const key = operands[0] * MAX_NODES + (operands[1] ?? 0)
-    const found = known.get(key) ?? this.nodes.push({ kind: 'operation', operation, operands }) - 1
-    known.set(key, found)
-    return found
+    const { length } = this.nodes
+    if (length >= this.#chains.length) this.#rehash(2 * length)
+    const chain = this.#chainOf(operands)
+    for (let number = this.#chains[chain]; number > 0; number = this.#before[number]) {
+      const node = this.nodes[number] as OperationNode
+      if (node.operation === operation && node.operands.every((operand, k) => operand === operands[k]))
+        return number
+    }
+    this.nodes.push({ kind: 'operation', operation, operands })
+    this.#before[length] = this.#chains[chain]
+    this.#chains[chain] = length
+    return length
+  }
+
+  #chainOf(operands: readonly number[]): number {
+    let hash = 0
+    for (const operand of operands) hash = Math.imul(hash ^ operand, 0x9e3779b1)
+    return (hash >>> 8) % this.#chains.length
+  }
+
+  /** Sorts the operations into more chains. */
+  #rehash(count: number): void {
+    this.#chains = new Uint32Array(count)
+    this.#before = new Uint32Array(count)
+    for (const [number, node] of this.nodes.entries()) {
+      if (node.kind !== 'operation') continue
+      const chain = this.#chainOf(node.operands)
+      this.#before[number] = this.#chains[chain]
+      this.#chains[chain] = number
+    }
   }
 
   /** The value of a constant; undefined for other nodes. */

@@ -54,33 +54,40 @@ export interface ProgramLoop {
   readonly most: number
 }
 
-/** Compiles the given output nodes. */
+/**
+ * Compiles the given output nodes.
+ *
+ * @param count count of the first nodes, which contain all operands of the outputs, and whose constants get slots
+ */
 export function compile(
   graph: Graph,
   outputs: readonly number[],
   parameters: readonly string[],
   columns: readonly string[],
+  count = graph.nodes.length,
 ): Program {
   const { nodes } = graph
   const sections = makeSections(graph, columns)
   const uses = findUses(graph, outputs)
 
-  const { places, constants } = placeInputs(graph, [...parameters, ...columns])
+  const { places, constants } = placeInputs(graph, count, [...parameters, ...columns])
   const isUsed = (number: number) => uses[number] > 0
   const endNodes = [...graph.ends.values()].filter(isUsed)
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const steps = listSteps(graph, sections, uses)
   const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
-  const order = fused(steps, uses, [...outputs, ...endNodes])
+  const unordered = fused(steps, uses, [...outputs, ...endNodes])
   // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
   const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
-  order.sort((a, b) => phase(a) - phase(b))
+  const order = [0, 1, 1.5, 2].flatMap((part) => unordered.filter((step) => phase(step) === part))
 
   const [sums, carried]: [number[], number[]] = [[], []]
-  nodes.forEach(({ kind }, number) => {
-    if (isUsed(number) && (kind === 'sum' || kind === 'carried')) sums.push(number)
-    if (isUsed(number) && kind === 'carried') carried.push(number)
-  })
+  for (let number = 0; number < nodes.length; number++) {
+    if (uses[number] === 0) continue
+    const { kind } = nodes[number]
+    if (kind === 'sum' || kind === 'carried') sums.push(number)
+    if (kind === 'carried') carried.push(number)
+  }
   // Slots of matrices have no other use.
   const lastUse = lastUses(order, [...outputs, ...(matrices?.kept ?? [])], nodes.length)
   for (const sum of sums) places[sum] = slots.take()
@@ -142,14 +149,14 @@ function placeNextValues(
 }
 
 /**
- * Slots of the names, followed by the slots of the constants. All constants of the graph get a slot, so that all
- * programs of the graph share one layout.
+ * Slots of the names, followed by the slots of the constants. All constants of the first `count` nodes get a slot, so
+ * that programs with one count share one layout.
  */
-function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
+function placeInputs({ nodes }: Graph, count: number, inputs: readonly string[]) {
   const constants: number[] = []
   const places: (number | undefined)[] = new Array(nodes.length)
   const names = new Map(inputs.map((name, at) => [name, at]))
-  for (let number = 0; number < nodes.length; number++) {
+  for (let number = 0; number < count; number++) {
     const node = nodes[number]
     if (node.kind === 'name') places[number] = names.get(node.name)
     else if (node.kind === 'constant') places[number] = inputs.length + constants.push(node.value) - 1

@@ -49,5 +49,5 @@ export function fromFunction<Parameters, Columns = never, Constants extends Func
 ): Expression<NamesIn<Parameters> | ([Columns] extends [never] ? never : NamesIn<Columns>)>
 export function fromFunction(fn: unknown, options?: unknown): Expression {
   const { text, parsed } = readModel(fn, options)
-  return parsed === undefined ? recurrence(text) : new Expression(text, parsed)
+  return parsed === undefined ? recurrence(text()) : new Expression(text, parsed)
 }

@@ -3,8 +3,8 @@
 import type { Pattern } from 'acorn'
 import { OptionError } from '../core/errors.js'
 import { isRecord, ownProperties } from '../core/untrusted-input.js'
-import { differentiate } from '../expressions/differentiate.js'
-import { Graph, type Node } from '../expressions/graph.js'
+import { differentiate, findDependents } from '../expressions/differentiate.js'
+import { Graph } from '../expressions/graph.js'
 import { functions, NAME, constants as reserved } from '../expressions/names.js'
 import type { ExpressionGraph } from '../expressions/parse.js'
 import { readConstants } from './constants.js'
@@ -21,7 +21,7 @@ const WORD = new RegExp(`^${NAME}$`, 'u')
 
 /** The text of a function, and the graph that the text describes. */
 export interface ParsedFunction {
-  readonly text: string
+  readonly text: () => string
   /** The graph of a text without carried states. */
   readonly parsed: ExpressionGraph | undefined
 }
@@ -80,15 +80,20 @@ function describeModel(
 ): ParsedFunction {
   const { graph } = algebra
   const all = [...parameters, ...columns]
-  const printed = print(graph, root, all, hints, usedStates(graph, root, states))
-  const isInOrder =
-    printed.names.length === all.length &&
-    printed.names.filter((name) => parameters.includes(name)).join() === parameters.join()
-  const list = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n`
+  const write = () => {
+    const printed = print(graph, root, all, hints, usedStates(graph, root, states))
+    const isInOrder =
+      printed.names.length === all.length &&
+      printed.names.filter((name) => parameters.includes(name)).join() === parameters.join()
+    const list = `${all.join(', ')}${all.length === 1 ? ',' : ''}\n`
+    return isInOrder ? printed : { text: list + printed.text, names: all }
+  }
+  if (states.length > 0) return { text: () => write().text, parsed: undefined }
+  // Only the order of columns depends on the text. Writing the text takes a quarter of the time of long functions.
+  const written = columns.length > 0 ? write() : undefined
   return {
-    text: isInOrder ? printed.text : list + printed.text,
-    parsed:
-      states.length > 0 ? undefined : { ...copyUsed(graph, root), names: isInOrder ? printed.names : all },
+    text: () => (written ?? write()).text,
+    parsed: { ...copyUsed(graph, root), names: written?.names ?? all },
   }
 }
 
@@ -137,7 +142,7 @@ function findUsed(graph: Graph, roots: readonly number[]): Uint8Array {
   return isUsed
 }
 
-/** Limits on the operations of a derivative with respect to an operand. One more operation adds the derivative. */
+/** Limits on the operations of a derivative with respect to an operand. */
 const slopeCosts: Readonly<Record<string, number>> = {
   add: 0,
   subtract: 1,
@@ -147,6 +152,32 @@ const slopeCosts: Readonly<Record<string, number>> = {
 }
 const MAX_SLOPE_COST = 10
 
+/** Limit on the operations that a condition adds to a derivative: the condition of a node that is used twice, and a choice. */
+const GUARD_COST = 3
+
+/** A limit on the operations of nodes and their derivatives, found without the derivatives. */
+function countAtMost(graph: Graph, roots: readonly number[], parameters: readonly string[]): number {
+  const isUsed = findUsed(graph, roots)
+  const moves = findDependents(graph, parameters)
+  const hasSlope = new Uint8Array(isUsed.length)
+  const isChoice = ({ kind, operation }: { kind: string; operation?: string }) =>
+    kind === 'operation' && ['select', 'min', 'max'].includes(operation as string)
+  const guards = graph.nodes.some((node, number) => isUsed[number] === 1 && isChoice(node)) ? GUARD_COST : 0
+  let most = 0
+  for (let number = 0; number < isUsed.length; number++) {
+    const node = graph.nodes[number]
+    if (isUsed[number] === 0 || node.kind !== 'operation') continue
+    most++
+    for (const operand of node.operands) {
+      if (!moves[operand]) continue
+      // The derivatives of all further uses are added.
+      most += (slopeCosts[node.operation] ?? MAX_SLOPE_COST) + hasSlope[operand] + guards
+      hasSlope[operand] = 1
+    }
+  }
+  return most
+}
+
 /** @throws FunctionError if the value and its derivatives have too many operations */
 function limitOperations(context: Context, root: number, parameters: readonly string[]): void {
   const { graph } = context.algebra
@@ -154,13 +185,8 @@ function limitOperations(context: Context, root: number, parameters: readonly st
     const isUsed = findUsed(graph, roots)
     return graph.nodes.filter(({ kind }, number) => isUsed[number] === 1 && kind === 'operation')
   }
-  let most = 0
   const states = context.states.flatMap(({ initial, next }) => [initial ?? next, next])
-  for (const node of operationsOf([root, ...states])) {
-    const { operation, operands } = node as Node & { kind: 'operation' }
-    const varying = operands.filter((operand) => graph.constantAt(operand) === undefined)
-    most += 1 + varying.length * (1 + (slopeCosts[operation] ?? MAX_SLOPE_COST))
-  }
+  const most = countAtMost(graph, [root, ...states], parameters)
   if (most <= MAX_OPERATIONS) return
   const { gradient } = differentiate(graph, root, parameters, () => false)
   const count = states.length > 0 ? most : operationsOf([root, ...gradient]).length

@@ -54,8 +54,12 @@ export function print(
 ): { readonly text: string; readonly names: readonly string[] } {
   const printer = new Printer(graph, root, { names, hints, states })
   const text = printer.print()
-  const found = [...text.matchAll(NAMES)].map(([name]) => name)
-  return { text, names: [...new Set(found)].filter((name) => names.includes(name)) }
+  const found = new Set<string>()
+  for (const [name] of text.matchAll(NAMES)) {
+    if (names.includes(name)) found.add(name)
+    if (found.size === names.length) break
+  }
+  return { text, names: [...found] }
 }
 
 class Printer {
