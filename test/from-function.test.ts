@@ -6,6 +6,9 @@ import { adam, type Expression, expression, lbfgs, minimize, minimizeManySync, O
 import { fitManySync, fit as fitOne, fitSharedSync } from 'antigrad/fit'
 import { FunctionError, fromFunction } from 'antigrad/from-function'
 import { describe, expect, test, vi } from 'vitest'
+import { differentiate } from '../dist/expressions/differentiate.js'
+import { parse } from '../dist/expressions/parse.js'
+import { countAtMost, findUsed } from '../dist/from-function/limits.js'
 import { readText } from '../dist/from-function/source.js'
 import { waysToRun } from './support.js'
 
@@ -293,6 +296,31 @@ describe('reading a function', () => {
   })
 })
 
+describe('the limit of operations', () => {
+  /** A function whose value has `count` operations. */
+  const makeLong = (count: number, step: string) =>
+    functionOf(`({ a, b }) => { let y = a; for (let i = 0; i < ${count}; i++) y = ${step}; return y }`)
+  const readLong = (count: number, step: string) => fromFunction(makeLong(count, step) as () => number)
+
+  test('includes the derivatives, and holds when the function is read', () => {
+    // Each division adds 1 operation to the value, and 4 to the gradient.
+    expect(() => readLong(10_001, 'b / y')).toThrow('too many operations: 50004')
+    expect(readLong(10_000, 'b / y').parameters).toEqual(['a', 'b'])
+  })
+
+  test('counts the operations only if there can be too many', () => {
+    for (const { source, constants, parameters } of cases) {
+      const { graph, root } = parse(read(source, constants).text)
+      if (graph.nodes.some(({ kind }) => kind === 'carried')) continue
+      const most = countAtMost(graph, [root], parameters)
+      const { gradient } = differentiate(graph, root, parameters, () => false)
+      const isUsed = findUsed(graph, [root, ...gradient])
+      const count = graph.nodes.filter(({ kind }, at) => kind === 'operation' && isUsed[at] === 1).length
+      expect(count, source).toBeLessThanOrEqual(most)
+    }
+  })
+})
+
 describe('the result', () => {
   const t = Float64Array.from({ length: 40 }, (_, i) => i / 8)
   const y = t.map((at) => 3 * Math.exp(-0.7 * at) + 0.5)
@@ -323,6 +351,32 @@ describe('the result', () => {
     })
     expect(steps.text.length).toBeLessThan(10_000)
     expect(steps.text.split('\n').length).toBeLessThan(250)
+  })
+
+  test('has the same text, names and programs, whichever of them is read first', () => {
+    const make = () =>
+      fromFunction(({ k, s, unused }) => {
+        let y = 0.5
+        for (let i = 0; i < 30; i++) y = y - k * y * (1 - y * y) + Math.max(s, y) / 3
+        return unused > 2 ? y : y * y
+      })
+    const programsOf = (f: Expression) =>
+      (({ value, gradient, hessian, together }) => [value, gradient, hessian(), together(), together(true)])(
+        f.programs([]),
+      )
+    const [first, second, third] = [make(), make(), make()]
+    const { text, names } = first
+    const programs = programsOf(second)
+    expect(programsOf(first)).toEqual(programs)
+    expect(second.text).toBe(text)
+    expect(second.names).toEqual(names)
+    expect(JSON.parse(JSON.stringify(third))).toEqual({ text, names, parameters: names })
+    expect(Object.freeze(make()).text).toBe(text)
+    // The gradient is compiled first, with the same constants as the value.
+    const { gradient, value } = third.programs([])
+    expect([value, gradient]).toEqual(programs.slice(0, 2))
+    const x = [0.3, 0.7, 3]
+    expect(third.value(x)).toBe(expression(text).value(x))
   })
 
   test.each([{}, ...waysToRun(1)])('gives the bits of the same expression in fits: %j', (way) => {

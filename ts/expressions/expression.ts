@@ -24,7 +24,7 @@ export interface ExpressionPrograms {
   readonly parameters: readonly string[]
   /** A program that computes the value. Each program is compiled at the first request. */
   readonly value: Program
-  /** A program that computes the gradient, with one output per parameter. Its constants are those of `value`. */
+  /** A program that computes the gradient, with one output per parameter, and with the same constants as `value`. */
   readonly gradient: Program
   /** Compiles the lower triangle of the second derivatives, row by row. */
   readonly hessian: () => Program
@@ -54,15 +54,11 @@ export interface ExpressionOptions<Constants = Readonly<Record<string, number>>>
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
   /** Source text of the expression. */
-  get text(): string {
-    if (typeof this.#text !== 'string') this.#text = this.#text()
-    return this.#text
-  }
+  declare readonly text: string
   /** All names in the expression, in the order of their first appearance. */
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
-  #text: string | (() => string)
   #parsed: ExpressionGraph | undefined
   /** Builds the graph again, if the graph does not come from the text. */
   readonly #rebuild: (() => ExpressionGraph) | undefined
@@ -76,7 +72,7 @@ export class Expression<Names extends string = string> {
   constructor(text: string | (() => string), parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
     this.#parsed = parsed
     this.#rebuild = rebuild
-    this.#text = text
+    Object.defineProperty(this, 'text', describeText(text))
     this.names = Object.freeze([...(parsed?.names ?? namesIn(this.text))] as Names[])
     this.parameters = this.names
   }
@@ -169,7 +165,7 @@ export class Expression<Names extends string = string> {
     const programOf = (outputs: readonly number[], count?: number) =>
       compile(graph, outputs, parameters, columns, count)
     const both = [value, ...gradient]
-    const later: Record<string, Program> = {}
+    const later: Record<string, Program> = Object.create(null)
     return {
       parameters,
       get value() {
@@ -185,6 +181,21 @@ export class Expression<Names extends string = string> {
         (later[`${withSecond}`] ??= programOf(withSecond ? [...both, ...second()] : both)),
     }
   }
+}
+
+/** The property `text`. Copies of an expression as JSON contain the text, even if the text is not yet written. */
+function describeText(text: string | (() => string)): PropertyDescriptor {
+  let known = text
+  const get = () => {
+    if (typeof known !== 'string') known = known()
+    return known
+  }
+  // Without a prototype, the descriptor has no properties that other code has added to the prototype of all objects.
+  const descriptor: PropertyDescriptor = Object.create(null)
+  descriptor.enumerable = true
+  if (typeof text === 'string') descriptor.value = text
+  else descriptor.get = get
+  return descriptor
 }
 
 /** Whether a text consists of one name that is not reserved. */

@@ -98,9 +98,12 @@ export class Graph {
   readonly ends = new Map<number, number>()
   /** Nodes of constants by value, and nodes of names and sums by text. */
   readonly #known = new Map<number | string, number>()
-  /** The last operation of each chain; 0 if a chain is empty. Equal operations are in the same chain. */
+  /**
+   * The last operation of each chain of operations with the same hash. The first node is not an operation, so 0 means
+   * an empty chain. Maps would take most of the time of large graphs.
+   */
   #chains = new Uint32Array(64)
-  /** The operation before each operation of a chain. Maps would take most of the time of large graphs. */
+  /** The operation before each operation of a chain; 0 for the first operation. */
   #before = new Uint32Array(64)
 
   constructor(followCarried?: CarriedDerivatives) {
@@ -165,8 +168,7 @@ export class Graph {
     const chain = this.#chainOf(operands)
     for (let number = this.#chains[chain]; number > 0; number = this.#before[number]) {
       const node = this.nodes[number] as OperationNode
-      if (node.operation === operation && node.operands.every((operand, k) => operand === operands[k]))
-        return number
+      if (node.operation === operation && areEqual(node.operands, operands)) return number
     }
     this.nodes.push({ kind: 'operation', operation, operands })
     this.#before[length] = this.#chains[chain]
@@ -180,7 +182,7 @@ export class Graph {
     return (hash >>> 8) % this.#chains.length
   }
 
-  /** Sorts the operations into more chains. */
+  /** Distributes the operations over more chains. */
   #rehash(count: number): void {
     this.#chains = new Uint32Array(count)
     this.#before = new Uint32Array(count)
@@ -226,4 +228,10 @@ export class Graph {
     this.#known.set(key, this.nodes.length)
     return this.nodes.push(node) - 1
   }
+}
+
+function areEqual(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false
+  return true
 }

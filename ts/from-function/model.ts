@@ -3,13 +3,13 @@
 import type { Pattern } from 'acorn'
 import { OptionError } from '../core/errors.js'
 import { isRecord, ownProperties } from '../core/untrusted-input.js'
-import { differentiate, findDependents } from '../expressions/differentiate.js'
 import { Graph } from '../expressions/graph.js'
 import { functions, NAME, constants as reserved } from '../expressions/names.js'
 import type { ExpressionGraph } from '../expressions/parse.js'
 import { readConstants } from './constants.js'
-import { Context, MAX_OPERATIONS } from './context.js'
+import { Context } from './context.js'
 import { evaluate } from './expressions.js'
+import { findUsed, limitOperations } from './limits.js'
 import { makeGlobals, specialFunction } from './natives.js'
 import { bind, declareParameters } from './patterns.js'
 import { print } from './print.js'
@@ -130,72 +130,6 @@ function copyUsed(graph: Graph, root: number): { graph: Graph; root: number } {
       copies[number] = copy.operation(node.operation, ...node.operands.map((operand) => copies[operand]))
   }
   return { graph: copy, root: copies[root] }
-}
-
-function findUsed(graph: Graph, roots: readonly number[]): Uint8Array {
-  const isUsed = new Uint8Array(graph.nodes.length)
-  for (const root of roots) isUsed[root] = 1
-  for (let number = isUsed.length - 1; number >= 0; number--) {
-    if (isUsed[number] === 0) continue
-    for (const operand of graph.operandsOf(number)) isUsed[operand] = 1
-  }
-  return isUsed
-}
-
-/** Limits on the operations of a derivative with respect to an operand. */
-const slopeCosts: Readonly<Record<string, number>> = {
-  add: 0,
-  subtract: 1,
-  negate: 1,
-  multiply: 1,
-  divide: 2,
-}
-const MAX_SLOPE_COST = 10
-
-/** Limit on the operations that a condition adds to a derivative: the condition of a node that is used twice, and a choice. */
-const GUARD_COST = 3
-
-/** A limit on the operations of nodes and their derivatives, found without the derivatives. */
-function countAtMost(graph: Graph, roots: readonly number[], parameters: readonly string[]): number {
-  const isUsed = findUsed(graph, roots)
-  const moves = findDependents(graph, parameters)
-  const hasSlope = new Uint8Array(isUsed.length)
-  const isChoice = ({ kind, operation }: { kind: string; operation?: string }) =>
-    kind === 'operation' && ['select', 'min', 'max'].includes(operation as string)
-  const guards = graph.nodes.some((node, number) => isUsed[number] === 1 && isChoice(node)) ? GUARD_COST : 0
-  let most = 0
-  for (let number = 0; number < isUsed.length; number++) {
-    const node = graph.nodes[number]
-    if (isUsed[number] === 0 || node.kind !== 'operation') continue
-    most++
-    for (const operand of node.operands) {
-      if (!moves[operand]) continue
-      // The derivatives of all further uses are added.
-      most += (slopeCosts[node.operation] ?? MAX_SLOPE_COST) + hasSlope[operand] + guards
-      hasSlope[operand] = 1
-    }
-  }
-  return most
-}
-
-/** @throws FunctionError if the value and its derivatives have too many operations */
-function limitOperations(context: Context, root: number, parameters: readonly string[]): void {
-  const { graph } = context.algebra
-  const operationsOf = (roots: readonly number[]) => {
-    const isUsed = findUsed(graph, roots)
-    return graph.nodes.filter(({ kind }, number) => isUsed[number] === 1 && kind === 'operation')
-  }
-  const states = context.states.flatMap(({ initial, next }) => [initial ?? next, next])
-  const most = countAtMost(graph, [root, ...states], parameters)
-  if (most <= MAX_OPERATIONS) return
-  const { gradient } = differentiate(graph, root, parameters, () => false)
-  const count = states.length > 0 ? most : operationsOf([root, ...gradient]).length
-  if (count > MAX_OPERATIONS)
-    context.fail(
-      context.source.node,
-      `too many operations: ${count}`,
-      `fromFunction reads functions with up to ${MAX_OPERATIONS}, including the derivatives`,
-    )
 }
 
 function checkParameter(context: Context, pattern: Pattern, index: number): void {
