@@ -394,6 +394,11 @@ for (const name of Object.keys(libraries).reverse()) {
     members.push(`get '${module}'() { return { ${names.map((name) => `${name}: ${name}_${i}`)} } }`)
   }
   if (name === 'core') imports.push("import { extensions } from './extensions.js'")
+  // Fits of differential equations side by side. Pages do without the code.
+  if (name === 'fits')
+    imports.push(
+      "import { extensions } from './extensions.js'; import { odeLanes } from './fits/odes/ode-lanes.js'; extensions.odeLanes = odeLanes",
+    )
   const lazy = Object.entries(name === 'core' ? lazyExtensions : {}).map(
     ([extension, { module, isEarly }]) => `{
       ${isEarly}

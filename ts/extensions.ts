@@ -23,6 +23,7 @@
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
  * | `evaluateLong` | `ts/many/evaluate.ts` | Node's file of the package, after 4 million operations in long evaluations |
  * | `continueRun` | `ts/many/continue-run.ts` | Node's file of the package, after 4,096 updates of runs |
+ * | `odeLanes` | `ts/fits/odes/ode-lanes.ts` | Node's file of the package |
  */
 
 // biome-ignore lint/suspicious/noEmptyInterface: other modules add members

@@ -1,11 +1,46 @@
-/** The lanes of the fits of one batch, which are created by the first integration. */
+/**
+ * The lanes of the fits of one batch, which are created by the first integration. Only Node's file of the package
+ * loads the extension (scripts/build-ts.mjs), because the code would enlarge the bundles of pages.
+ */
 
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { ModelLanes } from '../problem/function-model.js'
 import { integrateExplicit } from './explicit.js'
+import type { Jet } from './jet.js'
 import { IntegrationLanes } from './lanes.js'
-import type { StepProgram } from './step-program.js'
+import { compileStep, type StepProgram } from './step-program.js'
 import type { OdeSystem } from './system.js'
+
+declare module '../../extensions.js' {
+  interface Extensions {
+    odeLanes: typeof odeLanes
+  }
+}
+
+/** Maximum number of states and sensitivities of an integration in a lane. Larger programs would leave the caches. */
+const MAX_NUMBERS = 100
+
+/** Programs of steps by the rates; null if the system has no such program. */
+const steps = new WeakMap<Jet, StepProgram | null>()
+
+/** Creates lanes for a count of fits. */
+export function odeLanes(system: OdeSystem, count: number, runner: BatchRunner): OdeLanes {
+  return new OdeLanes(system, count, runner)
+}
+
+function stepFor(system: OdeSystem, directions: readonly string[]): StepProgram | null {
+  const { states, names, time, inputs, doses, method, rtol, atol, controlsSensitivities } = system.definition
+  const [n, m] = [states.length, directions.length]
+  const isLinear = [...inputs.values()].some((input) => input.isLinear)
+  if (method === 'stiff' || controlsSensitivities || isLinear || n * (1 + m) > MAX_NUMBERS) return null
+  const rates = system.ratesFor(directions)
+  const known = steps.get(rates)
+  if (known !== undefined) return known
+  const all = [time, ...states, ...names, ...inputs.keys()]
+  const step = compileStep(rates, all, [n, m], { rtol, atol }, doses.length > 0)
+  steps.set(rates, step)
+  return step
+}
 
 export class OdeLanes implements ModelLanes {
   readonly #system: OdeSystem
@@ -21,7 +56,7 @@ export class OdeLanes implements ModelLanes {
 
   /** The explicit method in the lane of a fit. Integrations with other sensitivities than the lanes run alone. */
   explicitFor(run: number, directions: readonly string[]): typeof integrateExplicit {
-    const step = this.#system.stepFor(directions)
+    const step = stepFor(this.#system, directions)
     if (step === null || (this.#lanes !== undefined && this.#lanes.step !== step)) return integrateExplicit
     return (...given) => this.#lanesFor(step).integrate(run, ...given)
   }

@@ -2,9 +2,10 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
+import { extensions } from '../../extensions.js'
 import { type ExactModel, exactModel, type ModelLane } from '../problem/function-model.js'
 import { checkConstant, extendColumns, OBSERVABLE, prepareData } from './data.js'
-import { OdeLanes } from './ode-lanes.js'
+import type { OdeLanes } from './ode-lanes.js'
 import { type OdeOptions, readDefinition } from './options.js'
 import { OdeSystem, type PlacedDose, type Regimen } from './system.js'
 
@@ -83,7 +84,7 @@ export class OdeModel {
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),
-      lanes: (count, runner) => new OdeLanes(this.system, count, runner),
+      lanes: (...given) => extensions.odeLanes?.(this.system, ...given),
       advance: (...given) => this.#advance(...given),
       remark: (values, columns) => this.#remark(values, columns),
     }

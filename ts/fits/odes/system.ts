@@ -7,7 +7,6 @@ import { Flow } from './flow.js'
 import { integrate, type OdeEvent, type OdeOutput } from './integrate.js'
 import { Jet } from './jet.js'
 import { type DoseDefinition, doseTexts, type OdeDefinition } from './options.js'
-import { compileStep, type StepProgram } from './step-program.js'
 
 /** A dose with the numbers of its row of the data, or with row −1 for a dose of the table. */
 export interface PlacedDose {
@@ -41,8 +40,6 @@ interface CompiledSystem {
   readonly initial: Jet
   readonly observe: Jet
   readonly doses: ReadonlyMap<DoseDefinition, Jet>
-  /** One step for a block of integrations, compiled on demand; null if the system has no such program. */
-  step: StepProgram | null | undefined
 }
 
 /**
@@ -53,8 +50,6 @@ interface CompiledSystem {
 export type Observer = (time: number, k: number, z: Float64Array, slopes: Float64Array) => number
 
 const MAX_KEPT = 8
-/** Maximum number of states and sensitivities of an integration in a lane. Larger programs would leave the caches. */
-const MAX_LANE_NUMBERS = 100
 
 export class OdeSystem {
   readonly definition: OdeDefinition
@@ -72,7 +67,6 @@ export class OdeSystem {
     const all = [time, ...states, ...names, ...inputs.keys()]
     const by = [...states, ...directions]
     const compiled: CompiledSystem = {
-      step: undefined,
       values: new Jet(rates, all, []),
       rates: new Jet(rates, all, by),
       initial: new Jet(initial, names, directions),
@@ -84,17 +78,9 @@ export class OdeSystem {
     return compiled
   }
 
-  /** The program of a step for a block of integrations. The result is null if the system has no such program. */
-  stepFor(directions: readonly string[]): StepProgram | null {
-    const { states, names, time, inputs, doses, method, rtol, atol, controlsSensitivities } = this.definition
-    const [n, m] = [states.length, directions.length]
-    const isLinear = [...inputs.values()].some((input) => input.isLinear)
-    if (method === 'stiff' || controlsSensitivities || isLinear || n * (1 + m) > MAX_LANE_NUMBERS) return null
-    const compiled = this.#compile(directions)
-    const all = [time, ...states, ...names, ...inputs.keys()]
-    if (compiled.step === undefined)
-      compiled.step = compileStep(compiled.rates, all, [n, m], { rtol, atol }, doses.length > 0)
-    return compiled.step
+  /** The rates and their derivatives, as functions of the time, the states and the further names. */
+  ratesFor(directions: readonly string[]): Jet {
+    return this.#compile(directions).rates
   }
 
   /** Integrates the system without pauses: see {@link OdeSystem.solveInSlices}. */

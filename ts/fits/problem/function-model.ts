@@ -123,8 +123,8 @@ export interface ExactModel {
     names?: readonly string[],
     lane?: ModelLane,
   ): Slices<void>
-  /** Creates lanes for a count of fits. */
-  lanes(count: number, runner: BatchRunner): ModelLanes
+  /** Creates lanes for a count of fits, if the code of lanes is loaded. */
+  lanes(count: number, runner: BatchRunner): ModelLanes | undefined
   /** Appends the rows of a prediction to the columns of a fit. */
   extend(
     columns: Readonly<Record<string, Float64Array>>,

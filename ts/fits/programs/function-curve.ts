@@ -143,9 +143,9 @@ export class FunctionCurve {
   }
 
   *evaluate(x: ArrayLike<number>): Slices<Float64Array> {
-    const isExact = this.#functionModel.exact !== undefined
+    const { exact } = this.#functionModel
     // The derivatives at the point follow, and an exact model computes both together.
-    yield* this.#rows.advance(this.#pointAt(x), isExact ? this.#derivativeNames : undefined)
+    yield* this.#rows.advance(this.#pointAt(x), exact && compileChainRule(this.#problem).names)
     return this.value(x)
   }
 
@@ -154,9 +154,9 @@ export class FunctionCurve {
     const at = (x: Float64Array) => this.value(x)
     const { jacobian, differences } = this.#functionModel
     if (jacobian === undefined) return yield* estimateDerivatives(at, around, differences)
-    const { links, program } = compileChainRule(this.#problem)
+    const { links, program, names: own } = compileChainRule(this.#problem)
     // The user's derivatives include fixed parameters. Exact models omit derivatives that have no use.
-    const names = this.#functionModel.exact === undefined ? this.#names : this.#derivativeNames
+    const names = this.#functionModel.exact === undefined ? this.#names : own
     const point = this.#pointAt(around.x)
     yield* this.#rows.advance(point, names)
     const given = this.#rows.jacobian(jacobian, point, names)
@@ -172,11 +172,6 @@ export class FunctionCurve {
       this.#check(around, slopes, yield* estimateDerivatives(at, around, CENTRAL_DIFFERENCES))
     }
     return slopes
-  }
-
-  /** Names of the arguments of the model that depend on free parameters. */
-  get #derivativeNames(): readonly string[] {
-    return compileChainRule(this.#problem).names
   }
 
   /** @throws OptionError if the user's derivatives differ from finite differences */

@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
+import { extensions } from '../../extensions.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import type { WasmModule } from '../../webassembly/module.js'
 
@@ -16,7 +17,7 @@ const MIN_FITS_IN_LANES = 16
 
 /**
  * Selects the engine of fits whose model is a function. A model with exact derivatives computes many fits side by side
- * on any engine.
+ * on any engine, if the code of lanes is loaded.
  *
  * @throws OptionError if the options request another engine
  */
@@ -26,8 +27,8 @@ export function selectFunctionEngine(
   count: number,
   module: WasmModule,
 ): EngineChoice<BatchRunner> {
-  const isChosen = options.engine !== undefined && options.engine !== 'typescript'
-  return isExact && (isChosen || (options.engine === undefined && count >= MIN_FITS_IN_LANES))
+  const { engine } = options
+  return isExact && extensions.odeLanes && engine !== 'typescript' && (engine || count >= MIN_FITS_IN_LANES)
     ? selectRunner(options as Parameters<typeof selectRunner>[0], module)
     : forceTypeScript(options, isExact, module)
 }

@@ -153,16 +153,9 @@ function* runInLanes(
       yield value
     }
   }
-  let left = 0
-  for (let run = 0; run < count; run++) {
-    yield* resume(run)
-    if (lanes.isWaiting(run)) left++
-  }
-  while (left > 0) {
-    for (const run of lanes.advance()) {
-      yield* resume(run)
-      if (!lanes.isWaiting(run)) left--
-    }
+  for (const run of fits.keys()) yield* resume(run)
+  while (fits.some((_, run) => lanes.isWaiting(run))) {
+    for (const run of lanes.advance()) yield* resume(run)
     yield
   }
 }
