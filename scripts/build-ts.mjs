@@ -395,10 +395,10 @@ for (const name of Object.keys(libraries).reverse()) {
   }
   if (name === 'core') imports.push("import { extensions } from './extensions.js'")
   // Fits of differential equations side by side. Pages do without the code.
-  if (name === 'fits')
-    imports.push(
-      "import { extensions } from './extensions.js'; import { odeLanes } from './fits/odes/ode-lanes.js'; extensions.odeLanes = odeLanes",
-    )
+  if (name === 'fits') {
+    imports.push("import { odeLanes } from './fits/odes/ode-lanes.js'")
+    members.push('get odeLanes() { return odeLanes }')
+  }
   const lazy = Object.entries(name === 'core' ? lazyExtensions : {}).map(
     ([extension, { module, isEarly }]) => `{
       ${isEarly}

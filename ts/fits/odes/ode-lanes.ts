@@ -3,6 +3,7 @@
  * loads the extension (scripts/build-ts.mjs), because the code would enlarge the bundles of pages.
  */
 
+import { extensions } from '../../extensions.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { ModelLanes } from '../problem/function-model.js'
 import { integrateExplicit } from './explicit.js'
@@ -78,3 +79,5 @@ export class OdeLanes implements ModelLanes {
     this.#lanes?.remove(run)
   }
 }
+
+extensions.odeLanes = odeLanes
