@@ -19,7 +19,7 @@ import type { UpdateCounter } from '../model/cohorts.js'
 import { Groups, shapesExpected } from '../model/groups.js'
 import { readStepOptions, type StepOptions } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored-tensor.js'
-import { findOrAddRule, type Uses } from '../rules/active-rule.js'
+import { findOrAddRule, type RuleInUse, type Uses } from '../rules/active-rule.js'
 import type { CounterFields } from '../rules/define.js'
 import { addDelay, type ResolvedRule, resolve, selectForShape } from '../rules/resolve.js'
 import { renamer } from './rename.js'
@@ -152,16 +152,8 @@ function readTensor(
     array(value, what, use.lengthOf(key, shape, length)),
   )
   const byTensor = exact('byTensor', use.byTensor, numberReader(name))
-  const readClock = (value: unknown, what: string, key: string) => {
-    if (key === 't') return count(value, `${truncate(name)}: ${what}`)
-    // A product starts at 1 and stays nonnegative. A counter that starts at 0, or that belongs to a custom rule, can be
-    // any number.
-    const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
-    if (isFree && typeof value === 'number') return value
-    return isNonNegative(value) ? value : throwMismatch(name, `${what}: a finite number ≥ 0`, shown(value))
-  }
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
-  const clock = exact('clock', clockNames, readClock, saved.clock ?? {})
+  const clock = exact('clock', clockNames, clockReader(name, use), saved.clock ?? {})
   const planes: [number, FloatArray][] = [[PARAMETERS, params]]
   const wanted = <T>(what: string, isWanted: boolean, read: (value: unknown) => T): T | null => {
     if (isWanted) return read(saved[what])
@@ -203,6 +195,18 @@ function readTensor(
         boolean(accumulated.present, name, 'accumulated: present')),
   }
 }
+
+/** Reads a field of a rule's clock. */
+const clockReader =
+  (name: string, { definition, rule }: RuleInUse): ReadField<number> =>
+  (value, what, key) => {
+    if (key === 't') return count(value, `${truncate(name)}: ${what}`)
+    // A product starts at 1 and stays nonnegative. A counter that starts at 0, or that belongs to a custom rule, can be
+    // any number.
+    const isFree = definition.clock[key] !== 1 || (rule as { equations?: object }).equations
+    if (isFree && typeof value === 'number') return value
+    return isNonNegative(value) ? value : throwMismatch(name, `${what}: a finite number ≥ 0`, shown(value))
+  }
 
 /** Reads the names of the rule options that groups have set. */
 function readOwn(

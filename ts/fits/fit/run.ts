@@ -39,7 +39,12 @@ import {
   readData,
 } from '../problem/columns.js'
 import { listColumns, readTable } from '../problem/data-table.js'
-import { BoundFunctionModel, copyColumns } from '../problem/function-model.js'
+import {
+  BoundFunctionModel,
+  copyColumns,
+  type ExactModel,
+  type FunctionModelSpec,
+} from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
@@ -101,6 +106,14 @@ function createList<T>(length: number, make: () => T): T[] {
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
+
+/** A bound model function keeps the data columns to which the function was bound. */
+const bindModel = (
+  model: FunctionModelSpec,
+  columns: ReadonlyMap<string, DataColumn>,
+  differences: FitManyValues['finiteDifferences'],
+): BoundFunctionModel =>
+  model instanceof BoundFunctionModel ? model : new BoundFunctionModel(model, columns, differences)
 
 export class FitRun {
   // `declare` emits no fields, which keeps bundles small.
@@ -177,11 +190,7 @@ export class FitRun {
     checkRows(columns, this.#count, true)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
-    // A bound model function keeps the data columns to which the function was bound.
-    const bound =
-      functionModel instanceof BoundFunctionModel
-        ? functionModel
-        : functionModel && new BoundFunctionModel(functionModel, columns, finiteDifferences)
+    const bound = functionModel && bindModel(functionModel, columns, finiteDifferences)
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
@@ -198,13 +207,7 @@ export class FitRun {
     this.#followers = [x, y, ...extraColumns]
     const areThere = this.#followers.every((name) => columns.has(name))
     this.#remark = exact
-      ? (values, data, fit) => {
-          // Estimates are NaN if the model has no value at the start.
-          const at = mapRecord(values(), (x, name) =>
-            Number.isNaN(x) ? (this.#starts.get(name)?.[fit] ?? x) : x,
-          )
-          return exact.remark(at, copyColumns(data, fit))
-        }
+      ? this.#remarkOf(exact)
       : remark && areThere
         ? bindRemark(remark, this.#followers)
         : null
@@ -219,6 +222,16 @@ export class FitRun {
       : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()
+  }
+
+  #remarkOf(exact: ExactModel): FitContext['remark'] {
+    return (values, data, fit) => {
+      // Estimates are NaN if the model has no value at the start.
+      const at = mapRecord(values(), (x, name) =>
+        Number.isNaN(x) ? (this.#starts.get(name)?.[fit] ?? x) : x,
+      )
+      return exact.remark(at, copyColumns(data, fit))
+    }
   }
 
   /** A misspelled column becomes a parameter without a start, so the message also names the columns. */

@@ -135,7 +135,6 @@ export function compileEvaluation(
   const isFree = withoutHeld(b, free, { held, first, waits, local })
   const sums = { right: gradient, matrix, scale: raised, moves: isFree, damping, least }
   const left = eliminateLocals(b, size, sums)
-  const none = [...gradient, ...diagonal].reduce((sum, node) => b.add(sum, b.multiply(node, b.zero)), b.zero)
   const along = [...taken, ...delta]
   const outputs: Readonly<Record<LaneField, readonly number[]>> = {
     base,
@@ -146,8 +145,7 @@ export function compileEvaluation(
     follow: left.follow.flat(),
     lower: left.lower,
     inverse: left.inverse,
-    // The cost is NaN if a derivative is NaN or infinite.
-    cost: [b.add(cost, none)],
+    cost: [finiteCost(b, cost, [...gradient, ...diagonal])],
     decrement: [left.decrement],
     length: [weightedSquares(b, scale, taken)],
     size: [weightedSquares(b, raised, trial)],
@@ -166,6 +164,13 @@ export function compileEvaluation(
   const program = compile(graph, [...results, ...rest, b.zero], names, problem.columns)
   return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
 }
+
+/** The cost, or NaN if a derivative is NaN or infinite. */
+const finiteCost = (b: Builder, cost: number, derivatives: readonly number[]): number =>
+  b.add(
+    cost,
+    derivatives.reduce((sum, node) => b.add(sum, b.multiply(node, b.zero)), b.zero),
+  )
 
 /** Removes the directions that a lane holds, and the directions that wait during the first step. */
 function withoutHeld(

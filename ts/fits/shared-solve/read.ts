@@ -432,22 +432,23 @@ export function responseColumn(
 }
 
 /** Names of the columns of numbers that the models can use. */
-export const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): string[] => [
-  ...models.flatMap(({ outputs }) =>
-    outputs.flatMap(({ names, y: own }) => [...names, own ?? (y as string)]),
-  ),
-]
+export const usedColumns = (models: readonly ParsedGroupModel[], y: string | null): string[] =>
+  models.flatMap(({ outputs }) => outputs.flatMap(({ names, y: own }) => [...names, own ?? (y as string)]))
 
-function readOutput(
-  { text, functionModel, names, remark, search, x, extraColumns }: ParsedOutput,
+type OutputOptions = Omit<SharedValues, 'sigma' | 'weights'> & {
+  readonly sigma: unknown
+  readonly weights: unknown
+}
+
+/** Reads the columns of an output, and the name or expression of its weights. */
+function readOutputColumns(
+  { functionModel, names }: ParsedOutput,
   y: string,
   { columns: known, lists, labels }: GroupedData,
-  parameters: readonly Parameter[],
-  options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
+  { sigma, weights, missing }: OutputOptions,
 ) {
   if (!known.has(y)) throw new OptionError('data', `a column ${y}`, [...known.keys()].join(', '))
   const own = Object.fromEntries([...known].filter(([name]) => name === y || names.includes(name)))
-  const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
   const compute = (argument: string, given: unknown): FitColumn | string | undefined =>
     given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
   const settings = {
@@ -456,18 +457,35 @@ function readOutput(
     weights: compute('weights', weights),
     missing,
   } as FitValues
-  const read = readData(functionModel ?? names, own as FitData, settings)
+  const { columns, weight } = readData(functionModel ?? names, own as FitData, settings)
   const count = labels.length
-  for (const [name, { offsets }] of read.columns) {
+  for (const [name, { offsets }] of columns) {
     if (offsets !== null && offsets.length - 1 !== count)
       throw new OptionError(`data: ${name}`, `${count} arrays, one per group`, `${offsets.length - 1}`)
   }
   // Groups without rows have results of their own.
-  checkRows(read.columns, count, true)
+  checkRows(columns, count, true)
   const byModel = weightExpression(settings)
-  const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
-  const columns = sharedFirst(all)
-  const counted = runToEnd(selectRows(columns, weight, count, missing === 'drop'))
+  return {
+    columns,
+    byModel,
+    ...(byModel === undefined ? { all: columns, weight } : addOnes(columns, y, count)),
+  }
+}
+
+function readOutput(
+  parsed: ParsedOutput,
+  y: string,
+  grouped: GroupedData,
+  parameters: readonly Parameter[],
+  options: OutputOptions,
+) {
+  const { text, functionModel, remark, search, x, extraColumns } = parsed
+  const { sigma, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
+  const read = readOutputColumns(parsed, y, grouped, options)
+  const { byModel, weight } = read
+  const columns = sharedFirst(read.all)
+  const counted = runToEnd(selectRows(columns, weight, grouped.labels.length, missing === 'drop'))
   if (loss === 'poisson') runToEnd(checkCounts(y, counted.columns))
   const bound = functionModel && new BoundFunctionModel(functionModel, read.columns)
   const made = loadPrograms(bound ?? text, parameters, {
@@ -510,5 +528,5 @@ function readOutput(
 function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: number) {
   const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
   const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }
-  return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
+  return { all: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
 }
