@@ -8,6 +8,7 @@ import {
   binomial,
   compare,
   fit as fitOne,
+  fitSharedSync,
   gamma,
   lognormal,
   negativeBinomial,
@@ -16,6 +17,7 @@ import {
   poisson,
   profile,
   student,
+  toCsv,
 } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fitJson, runFit } from './run-fit-command.js'
@@ -133,6 +135,38 @@ describe('antigrad fit by likelihood', () => {
       }),
     )
     expect((await runFit(table(), ...models, ...flags)).stdout).toContain('\nModel a is preferred: ')
+  })
+
+  test('fits groups that share parameters, with profiles, JSON and CSV', async () => {
+    const g = [...t.map(() => 'P'), ...t.map(() => 'Q')]
+    const y = [...c, ...c.map((x) => 2 * x)]
+    const path = file('shared.csv', csv({ t: [...t, ...t], c: y, g }))
+    const flags = ['--y', 'c', '--sigma', 'prop*f', '--start', 'a=8,b=0.1,prop=0.1', '--group', 'g']
+    const args = [...decayArgs, ...flags, '--shared', 'b,prop', '--derive', 'half=log(2)/b', '--profile']
+    const found = fitSharedSync(
+      decay,
+      { t: [...t, ...t], y, g },
+      {
+        y: 'y',
+        group: 'g',
+        shared: ['b', 'prop'],
+        distribution: normal({ sigma: 'prop*f' }),
+        start: { ...start, prop: 0.1 },
+        derive: { half: 'log(2)/b' },
+      },
+    )
+    const [all, p, q] = await fitJson(path, ...args)
+    const { aic, minus2LogLikelihood } = found
+    expect(all).toMatchObject({ values: found.values.shared, aic, minus2LogLikelihood, reason: 'converged' })
+    expect(all.profile).toEqual(profile(found))
+    expect([p.group, q.group, q.values]).toEqual(['P', 'Q', found.at(1).values])
+    expect(p.profile).toEqual(profile(found.at(0), ['a', 'half']))
+    const { stdout } = await runFit(path, ...args)
+    expect(stdout).toMatch(/^shared +value +error +95% *\nb .*\nprop .*\n\ng +rows .*−2 log L\nP +10 /)
+    expect(stdout).toContain('normal: −2 log L ')
+    const table = await runFit(path, ...args.filter((one) => one !== '--profile'), '--csv')
+    expect(table.stdout).toBe(toCsv(found, { lineEnd: '\n' }))
+    expect(table.stdout).toMatch(/^group,scope,parameter,.*\n,shared,b,/)
   })
 
   test('fits each group, and draws the fits', async () => {

@@ -133,6 +133,55 @@ test('quantities combine the parameters of groups', () => {
   expect(() => derive(found.at(0) as never, { q: 'a' })).toThrow('the result of fitShared')
 })
 
+test('profiles of derived quantities of a group equal the profiles of one fit with a parameter per group', () => {
+  // The quantity takes the place of a shared parameter in half and mix, and of a local parameter in own.
+  const derive = (a: string) => ({ half: 'log(2)/b', mix: `b + 1e-3*${a}`, own: `${a}*${a}` })
+  const options = { shared: ['b'], start, distribution: proportional, derive: derive('a') }
+  const found = fitSharedSync(decay, grouped, options)
+  const select = (name: string) => `(g == 0 ? ${name}0 : g == 1 ? ${name}1 : ${name}2)`
+  const data = { t: [...t, ...t, ...t], g: groups.flatMap((_, k) => t.map(() => k)), y: groups.flat() }
+  const whole = fit(expression(`${select('a')}*exp(-b*t)`), data, {
+    y: 'y',
+    distribution: normal({ sigma: `${select('prop')}*f` }),
+    start: { a0: 8, a1: 8, a2: 8, b: 0.1, prop0: 0.1, prop1: 0.1, prop2: 0.1 },
+    derive: derive('a1'),
+  })
+  const names = ['half', 'mix', 'own'] as const
+  const [ours, theirs] = [profile(found.at(1), [...names]), profile(whole, [...names])]
+  for (const name of names) {
+    expect(ours[name].low / theirs[name].low).toBeCloseTo(1, 8)
+    expect(ours[name].high / theirs[name].high).toBeCloseTo(1, 8)
+    expect(ours[name].highReason).toBe('found')
+  }
+  expect(() => profile(found, 'half')).toThrow('names: expected names among b')
+})
+
+test('the profile of a derived quantity goes on along a bound, and ends where no parameter can move', () => {
+  const bounded = {
+    a: { start: 8, max: 10 },
+    b: { start: 0.19, min: 0.18, max: 0.2 },
+    prop: 0.1,
+  }
+  const derive = { half: 'log(2)/b', area: 'a/b', sum: 'a + b' }
+  const found = fit(decay, { t, y }, { start: bounded, distribution: proportional, derive })
+  const { half, area, sum } = profile(found)
+  expect([half.lowReason, half.low]).toEqual(['bound', expect.closeTo(Math.log(2) / 0.2, 12)])
+  expect([sum.highReason, sum.high]).toEqual(['bound', expect.closeTo(10.2, 12)])
+  expect(half.message).toContain('at a bound')
+  // The endpoint lies on the bound of a.
+  expect(area.highReason).toBe('found')
+  const b = 10 / area.high
+  const at = fit(
+    decay,
+    { t, y },
+    {
+      start: { a: { start: 10, fixed: true }, b: { start: b, fixed: true }, prop: 0.1 },
+      distribution: proportional,
+    },
+  )
+  expect(at.minus2LogLikelihood - found.minus2LogLikelihood).toBeCloseTo(3.841458820694124, 6)
+})
+
 test('fits of groups are compared and ranked', () => {
   const options = { start, distribution: proportional }
   const local = fitSharedSync(decay, grouped, { ...options, shared: ['b'] })

@@ -288,11 +288,11 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
+  if (options.shared !== undefined) return fitTogether(table, read, options, { draw, dates, errorModel })
   if (errorModel !== undefined) {
     const { fitByLikelihood } = await import('../fits/likelihood.js')
     return fitByLikelihood(table, read, options, errorModel, { draw, dates })
   }
-  if (options.shared !== undefined) return fitTogether(table, model, options, draw, dates)
   const source = { ...table, covariance: await readCovariance(options) }
   if (rivals.length > 0) return fitRivals(source, table.groups, read, options, { draw, dates, table })
   const { outliers: q, dropOutliers } = options

@@ -1,8 +1,8 @@
 /** The results of a fit with shared parameters as tables and as JSON. */
 
 import { plural, toPrintable } from '../../core/text.js'
-import type { SharedFit } from '../../fits/shared/result.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
+import type { FitOfGroups } from '../../fits/tables/fit-list.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 import type { DateUnits } from './input.js'
@@ -22,7 +22,7 @@ function collectShared({
   errors,
   subsetLabels,
   shared,
-}: SharedFit): Map<string, readonly [number, number]> {
+}: FitOfGroups): Map<string, readonly [number, number]> {
   const all = new Map(
     Object.entries(values.shared).map(([name, x]) => [name, [x, errors.shared[name]] as const]),
   )
@@ -34,7 +34,7 @@ function collectShared({
 }
 
 /** A table of the shared parameters, a table with one line per group, and the statistics of the whole fit. */
-export function describeShared(by: string, fit: SharedFit, profiles?: GroupProfileMaps): string {
+export function describeShared(by: string, fit: FitOfGroups, profiles?: GroupProfileMaps): string {
   const { values, errors } = fit
   const held = new Set(fit.atBound)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
@@ -70,35 +70,51 @@ export function describeShared(by: string, fit: SharedFit, profiles?: GroupProfi
       short(group.chiSquared),
     ]
   })
-  const quality = [
-    ['χ²', fit.chiSquared],
-    ['reduced χ²', fit.reducedChiSquared],
-    ['AIC', fit.aic],
-    ['BIC', fit.bic],
-  ] as const
+  const cost = 'minus2LogLikelihood' in fit ? '−2 log L' : 'χ²'
   return [
     columns([['shared', 'value', 'error', ...(profiles ? ['95%', ''] : [])], ...shared], [1, 2, 3, 4]),
     '',
     columns(
-      [[toPrintable(by), 'rows', ...heads, 'χ²'], ...lines],
+      [[toPrintable(by), 'rows', ...heads, cost], ...lines],
       [...Array(2 + heads.length).keys()].map((i) => i + 1),
     ),
     '',
-    quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
+    describeQuality(fit),
     `${plural(fit.observations, 'row')}, ${plural(fit.observations - fit.degreesOfFreedom, 'parameter')} in ${plural(fit.length, 'group')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
   ].join('\n')
 }
 
+function describeQuality(fit: FitOfGroups): string {
+  const own =
+    'minus2LogLikelihood' in fit
+      ? ([[`${fit.distribution}: −2 log L`, fit.minus2LogLikelihood]] as const)
+      : ([
+          ['χ²', fit.chiSquared],
+          ['reduced χ²', fit.reducedChiSquared],
+        ] as const)
+  const criteria = [
+    ['AIC', fit.aic],
+    ['BIC', fit.bic],
+  ] as const
+  return [...own, ...criteria].map(([name, x]) => `${name} ${short(x)}`).join(', ')
+}
+
+/** The statistics of the whole fit that JSON contains in front of AIC. */
+function statisticsOf(fit: FitOfGroups) {
+  if ('chiSquared' in fit) return { chiSquared: fit.chiSquared, reducedChiSquared: fit.reducedChiSquared }
+  return { distribution: fit.distribution, minus2LogLikelihood: fit.minus2LogLikelihood }
+}
+
 /** One line of JSON for the shared results, and one line per group. NaN and infinities become null. */
 export function* sharedInJson(
-  fit: SharedFit,
+  fit: FitOfGroups,
   profiles?: GroupProfileMaps,
   dates: DateUnits = {},
 ): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]
-  const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit
+  const { aic, bic, observations, degreesOfFreedom, evaluations } = fit
   yield JSON.stringify({
     reason,
     message,
@@ -108,8 +124,7 @@ export function* sharedInJson(
     covariance,
     atBound,
     unidentifiable,
-    chiSquared,
-    reducedChiSquared,
+    ...statisticsOf(fit),
     aic,
     bic,
     observations,
@@ -120,7 +135,7 @@ export function* sharedInJson(
   })
   for (const [k, group] of fit.groups.entries()) {
     const one = fit.at(k)
-    const { values, errors, free, covariance, chiSquared, observations } = one
+    const { values, errors, free, covariance, observations } = one
     const profile = profiles && { profile: Object.fromEntries(profiles.local[k]) }
     yield JSON.stringify({
       group,
@@ -130,7 +145,9 @@ export function* sharedInJson(
       ...profile,
       free,
       covariance,
-      chiSquared,
+      ...('minus2LogLikelihood' in one
+        ? { minus2LogLikelihood: one.minus2LogLikelihood, censoredRows: one.censoredRows, reason: one.reason }
+        : { chiSquared: one.chiSquared }),
       observations,
     })
   }

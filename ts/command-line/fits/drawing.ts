@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { formatCount, toPrintable } from '../../core/text.js'
+import type { LikelihoodView } from '../../fits/likelihood/view.js'
 import { isColumn } from '../../jobs/fits.js'
 import type { ModelInput } from '../../jobs/model.js'
 import type { Table } from '../../tables/read-csv.js'
@@ -11,6 +12,16 @@ import { say } from '../terminal.js'
 import { usesLikelihood } from './error-model.js'
 import type { DateUnits } from './input.js'
 import type { FitCommandOptions } from './options.js'
+
+/** A fit by likelihood with the residuals that the plot shows. */
+export const drawable = (fit: LikelihoodView): DrawableFit => ({
+  values: fit.values,
+  errors: fit.errors,
+  reason: fit.reason,
+  residuals: fit.residualsOf('pearson'),
+  predict: fit.predict.bind(fit),
+  band: fit.band.bind(fit),
+})
 
 /** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
 export async function drawing(

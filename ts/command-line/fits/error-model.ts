@@ -71,15 +71,7 @@ function checkErrorModel(name: DistributionChoice, options: FitCommandOptions): 
     throw new OptionError('--trials', 'the number of trials, or its column, with binomial', 'none')
   if (trials !== undefined && name !== 'binomial')
     throw new OptionError('--trials', `no value with ${name}`, trials)
-  const refused = [
-    'weights',
-    'covariance',
-    'outliers',
-    'dropOutliers',
-    'unknown',
-    'compare',
-    'shared',
-  ] as const
+  const refused = ['weights', 'covariance', 'outliers', 'dropOutliers', 'unknown', 'compare'] as const
   for (const other of refused) {
     const value = options[other]
     if (value !== undefined)

@@ -23,7 +23,7 @@ import { describeRate } from '../sweep/progress.js'
 import { print, reporter, STOPPED, say } from '../terminal.js'
 import { printComparisonAsCsv, printFitsAsCsv } from './csv.js'
 import { correlated, formatError, short } from './describe.js'
-import type { FitDrawing } from './drawing.js'
+import { drawable, type FitDrawing } from './drawing.js'
 import { type DateUnits, describeDates, sayDates } from './input.js'
 import type { FitCommandOptions } from './options.js'
 import { labelOf, verdictOf } from './rivals.js'
@@ -120,16 +120,6 @@ async function fitModel(
     return Array.from({ length: result.length }, (_, k) => result.at(k) as LikelihoodFit)
   })
 }
-
-/** The fit with the residuals that the plot shows. */
-const drawable = (fit: LikelihoodFit) => ({
-  values: fit.values,
-  errors: fit.errors,
-  reason: fit.reason,
-  residuals: fit.residualsOf('pearson'),
-  predict: fit.predict.bind(fit),
-  band: fit.band.bind(fit),
-})
 
 /** Lower and upper limits of the intervals of all free parameters, by name. */
 function endsOf(

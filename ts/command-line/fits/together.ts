@@ -4,19 +4,23 @@ import { OptionError } from '../../core/errors.js'
 import { toKebabCase } from '../../core/text.js'
 import { omitUndefined } from '../../core/untrusted-input.js'
 import { profile } from '../../fits/analysis/profile.js'
+import type { SharedLikelihoodFit } from '../../fits/likelihood/shared-result.js'
 import { type ProfileEndReason, profileEndReasons } from '../../fits/problem/reasons.js'
 import type { ProfileColumns } from '../../fits/profiles/profile-result.js'
+import { createByLikelihood, type SharedData } from '../../fits/shared/fit-shared.js'
 import { SharedFit } from '../../fits/shared/result.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
+import type { SharedModel } from '../../fits/shared-solve/read.js'
 import { SharedRun } from '../../fits/shared-solve/run.js'
-import { makeFitSettings } from '../../jobs/fits.js'
+import type { FitOfGroups } from '../../fits/tables/fit-list.js'
+import { type ErrorModel, makeFitSettings, type ResolvedFits } from '../../jobs/fits.js'
 import type { ModelInput } from '../../jobs/model.js'
 import { execute } from '../../many/engines/execute.js'
 import type { Table } from '../../tables/read-csv.js'
 import { describeRate } from '../sweep/progress.js'
 import { print, reporter, STOPPED, say } from '../terminal.js'
 import { describeShared, type GroupProfileMaps, sharedInJson } from './describe-shared.js'
-import type { FitDrawing } from './drawing.js'
+import { drawable, type FitDrawing } from './drawing.js'
 import { type DateUnits, describeDates, sayDates } from './input.js'
 import type { FitCommandOptions, Sharing } from './options.js'
 import { NOT_CONVERGED, untilStopped } from './until-stopped.js'
@@ -26,39 +30,25 @@ export function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
+interface TogetherExtras {
+  readonly draw: FitDrawing | null
+  readonly dates: DateUnits
+  /** The distribution, for fits by likelihood. */
+  readonly errorModel: ErrorModel | undefined
+}
+
 /** Runs one fit of all groups with shared parameters. The result is undefined after Ctrl-C. */
 export async function fitTogether(
   table: Table,
-  model: ModelInput,
+  { model }: ResolvedFits,
   options: FitCommandOptions,
-  draw: FitDrawing | null,
-  dates: DateUnits,
+  { draw, dates, errorModel }: TogetherExtras,
 ): Promise<void> {
   const stop = new AbortController()
-  const { group, shared, json, multiStart, derive } = options
-  const { all, sharedBy } = shared as Sharing
-  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
-    ...options,
-    outliers: undefined,
-    signal: stop.signal,
-  })
-  // The columns are renamed, so that their names in the file cannot collide with other data.
-  const columns = columnsOfSubsets(options)
-  const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
-  const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
-  const run = new SharedRun(
-    model.model,
-    { ...data, ...Object.fromEntries(labels) },
-    {
-      ...settings,
-      shared: all,
-      ...omitUndefined({ multiStart, derive }),
-      sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
-    },
-  )
+  const { group, json } = options
+  const run = startTogether(table, model, options, errorModel, stop.signal)
   const done = await untilStopped(stop, async () => {
-    const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
-    const found = new SharedFit(run, ended, table.groups)
+    const found = await run()
     return { found, profiles: options.profile ? await computeProfiles(found, stop.signal) : undefined }
   })
   if (done === undefined) {
@@ -75,7 +65,10 @@ export async function fitTogether(
   else await print(`${describeShared(group as string, found, profiles)}\n${describeDates(dates)}`)
   draw?.now(
     table,
-    found.groups.map((_, k) => found.at(k)),
+    found.groups.map((_, k) => {
+      const one = found.at(k)
+      return 'residualsOf' in one ? drawable(one) : one
+    }),
     dates,
   )
   if (found.reason === 'converged') return
@@ -83,8 +76,73 @@ export async function fitTogether(
   process.exitCode ??= NOT_CONVERGED
 }
 
-/** Profiles of the shared parameters, and of the local parameters and derived quantities of each group. */
-async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
+/** Validates the options, and returns a function that runs the fit. */
+function startTogether(
+  table: Table,
+  model: ModelInput,
+  options: FitCommandOptions,
+  errorModel: ErrorModel | undefined,
+  signal: AbortSignal,
+): () => Promise<FitOfGroups> {
+  const { shared, multiStart, derive } = options
+  const { all, sharedBy } = shared as Sharing
+  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
+    ...options,
+    outliers: undefined,
+    signal,
+    errorModel,
+  })
+  // The columns are renamed, so that their names in the file cannot collide with other data.
+  const columns = columnsOfSubsets(options)
+  const nameOf = (column: string) => `${settings.y ?? 'y'}_by${columns.indexOf(column)}`
+  const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
+  const whole = { ...data, ...Object.fromEntries(labels) }
+  const call = {
+    ...settings,
+    shared: all,
+    ...omitUndefined({ multiStart, derive }),
+    sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
+  }
+  const byLikelihood =
+    errorModel &&
+    createByLikelihood(
+      model.model as SharedModel,
+      whole as SharedData,
+      { ...call, distribution: errorModel.distribution },
+      table.groups,
+    )
+  if (byLikelihood)
+    return async () => {
+      await execute(byLikelihood.choice, byLikelihood.calls(), signal, () => {})
+      return byLikelihood.result() as SharedLikelihoodFit
+    }
+  const run = new SharedRun(model.model, whole, call)
+  return async () => {
+    const ended = await execute(run.choice, run.calls(), signal, () => run.release())
+    return new SharedFit(run, ended, table.groups)
+  }
+}
+
+/** Profiles of the shared parameters, and of the parameters and derived quantities of each group. */
+async function computeProfiles(found: FitOfGroups, signal: AbortSignal): Promise<GroupProfileMaps> {
+  return 'minus2LogLikelihood' in found ? profileLikelihood(found) : profileSquares(found, signal)
+}
+
+function profileLikelihood(found: SharedLikelihoodFit): GroupProfileMaps {
+  const isJoint = (name: string) =>
+    Object.hasOwn(found.values.shared, name) || Object.hasOwn(found.values.sharedBy, name)
+  return {
+    shared: new Map(Object.entries(profile(found))),
+    local: found.groups.map((_, k) => {
+      const group = found.at(k)
+      // The standard error of a fixed parameter is 0.
+      const names = Object.keys(group.values).filter((name) => !isJoint(name) && group.errors[name] !== 0)
+      return new Map(Object.entries(profile(group, names)))
+    }),
+  }
+}
+
+async function profileSquares(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
   const onProgress = reporter((seconds, done: number, total: number) =>
     describeRate('profiles', done, total, seconds),
   )

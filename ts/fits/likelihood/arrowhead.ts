@@ -14,6 +14,8 @@ export interface ArrowheadLayout {
   readonly joint: number
   /** Place in the vector of each parameter of each group. */
   readonly places: readonly (readonly number[])[]
+  /** Places of parameters that count as joint ones although they are parameters of one group. */
+  readonly promoted?: ReadonlySet<number>
 }
 
 /** Lower triangles of the groups' Hessians (empty for a group that is left out), and the diagonal of their sum. */
@@ -72,7 +74,7 @@ export function arrowheadAlgebra(layout: ArrowheadLayout): HessianAlgebra<Arrowh
 }
 
 function factor(
-  { joint: jointCount, places }: ArrowheadLayout,
+  { joint: jointCount, places, promoted }: ArrowheadLayout,
   { blocks, diagonal }: ArrowheadHessian,
   free: readonly number[],
   damping: number,
@@ -80,14 +82,15 @@ function factor(
   const isFree = new Uint8Array(diagonal.length)
   for (const i of free) isFree[i] = 1
   const scale = diagonal.map(equilibration)
-  const joint = free.filter((i) => i < jointCount)
+  const isJoint = (i: number) => i < jointCount || promoted?.has(i) === true
+  const joint = free.filter(isJoint)
   const order = new Map(joint.map((i, k) => [i, k]))
   const schur = joint.map((_, a) => joint.map((_, b) => (a === b ? damping : 0)))
   const groups: GroupFactors[] = []
   for (const [g, block] of blocks.entries()) {
     if (block.length === 0) continue
-    const own = [...places[g].keys()].filter((i) => places[g][i] >= jointCount && isFree[places[g][i]])
-    const shared = [...places[g].keys()].filter((i) => places[g][i] < jointCount && isFree[places[g][i]])
+    const own = [...places[g].keys()].filter((i) => !isJoint(places[g][i]) && isFree[places[g][i]])
+    const shared = [...places[g].keys()].filter((i) => isJoint(places[g][i]) && isFree[places[g][i]])
     const entry = (i: number, j: number) =>
       block[triangleIndex(i, j)] / scale[places[g][i]] / scale[places[g][j]]
     const lower = cholesky(own.length, (i, j) => entry(own[i], own[j]) + (i === j ? damping : 0))

@@ -15,7 +15,7 @@ export interface Side {
 }
 
 /** A point of a profile: the minimum of −2 log L at one value of the subject. */
-interface PathPoint {
+export interface PathPoint {
   readonly x: Float64Array
   readonly value: number
   /** Derivative of the profile. */
@@ -23,6 +23,8 @@ interface PathPoint {
   /** Value of the subject at the point. */
   readonly end: number
   readonly isUsable: boolean
+  /** Largest or smallest value that the subject can have within the bounds, if the point lies beyond it. */
+  readonly limit?: number
 }
 
 /** The profile of a parameter or of a derived quantity. */
@@ -47,10 +49,15 @@ export interface ProfileOrigin {
   readonly error: number
 }
 
-const settings = { tolerance: 1e-10, maxIterations: 200 }
+/** Settings of Newton's method for the points of a profile. */
+export const profileSettings = { tolerance: 1e-10, maxIterations: 200 }
 
 export const isUsableEnd = ({ value, status }: NewtonResult<unknown>) =>
   Number.isFinite(value) && (status === 'converged' || status === 'stalled')
+
+/** The standard error, or a step to begin with if the error is unknown. */
+export const errorOrGuess = (error: number, center: number): number =>
+  error > 0 && error < Infinity ? error : 0.1 * Math.max(Math.abs(center), 1)
 
 /** Profile of one parameter. The other parameters minimize −2 log L. */
 export function parameterPath<Hessian>(
@@ -63,13 +70,13 @@ export function parameterPath<Hessian>(
     center,
     min: problem.min[index],
     max: problem.max[index],
-    error: error > 0 && error < Infinity ? error : 0.1 * Math.max(Math.abs(center), 1),
+    error: errorOrGuess(error, center),
     best,
     minimum,
     at: (value, from) => {
       const start = from.slice()
       start[index] = value
-      const found = minimizeNewton({ ...problem, ...settings, fixed: index }, start)
+      const found = minimizeNewton({ ...problem, ...profileSettings, fixed: index }, start)
       const { x, gradient } = found
       return { x, value: found.value, slope: gradient[index], end: value, isUsable: isUsableEnd(found) }
     },
@@ -85,7 +92,7 @@ export function searchEndpoint(
   threshold: number,
   sign: 1 | -1,
 ): Side {
-  const limit = sign > 0 ? max : min
+  let limit = sign > 0 ? max : min
   const goal = Math.sqrt(threshold)
   let inside = center
   let outside = limit
@@ -97,6 +104,13 @@ export function searchEndpoint(
     const found = at(x, from)
     if (!found.isUsable) {
       // The point is beyond the domain, or too far for the conditional fit.
+      const { limit: nearer = limit } = found
+      if (sign * (x - nearer) > 0 && sign * (nearer - inside) > 0) {
+        limit = nearer
+        x = nearer
+        isBracketed = false
+        continue
+      }
       outside = x
       isBracketed = true
       if (Math.abs(x - inside) <= 1e-9 * error) return { end: NaN, reason: 'failed' }

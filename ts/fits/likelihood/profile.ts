@@ -11,7 +11,7 @@ import { profileManyTable, profileTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { hasBit } from '../solve/fit-context.js'
 import { denseAlgebra } from './dense-newton.js'
-import { derivedError, derivedPath } from './derived-path.js'
+import { derivedError, derivedPath, replaceableProblem } from './derived-path.js'
 import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
 import { createEvaluator } from './evaluate.js'
 import type { LikelihoodFits, LikelihoodSource } from './source.js'
@@ -49,7 +49,7 @@ export function profileFit(
     if (derived.has(name)) {
       const origin = { best, minimum: solutions.cost[fit], error: derivedError(source, name) }
       const search = (sign: 1 | -1): Side => {
-        const path = isUsable ? derivedPath(problem, source, name, origin) : null
+        const path = isUsable ? derivedPath(replaceableProblem(problem), source, name, origin) : null
         return path === null ? { end: NaN, reason: 'unavailable' } : searchEndpoint(path, z * z, sign)
       }
       return toProfile(name, search, (end) => end)

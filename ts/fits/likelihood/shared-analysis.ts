@@ -10,10 +10,12 @@ import { type Profile, profileTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import type { LikelihoodAnalysis } from '../solve/distribution.js'
 import { comparisons } from './comparison.js'
+import { derivedError, derivedPath } from './derived-path.js'
 import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
 import { estimatesOfGroups } from './estimates.js'
 import { readNames, toProfile } from './profile.js'
 import { responseCurve } from './response-curve.js'
+import { replaceableGroups } from './shared-derived-path.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
 import type { LikelihoodNumbers } from './source.js'
 
@@ -28,7 +30,7 @@ export function analyzeShared(result: LikelihoodNumbers, fits: SharedLikelihoodF
     ...comparisons({ result, run: base, fits: [...labels.keys()] }),
     isOne: false,
     profile: (names, options) =>
-      profilePlaces(fits, new Map(joint.map((one, k) => [sharedName(one), k])), names, options),
+      profilePlaces(fits, { places: new Map(joint.map((one, k) => [sharedName(one), k])) }, names, options),
     bootstrap: () => refuse('a result of fitShared with a distribution'),
     responseCurve: () => {
       throw new ArgumentError('found', 'one group of the result of fitShared', 'the result')
@@ -48,7 +50,7 @@ export function analyzeGroup({
   const places = new Map(fits.free.map(({ name }, i) => [name, fits.layout.places[group][i]]))
   return {
     isOne: false,
-    profile: (names, options) => profilePlaces(fits, places, names, options),
+    profile: (names, options) => profilePlaces(fits, { places, group }, names, options),
     compare: () => refuse(what),
     rank: () => refuse(what),
     bootstrap: () => refuse(what),
@@ -59,20 +61,38 @@ export function analyzeGroup({
   }
 }
 
-/** Profiles of parameters by name. All other parameters of all groups minimize −2 log L. */
+/** Parameters by name, and the group whose derived quantities have profiles. */
+interface ProfiledNames {
+  readonly places: ReadonlyMap<string, number>
+  readonly group?: number
+}
+
+/** Profiles of parameters by name, and of derived quantities of a group. All other parameters of all groups minimize −2 log L. */
 function profilePlaces(
   fits: SharedLikelihoodFits,
-  places: ReadonlyMap<string, number>,
+  { places, group = -1 }: ProfiledNames,
   given: unknown,
   options: object,
 ): Record<string, Profile> {
   const { level } = readOptions('options', options, profileTable)
-  const names = readNames([...places.keys()], given)
+  const { derived } = fits.base.likelihood.problem
+  const names = readNames([...places.keys(), ...(group < 0 ? [] : derived.keys())], given)
   const { solution } = fits
   const problem = fits.problem()
   const { x: best, value: minimum, reason, atBound, errors } = solution
   const z = norminv((1 + level) / 2)
   return createRecord(names, (name): Profile => {
+    if (!places.has(name)) {
+      const source = { run: fits.base, fit: group }
+      const origin = { best, minimum, error: derivedError(source, name) }
+      const isUsable = hasUsablePoint(reason) && fits.isActive[group] === 1
+      const path = isUsable ? derivedPath(replaceableGroups(fits, group), source, name, origin) : null
+      return toProfile(
+        name,
+        (sign) => (path ? searchEndpoint(path, z * z, sign) : { end: NaN, reason: 'unavailable' }),
+        (end) => end,
+      )
+    }
     const place = places.get(name) as number
     const parameter = parameterAt(fits, place)
     const search = (sign: 1 | -1): Side => {

@@ -5,6 +5,7 @@ import type { GroupLabel } from '../problem/shared-parameters.js'
 import type { ParameterPlaces } from '../solve/distribution.js'
 import type { ArrowheadHessian, ArrowheadInverse, ArrowheadLayout } from './arrowhead.js'
 import type { ProfiledProblem } from './endpoint.js'
+import type { SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodFits } from './source.js'
 
 /** The solution of a shared fit, in internal units. */
@@ -38,4 +39,8 @@ export interface SharedLikelihoodFits {
   readonly solution: SharedSolution
   /** The problem of all groups together. */
   problem(): ProfiledProblem<ArrowheadHessian>
+  /** −2 log L of a group with its derivatives. */
+  evaluator(group: number): (x: Float64Array) => SecondOrderEvaluation
+  /** Internal values of a group's free parameters. */
+  pointOf(group: number, x: Float64Array): Float64Array
 }

@@ -4,6 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import { checkName } from '../../expressions/names.js'
 import { readTable } from '../problem/data-table.js'
 import type { FitValues } from '../problem/options.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import type { Distribution, SharedDistributionFits } from '../solve/distribution.js'
 import { readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
@@ -17,12 +18,17 @@ import {
   usedColumns,
 } from './read.js'
 
-/** Validates the arguments of `fitShared` with a distribution, and creates its fit. */
+/**
+ * Validates the arguments of `fitShared` with a distribution, and creates its fit.
+ *
+ * @param given labels of the groups; default: the labels in the data
+ */
 export function createSharedFits(
   distribution: Distribution,
   model: unknown,
   data: unknown,
   options: SharedValues,
+  given?: readonly GroupLabel[],
 ): SharedDistributionFits {
   const models = readModels(model)
   const [{ outputs }] = models
@@ -60,7 +66,7 @@ export function createSharedFits(
     model,
     data: Object.fromEntries(columns),
     options: settings,
-    labels,
+    labels: given ?? labels,
     place: (parameters) => {
       const roles = readRoles(options, parameters)
       checkStarts(parameters, roles, labels.length)

@@ -3,6 +3,7 @@ import { readOptions } from '../../options/read.js'
 import type { WithDistribution } from '../fit/options.js'
 import type { SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import type { FitData } from '../problem/options.js'
+import type { GroupLabel } from '../problem/shared-parameters.js'
 import { createSharedFits } from '../shared-solve/distribution.js'
 import { type SharedOptions, sharedOptionTable } from '../shared-solve/options.js'
 import type { SharedModel, SingleModel } from '../shared-solve/read.js'
@@ -81,14 +82,19 @@ export function fitSharedSync(
   return new SharedFit(run, ended)
 }
 
-/** The fit by likelihood if the options have a distribution. */
-function createByLikelihood(
+/**
+ * The fit by likelihood if the options have a distribution.
+ *
+ * @param labels labels of the groups to use if the data have no labels
+ */
+export function createByLikelihood(
   model: SharedModel,
   data: SharedData,
   options: { readonly distribution?: unknown },
+  labels?: readonly GroupLabel[],
 ): SharedDistributionFits | undefined {
   const distribution = options?.distribution
   if (!Distribution.has(distribution)) return undefined
   const read = readOptions('options', { ...options, distribution }, sharedOptionTable)
-  return createSharedFits(distribution, model, data, read)
+  return createSharedFits(distribution, model, data, read, labels)
 }

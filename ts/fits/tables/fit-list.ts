@@ -4,6 +4,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { isObject, toBoundedArray } from '../../core/untrusted-input.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
+import type { LikelihoodGroup, SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import type { SharedGroup } from '../shared/group.js'
 import type { SharedFit } from '../shared/result.js'
@@ -19,11 +20,13 @@ const MAX_FITS = 10_000_000
 /** A result with one fit. */
 export type SingleFit = Fit | LikelihoodFit
 /** A fit with the label of its group. */
-export type LabeledFit = GroupFit | SharedGroup
+export type LabeledFit = GroupFit | SharedGroup | LikelihoodGroup
 /** A result with several fits: of `fitMany` or `fitShared`, or an array of single fits. */
-export type SeveralFits = FitManyResult | LikelihoodResult | SharedFit | readonly (SingleFit | LabeledFit)[]
+export type SeveralFits = FitManyResult | LikelihoodResult | FitOfGroups | readonly (SingleFit | LabeledFit)[]
+/** A result of `fitShared`. */
+export type FitOfGroups = SharedFit | SharedLikelihoodFit
 
-export type TabulatedFit = SingleFit | SharedGroup
+export type TabulatedFit = SingleFit | SharedGroup | LikelihoodGroup
 
 /** The single fits of a result. Each fit is created when it is needed. */
 export interface FitList {
@@ -40,7 +43,9 @@ const isLabeled = (given: unknown): given is LabeledFit =>
   given instanceof GroupFit || (isSingle(given) && 'label' in given)
 
 /** Whether the value is a result of `fitShared`. */
-export const isShared = (given: unknown): given is SharedFit => isObject(given) && sharedSources.has(given)
+export const isShared = (given: unknown): given is FitOfGroups =>
+  isObject(given) &&
+  (sharedSources.has(given) || (likelihoodOf(given) !== undefined && 'subsetLabels' in given))
 
 const isMany = (given: unknown): given is FitManyResult =>
   isObject(given) && (fitManySources.get(given) !== undefined || likelihoodOf(given) !== undefined)
@@ -52,7 +57,12 @@ export function listFits(found: unknown): FitList | undefined {
   }
   if (isShared(found)) {
     const { groups } = found
-    return { length: groups.length, isGrouped: true, label: (k) => groups[k], at: (k) => found.at(k) }
+    return {
+      length: groups.length,
+      isGrouped: true,
+      label: (k) => groups[k],
+      at: (k) => found.at(k) as TabulatedFit,
+    }
   }
   if (isMany(found)) {
     return { length: found.length, isGrouped: true, label: (k) => k, at: (k) => found.at(k) as TabulatedFit }

@@ -9,11 +9,10 @@ import type { LikelihoodFit } from '../likelihood/result.js'
 import { readTable } from '../problem/data-table.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { modelColumns } from '../programs/function-curve.js'
-import type { SharedFit } from '../shared/result.js'
 import type { Predictor } from '../uncertainty/bands.js'
 import { type FitViewSource, viewSources } from '../uncertainty/fit-view.js'
 import type { RequestedColumns } from '../uncertainty/linearize.js'
-import { type FitList, isShared, type TabulatedFit } from './fit-list.js'
+import { type FitList, type FitOfGroups, isShared, type TabulatedFit } from './fit-list.js'
 import type { TableContents, TableValues } from './options.js'
 import { type ColumnType, type ResultColumns, TableBuilder } from './table-builder.js'
 
@@ -104,7 +103,7 @@ const STATISTICS: readonly { readonly name: string; readonly read: (fit: Tabulat
  * One row per shared parameter, and one row per group and local parameter. The group of a parameter that all groups
  * share is null.
  */
-function tabulateShared(found: SharedFit, fits: FitList, level: number): ResultColumns {
+function tabulateShared(found: FitOfGroups, fits: FitList, level: number): ResultColumns {
   const { values, errors, subsetLabels } = found
   const { low, high } = found.intervals(level)
   const table = start(fits, [

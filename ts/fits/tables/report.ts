@@ -8,10 +8,16 @@ import type { Fit } from '../fit/result.js'
 import type { LikelihoodFit } from '../likelihood/result.js'
 import type { Parameter } from '../problem/parameters.js'
 import { correlationMatrix } from '../programs/ldlt.js'
-import type { SharedFit } from '../shared/result.js'
 import { fitSources } from '../solve/result-source.js'
 import { type FitViewSource, viewSources } from '../uncertainty/fit-view.js'
-import { isShared, type LabeledFit, readSingle, type SingleFit, type TabulatedFit } from './fit-list.js'
+import {
+  type FitOfGroups,
+  isShared,
+  type LabeledFit,
+  readSingle,
+  type SingleFit,
+  type TabulatedFit,
+} from './fit-list.js'
 
 const table = {
   /** Smallest magnitude of the correlations in the report. Default 0.1. */
@@ -34,7 +40,7 @@ const DIGITS = 8
  * @example
  * console.log(report(fit(models.fourPL(), data)))
  */
-export function report(found: SingleFit | LabeledFit | SharedFit, options: ReportOptions = {}): string {
+export function report(found: SingleFit | LabeledFit | FitOfGroups, options: ReportOptions = {}): string {
   const values = readOptions('options', options, table)
   const sections = isShared(found)
     ? reportShared(found, values)
@@ -76,7 +82,7 @@ function reportFit(fit: TabulatedFit, options: ValuesOf<typeof table>): ReportSe
 }
 
 /** Rows of statistics. Missing statistics are left out. */
-function statisticsOf(fit: TabulatedFit | SharedFit): [string, string | number | undefined][] {
+function statisticsOf(fit: TabulatedFit | FitOfGroups): [string, string | number | undefined][] {
   const { engine, reason, evaluations, observations } = fit as Fit
   const { minus2LogLikelihood, distribution } = fit as Partial<LikelihoodFit>
   const isLikelihood = minus2LogLikelihood !== undefined
@@ -90,7 +96,7 @@ function statisticsOf(fit: TabulatedFit | SharedFit): [string, string | number |
     ['dropped rows', droppedRows || undefined],
     ['degrees of freedom', degreesOfFreedom],
     ['-2 log likelihood', minus2LogLikelihood],
-    ['chi-squared', isLikelihood ? undefined : fit.chiSquared],
+    ['chi-squared', isLikelihood ? undefined : (fit as Fit).chiSquared],
     ['reduced chi-squared', isLikelihood ? undefined : reducedChiSquared],
     ['Akaike criterion', aic],
     ['Bayesian criterion', bic],
@@ -153,7 +159,7 @@ function correlations(
 }
 
 /** The shared parameters, and the number of local parameters. */
-function reportShared(found: SharedFit, options: ValuesOf<typeof table>): ReportSection[] {
+function reportShared(found: FitOfGroups, options: ValuesOf<typeof table>): ReportSection[] {
   const { values, errors, subsetLabels } = found
   const row = (name: string, value: number, error: number) =>
     [toPrintable(name), withError(value, error)] as const
