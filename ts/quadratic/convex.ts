@@ -8,7 +8,7 @@
  */
 
 import { EPSILON } from '../core/numbers.js'
-import { DualActiveSet, type QuadraticProgram } from './dual-active-set.js'
+import { createProgram, DualActiveSet, type QuadraticProgram } from './dual-active-set.js'
 
 export type ConvexOutcome =
   | 'converged'
@@ -32,7 +32,7 @@ export class ConvexSolver {
   readonly x: Float64Array
   readonly multipliers: Float64Array
   readonly #set: DualActiveSet
-  readonly #scaled: QuadraticProgram
+  readonly #scaled: Required<QuadraticProgram>
   readonly #scale: Float64Array
   readonly #norms: Float64Array
   readonly #center: Float64Array
@@ -43,15 +43,7 @@ export class ConvexSolver {
   #shift = NaN
 
   constructor(size: number, count: number) {
-    const program = {
-      size,
-      count,
-      hessian: new Float64Array(size * size),
-      gradient: new Float64Array(size),
-      rows: new Float64Array(count * size),
-      min: new Float64Array(size + count),
-      max: new Float64Array(size + count),
-    }
+    const program = { ...createProgram(size, count), origin: new Float64Array(size) }
     this.#scaled = program
     this.#set = new DualActiveSet(program)
     this.x = new Float64Array(size)
@@ -117,7 +109,7 @@ export class ConvexSolver {
     for (let i = 0; i < size; i++) slope = Math.max(slope, Math.abs(gradient[i]))
     let last = Infinity
     for (let step = 0; step < MAX_STEPS; step++) {
-      const outcome = set.solve(center, shift)
+      const outcome = set.solve(center, shift, step > 0)
       if (outcome !== 'solved') return outcome
       if (shift === 0) return 'converged'
       let change = 0
@@ -128,7 +120,9 @@ export class ConvexSolver {
       }
       // The proximal term is the whole gradient of the Lagrangian that is left.
       const isSmall = shift * change <= 4 * EPSILON * (slope + largest)
-      if (isSmall && (change <= 1e-12 * largest || change >= 0.5 * last || change === 0)) return 'converged'
+      // Steps shrink by about the same factor, or by none where the solution is not unique.
+      const next = step > 0 ? change * (change / last) : change
+      if (isSmall && (next <= 1e-12 * largest || change >= 0.5 * last || change === 0)) return 'converged'
       if (step > 0 && !isSmall && this.#isRay(change)) return 'unbounded'
       last = change
       center.set(set.x)
@@ -162,8 +156,9 @@ export class ConvexSolver {
   }
 
   /** Scales a program. Returns whether the last program had the same scaled matrices. */
-  #load({ size, count, hessian, gradient, rows, min, max }: QuadraticProgram): boolean {
+  #load({ size, count, hessian, gradient, rows, min, max, origin }: QuadraticProgram): boolean {
     const scaled = this.#scaled
+    const from = scaled.origin
     const scale = this.#scale
     const norms = this.#norms
     for (let i = 0; i < size; i++) {
@@ -182,18 +177,12 @@ export class ConvexSolver {
       }
       scaled.gradient[i] = gradient[i] * scale[i]
       norms[i] = 1
+      from[i] = origin === undefined ? 0 : origin[i] / scale[i]
       scaled.min[i] = min[i] / scale[i]
       scaled.max[i] = max[i] / scale[i]
     }
     for (let k = 0; k < count; k++) {
-      let largest = 0
-      for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(rows[k * size + i] * scale[i]))
-      let squares = 0
-      for (let i = 0; i < size && largest > 0; i++) {
-        const ratio = (rows[k * size + i] * scale[i]) / largest
-        squares += ratio * ratio
-      }
-      const norm = largest > 0 ? largest * Math.sqrt(squares) : 1
+      const norm = lengthOf(rows, k * size, scale)
       norms[size + k] = norm
       for (let i = 0, at = k * size; i < size; i++, at++) {
         const element = (rows[at] * scale[i]) / norm
@@ -219,4 +208,26 @@ export class ConvexSolver {
     this.#active = [...set.active]
     this.#sides = [...set.sides]
   }
+}
+
+/** Squares of this size are neither lost nor infinite. */
+const [LEAST_SQUARE, MOST_SQUARE] = [1e-200, 1e200]
+
+/** The length of a row times the scales; 1 for a row of zeros. */
+function lengthOf(rows: Float64Array, first: number, scale: Float64Array): number {
+  let squares = 0
+  for (let i = 0; i < scale.length; i++) {
+    const element = rows[first + i] * scale[i]
+    squares += element * element
+  }
+  if (squares > LEAST_SQUARE && squares < MOST_SQUARE) return Math.sqrt(squares)
+  let largest = 0
+  for (let i = 0; i < scale.length; i++) largest = Math.max(largest, Math.abs(rows[first + i] * scale[i]))
+  if (largest === 0) return 1
+  squares = 0
+  for (let i = 0; i < scale.length; i++) {
+    const ratio = (rows[first + i] * scale[i]) / largest
+    squares += ratio * ratio
+  }
+  return largest * Math.sqrt(squares)
 }

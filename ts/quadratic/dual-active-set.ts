@@ -6,6 +6,7 @@
 
 import { EPSILON } from '../core/numbers.js'
 import { ActiveFactors } from './factors.js'
+import { addMultiple, multiply } from './products.js'
 
 export interface QuadraticProgram {
   readonly size: number
@@ -19,12 +20,28 @@ export interface QuadraticProgram {
   /** Limits of the variables, followed by the limits of the linear constraints. */
   readonly min: Float64Array
   readonly max: Float64Array
+  /** The point from which x counts, if x is a step. The limits have rounding errors of the size of the point. */
+  readonly origin?: Float64Array
+}
+
+export function createProgram(size: number, count: number): QuadraticProgram {
+  return {
+    size,
+    count,
+    hessian: new Float64Array(size * size),
+    gradient: new Float64Array(size),
+    rows: new Float64Array(count * size),
+    min: new Float64Array(size + count),
+    max: new Float64Array(size + count),
+  }
 }
 
 export type DualOutcome = 'solved' | 'infeasible' | 'stalled'
 
 /** Violations up to this many rounding errors are accepted. */
 const ROUNDING = 8
+/** Corrections of rounding errors before a program counts as infeasible. */
+const MAX_CORRECTIONS = 1
 /** Limit of the iterations, in numbers of variables and constraints. */
 const MAX_ITERATIONS = 30
 
@@ -38,10 +55,13 @@ export class DualActiveSet {
   readonly active: number[] = []
   iterations = 0
   readonly #program: QuadraticProgram
+  /** Sum of the sizes of the elements of the origin. */
+  #origin = 0
   /** For each active constraint 1 at its minimum and −1 at its maximum. */
   readonly #signs: number[] = []
   readonly #u: Float64Array
-  readonly #isActive: Uint8Array
+  /** 1 for active constraints, and 2 for constraints that are violated by rounding errors of other constraints. */
+  readonly #states: Uint8Array
   readonly #normal: Float64Array
   readonly #z: Float64Array
   readonly #r: Float64Array
@@ -55,7 +75,7 @@ export class DualActiveSet {
     this.x = new Float64Array(size)
     this.multipliers = new Float64Array(size + count)
     this.#u = new Float64Array(size + 1)
-    this.#isActive = new Uint8Array(size + count)
+    this.#states = new Uint8Array(size + count)
     this.#normal = new Float64Array(size)
     this.#z = new Float64Array(size)
     this.#r = new Float64Array(size)
@@ -68,7 +88,7 @@ export class DualActiveSet {
     this.factors.reset()
     this.active.length = 0
     this.#signs.length = 0
-    this.#isActive.fill(0)
+    this.#states.fill(0)
     this.#u.fill(0)
     const { size, min, max } = this.#program
     for (let k = 0; k < constraints.length && this.factors.count < size; k++) {
@@ -101,19 +121,29 @@ export class DualActiveSet {
    * Solves the program with the Hessian H + D, of which the factors are known, from the current active set.
    *
    * @param center a point c, and the diagonal D of the term ½(x − c)ᵀD(x − c), or 0
+   * @param isNear whether x is the solution for another point c
    */
-  solve(center: Float64Array, shift: number): DualOutcome {
-    const { size, count } = this.#program
+  solve(center: Float64Array, shift: number, isNear = false): DualOutcome {
+    const { size, count, origin } = this.#program
+    this.#origin = 0
+    for (let i = 0; origin !== undefined && i < size; i++) this.#origin += Math.abs(origin[i])
+    for (let index = 0; index < size + count; index++) if (this.#states[index] === 2) this.#states[index] = 0
     this.#settle(center, shift)
     const limit = MAX_ITERATIONS * (size + count) + 100
     const start = this.iterations
+    let corrections = 0
     for (;;) {
       const next = this.#mostViolated()
       if (next === 0) break
       const outcome = this.#include(Math.abs(next) - 1, next > 0 ? 1 : -1, start + limit)
-      if (outcome !== 'solved') return outcome
+      if (outcome === 'solved') continue
+      if (outcome === 'stalled') return outcome
+      // A violation may be a rounding error of the limits, or of a long way to the point.
+      if (!this.#ignore(Math.abs(next) - 1) && corrections++ === MAX_CORRECTIONS) return outcome
+      this.#settle(center, shift)
     }
-    this.#correct(center, shift)
+    // Without changes, a solution of the last call is already corrected twice.
+    if (!isNear || this.iterations > start) this.#correct(center, shift)
     this.#writeMultipliers()
     return 'solved'
   }
@@ -129,28 +159,28 @@ export class DualActiveSet {
         if (min[index] < max[index] && this.#u[k] < 0 && (worst < 0 || this.#u[k] < this.#u[worst])) worst = k
       }
       if (worst < 0) return
+      this.iterations++
       this.#drop(worst)
     }
   }
 
   /** One step of Newton's method for the equations of the active constraints, which also corrects rounding errors. */
   #correct(center: Float64Array, shift: number): void {
-    const { size, hessian, gradient, min, max } = this.#program
+    const { size, hessian, gradient, rows, min, max } = this.#program
     const { factors, x } = this
     const { basis, count } = factors
     const u = this.#u
     const residual = this.#residual
     for (let i = 0; i < size; i++) {
-      let sum = gradient[i] + shift * (x[i] - center[i])
-      for (let j = 0; j < size; j++) sum += hessian[i * size + j] * x[j]
-      residual[i] = -sum
+      const slope = gradient[i] + shift * (x[i] - center[i])
+      residual[i] = -(slope + multiply(hessian, i * size, x, 0, size))
     }
     const gaps = this.#r
     for (let k = 0; k < count; k++) {
       const index = this.active[k]
       const sign = this.#signs[k]
-      this.#writeNormal(index, sign)
-      for (let i = 0; i < size; i++) residual[i] += u[k] * this.#normal[i]
+      if (index < size) residual[index] += sign * u[k]
+      else addMultiple(residual, 0, sign * u[k], rows, (index - size) * size, size)
       gaps[k] = sign * ((sign > 0 ? min[index] : max[index]) - this.#valueOf(index))
     }
     const first = this.#z
@@ -158,11 +188,10 @@ export class DualActiveSet {
     const change = this.#work
     change.fill(0)
     for (let j = 0; j < size; j++) {
-      let along = 0
-      for (let i = 0; i < size; i++) along += basis[j * size + i] * residual[i]
+      const along = multiply(basis, j * size, residual, 0, size)
       const step = j < count ? first[j] : along
       if (j < count) gaps[j] = first[j] - along
-      for (let i = 0; i < size; i++) change[i] += step * basis[j * size + i]
+      addMultiple(change, 0, step, basis, j * size, size)
     }
     factors.solveUpper(gaps, first)
     for (let i = 0; i < size; i++) x[i] += change[i]
@@ -172,23 +201,31 @@ export class DualActiveSet {
   /** The index of the most violated constraint plus 1, negative if its maximum is violated; 0 if none is violated. */
   #mostViolated(): number {
     const { size, count, min, max } = this.#program
+    const { x } = this
+    let sizes = 0
+    for (let i = 0; i < size; i++) sizes += Math.abs(x[i])
     let worst = 0
     let found = 0
     let isEqual = false
     for (let index = 0; index < size + count; index++) {
-      if (this.#isActive[index] === 1 || (min[index] === -Infinity && max[index] === Infinity)) continue
+      if (this.#states[index] !== 0) continue
+      const low = min[index]
+      const high = max[index]
+      if (low === -Infinity && high === Infinity) continue
       const value = this.#valueOf(index)
-      const below = min[index] - value
-      const above = value - max[index]
-      const excess = Math.max(below, above)
+      const below = low - value
+      const above = value - high
+      const excess = below > above ? below : above
       // Most constraints are satisfied, and need no allowance for rounding errors.
       if (!(excess > 0)) continue
-      const limit = below > above ? min[index] : max[index]
-      if (!(excess > ROUNDING * EPSILON * (Math.abs(limit) + this.#termsOf(index)))) continue
-      const isEquality = min[index] === max[index]
+      const isEquality = low === high
       // Equations come first, because they are never removed.
       if (isEqual && !isEquality) continue
       if (!(excess > worst) && isEquality === isEqual) continue
+      const limit = Math.abs(below > above ? low : high)
+      // Rows have the length 1, so the sum of the terms is at most the sum of the sizes of the variables.
+      const isLarge = excess > 2 * ROUNDING * EPSILON * (limit + sizes)
+      if (!isLarge && !(excess > ROUNDING * EPSILON * (limit + this.#termsOf(index)))) continue
       isEqual = isEquality
       worst = excess
       found = below > above ? index + 1 : -index - 1
@@ -204,10 +241,10 @@ export class DualActiveSet {
     const z = this.#z
     const r = this.#r
     let multiplier = 0
+    this.#writeNormal(index, sign)
+    let product = this.#project(index, z, r)
     for (;;) {
       if (++this.iterations > limit) return 'stalled'
-      this.#writeNormal(index, sign)
-      const product = this.#project(index, z, r)
       const gap = sign * ((sign > 0 ? min[index] : max[index]) - this.#valueOf(index))
       let blocking = -1
       let partial = Infinity
@@ -231,7 +268,20 @@ export class DualActiveSet {
         return 'solved'
       }
       this.#drop(blocking)
+      product = factors.projectAgain(z, r)
     }
+  }
+
+  /** Treats a violated constraint as satisfied if its violation is a rounding error. Returns whether it is one. */
+  #ignore(index: number): boolean {
+    const { min, max } = this.#program
+    const value = this.#valueOf(index)
+    const below = min[index] - value
+    const above = value - max[index]
+    const limit = Math.abs(below > above ? min[index] : max[index])
+    if (!(Math.max(below, above) <= ROUNDING * EPSILON * (limit + this.#origin))) return false
+    this.#states[index] = 2
+    return true
   }
 
   /** Projects the normal. The normal depends on the active normals if as many are active as there are variables. */
@@ -247,12 +297,12 @@ export class DualActiveSet {
     factors.add()
     this.active.push(index)
     this.#signs.push(sign)
-    this.#isActive[index] = 1
+    this.#states[index] = 1
   }
 
   #drop(position: number): void {
     this.factors.remove(position)
-    this.#isActive[this.active[position]] = 0
+    this.#states[this.active[position]] = 0
     this.active.splice(position, 1)
     this.#signs.splice(position, 1)
     this.#u.copyWithin(position, position + 1)
@@ -272,10 +322,7 @@ export class DualActiveSet {
   #valueOf(index: number): number {
     const { size, rows } = this.#program
     const { x } = this
-    if (index < size) return x[index]
-    let sum = 0
-    for (let i = 0, at = (index - size) * size; i < size; i++, at++) sum += rows[at] * x[i]
-    return sum
+    return index < size ? x[index] : multiply(rows, (index - size) * size, x, 0, size)
   }
 
   /** The sum of the sizes of a constraint's terms. */

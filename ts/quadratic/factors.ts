@@ -5,6 +5,7 @@
  */
 
 import { EPSILON } from '../core/numbers.js'
+import { addMultiple, multiply } from './products.js'
 
 /** Normals are linearly dependent if their independent part is this small relative to the whole normal. */
 const DEPENDENT = 1e-11
@@ -18,7 +19,10 @@ export class ActiveFactors {
   /** Column k of R has the elements from k·n. */
   readonly #triangle: Float64Array
   readonly #inverse: Float64Array
-  readonly #work: Float64Array
+  /** The direction z of the last call of {@link project}, and the squared lengths of all and of the free coordinates. */
+  #direction: Float64Array
+  #squares = 0
+  #freeSquares = 0
   /** The normal of the last call of {@link project} in the coordinates of the basis. */
   readonly coordinates: Float64Array
 
@@ -27,7 +31,7 @@ export class ActiveFactors {
     this.basis = new Float64Array(size * size)
     this.#triangle = new Float64Array(size * size)
     this.#inverse = new Float64Array(size * size)
-    this.#work = new Float64Array(size)
+    this.#direction = new Float64Array(size)
     this.coordinates = new Float64Array(size)
   }
 
@@ -44,21 +48,22 @@ export class ActiveFactors {
     this.count = 0
     for (let i = 0; i < size; i++) {
       for (let j = 0; j <= i; j++) {
-        let sum = matrix[i * size + j] + (i === j ? shift : 0)
-        for (let k = 0; k < j; k++) sum -= lower[i * size + k] * lower[j * size + k]
+        const sum =
+          matrix[i * size + j] + (i === j ? shift : 0) - multiply(lower, i * size, lower, j * size, j)
         if (i === j && !(sum > leastPivot && sum < Infinity)) return false
-        lower[i * size + j] = i === j ? Math.sqrt(sum) : sum / lower[j * size + j]
+        lower[i * size + j] = i === j ? Math.sqrt(sum) : sum * basis[j * size + j]
+        // Diagonal elements of J, by which elements are multiplied, because divisions are slow.
+        if (i === j) basis[j * size + j] = 1 / lower[j * size + j]
       }
     }
-    // Column j of J = L⁻ᵀ is row j of L⁻¹.
-    basis.fill(0)
+    // Column j of J = L⁻ᵀ is row j of L⁻¹. Rows of L times earlier columns of J make a column.
     for (let j = 0; j < size; j++) {
-      basis[j * size + j] = 1 / lower[j * size + j]
-      for (let i = j - 1; i >= 0; i--) {
-        let sum = 0
-        for (let k = i; k < j; k++) sum -= lower[j * size + k] * basis[k * size + i]
-        basis[j * size + i] = sum / lower[j * size + j]
-      }
+      const at = j * size
+      const inverse = basis[at + j]
+      basis.fill(0, at, at + j)
+      for (let k = 0; k < j; k++) addMultiple(basis, at, -lower[at + k], basis, k * size, k + 1)
+      for (let i = 0; i < j; i++) basis[at + i] *= inverse
+      basis.fill(0, at + j + 1, at + size)
     }
     this.#inverse.set(basis)
     return true
@@ -83,19 +88,32 @@ export class ActiveFactors {
     let all = 0
     let free = 0
     z.fill(0)
-    for (let j = 0; j < size; j++) {
-      const at = j * size
-      let sum = 0
-      if (only < size) sum = basis[at + only] * normal[only]
-      else for (let i = 0; i < size; i++) sum += basis[at + i] * normal[i]
+    for (let j = 0, at = 0; j < size; j++, at += size) {
+      const sum = only < size ? basis[at + only] * normal[only] : multiply(basis, at, normal, 0, size)
       coordinates[j] = sum
       all += sum * sum
       if (j < count) continue
       free += sum * sum
-      for (let i = 0; i < size; i++) z[i] += sum * basis[at + i]
+      addMultiple(z, 0, sum, basis, at, size)
     }
+    this.#direction = z
+    this.#squares = all
+    this.#freeSquares = free
     this.solveUpper(coordinates, r)
     return free > DEPENDENT * DEPENDENT * all ? free : 0
+  }
+
+  /**
+   * Projects the normal of the last call of {@link project} again after {@link remove}, which left its coordinates up
+   * to date. The direction grows by the part along the column that the removed constraint has set free.
+   */
+  projectAgain(z: Float64Array, r: Float64Array): number {
+    const { size, count, basis, coordinates } = this
+    const along = coordinates[count]
+    addMultiple(z, 0, along, basis, count * size, size)
+    this.#freeSquares += along * along
+    this.solveUpper(coordinates, r)
+    return this.#freeSquares > DEPENDENT * DEPENDENT * this.#squares ? this.#freeSquares : 0
   }
 
   /** Solves R·r = d. */
@@ -120,7 +138,7 @@ export class ActiveFactors {
     }
   }
 
-  /** Adds the constraint of the last call of {@link project} by one Householder reflection. */
+  /** Adds the constraint of the last call of {@link project} by one Householder reflection, and overwrites z. */
   add(): void {
     const { size, basis, coordinates: d } = this
     const q = this.count
@@ -132,16 +150,11 @@ export class ActiveFactors {
     if (rest > EPSILON * EPSILON * squares) {
       const first = d[q] - pivot
       const factor = 2 / (first * first + rest)
-      const sums = this.#work
-      sums.fill(0)
-      for (let j = q; j < size; j++) {
-        const weight = j === q ? first : d[j]
-        for (let i = 0; i < size; i++) sums[i] += weight * basis[j * size + i]
-      }
-      for (let j = q; j < size; j++) {
-        const weight = factor * (j === q ? first : d[j])
-        for (let i = 0; i < size; i++) basis[j * size + i] -= weight * sums[i]
-      }
+      // The reflection's vector in the coordinates of the variables is z without the pivot.
+      const vector = this.#direction
+      addMultiple(vector, 0, -pivot, basis, q * size, size)
+      for (let j = q; j < size; j++)
+        addMultiple(basis, j * size, -factor * (j === q ? first : d[j]), vector, 0, size)
     }
     const column = q * size
     for (let i = 0; i < q; i++) this.#triangle[column + i] = d[i]
@@ -149,9 +162,9 @@ export class ActiveFactors {
     this.count = q + 1
   }
 
-  /** Removes an active constraint by Givens rotations. */
+  /** Removes an active constraint by Givens rotations, also of the coordinates of the last projected normal. */
   remove(position: number): void {
-    const { size, basis } = this
+    const { size, basis, coordinates } = this
     const upper = this.#triangle
     const count = --this.count
     for (let k = position; k < count; k++) upper.copyWithin(k * size, (k + 1) * size, (k + 1) * size + k + 2)
@@ -164,6 +177,7 @@ export class ActiveFactors {
       const s = below / length
       for (let m = k; m < count; m++) rotate(upper, m * size + k, m * size + k + 1, c, s)
       for (let i = 0; i < size; i++) rotate(basis, k * size + i, (k + 1) * size + i, c, s)
+      rotate(coordinates, k, k + 1, c, s)
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Reads the names and the limits of constraints. */
 
 import { OptionError } from '../core/errors.js'
-import { isRecord, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
+import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
 
 export interface ReadConstraint {
   /** The name or the index. */
@@ -13,8 +13,6 @@ export interface ReadConstraint {
   /** The value of the property that defines the constraint. */
   readonly definition: unknown
 }
-
-const LIMITS = ['equal', 'min', 'max']
 
 /**
  * Reads a list of constraints.
@@ -33,15 +31,18 @@ export function readConstraints(given: unknown, property: string, longest: numbe
       received,
     )
   }
+  const constraints = list.map((constraint, index) => readConstraint(constraint, property, index))
+  // Indices differ from each other, but names may repeat a name or an index.
+  if (constraints.every(({ key }) => typeof key === 'number')) return constraints
   const keys = new Set<string>()
-  return list.map((constraint, index) => {
-    const read = readConstraint(constraint, property, index)
-    const key = `${read.key}`
-    if (keys.has(key)) throw new OptionError(`${read.argument}: name`, 'a name of its own', key)
-    keys.add(key)
-    return read
-  })
+  for (const { argument, key } of constraints) {
+    if (keys.has(`${key}`)) throw new OptionError(`${argument}: name`, 'a name of its own', key)
+    keys.add(`${key}`)
+  }
+  return constraints
 }
+
+type Limits = Partial<Record<'equal' | 'min' | 'max', unknown>>
 
 function readConstraint(given: unknown, property: string, index: number): ReadConstraint {
   if (!isRecord(given)) {
@@ -51,31 +52,34 @@ function readConstraint(given: unknown, property: string, index: number): ReadCo
       given,
     )
   }
-  const values = ownProperties(given)
-  const { name } = values
+  let name: unknown
+  let definition: unknown
+  let stranger: string | undefined
+  const limits: Limits = { equal: undefined, min: undefined, max: undefined }
+  // Each property is read once.
+  for (const key of Object.keys(given)) {
+    const value = (given as Readonly<Record<string, unknown>>)[key]
+    if (key === property) definition = value
+    else if (key === 'min' || key === 'max' || key === 'equal') limits[key] = value
+    else if (key === 'name') name = value
+    else if (value !== undefined) stranger ??= key
+  }
   const isNamed = typeof name === 'string' && name !== ''
   if (name !== undefined && !isNamed)
     throw new OptionError(`constraints[${index}]: name`, 'a non-empty string', name)
   const argument = isNamed ? `constraints: ${name}` : `constraints[${index}]`
-  const known = ['name', property, ...LIMITS]
-  const stranger = Object.keys(values).find((key) => values[key] !== undefined && !known.includes(key))
-  if (stranger !== undefined) throw new OptionError(argument, `one of ${known.join(', ')}`, stranger)
-  if (values[property] === undefined) {
+  if (stranger !== undefined)
+    throw new OptionError(argument, `one of name, ${property}, equal, min, max`, stranger)
+  if (definition === undefined)
     throw new OptionError(`${argument}: ${property}`, 'the function of the constraint', undefined)
-  }
-  const [min, max] = readLimits(argument, values)
-  return { key: isNamed ? name : index, argument, min, max, definition: values[property] }
+  const [min, max] = readLimits(argument, limits)
+  return { key: isNamed ? (name as string) : index, argument, min, max, definition }
 }
 
-function readLimits(
-  argument: string,
-  { equal, min, max }: Readonly<Record<string, unknown>>,
-): [min: number, max: number] {
-  for (const [name, limit] of Object.entries({ equal, min, max })) {
-    const isNumber = typeof limit === 'number' && !Number.isNaN(limit)
-    if (limit === undefined || (isNumber && (name !== 'equal' || Number.isFinite(limit)))) continue
-    throw new OptionError(`${argument}: ${name}`, name === 'equal' ? 'a finite number' : 'a number', limit)
-  }
+function readLimits(argument: string, { equal, min, max }: Limits): [min: number, max: number] {
+  requireNumber(argument, 'equal', equal)
+  requireNumber(argument, 'min', min)
+  requireNumber(argument, 'max', max)
   if (equal !== undefined) {
     if (min === undefined && max === undefined) return [equal as number, equal as number]
     throw new OptionError(argument, 'either equal, or min and max', 'both')
@@ -86,4 +90,12 @@ function readLimits(
     throw new OptionError(argument, 'a limit: equal, min or max', 'a constraint without a limit')
   if (low <= high && low < Infinity && high > -Infinity) return [low, high]
   throw new OptionError(argument, 'min ≤ max, and finite limits', `min ${low} and max ${high}`)
+}
+
+/** @throws OptionError if a limit is given that is not a number, or not finite for an equality */
+function requireNumber(argument: string, name: keyof Limits, limit: unknown): void {
+  if (limit === undefined) return
+  const isEqual = name === 'equal'
+  if (typeof limit === 'number' && (isEqual ? Number.isFinite(limit) : !Number.isNaN(limit))) return
+  throw new OptionError(`${argument}: ${name}`, isEqual ? 'a finite number' : 'a number', limit)
 }

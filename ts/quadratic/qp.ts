@@ -5,8 +5,9 @@ import { type Bounds, clamp, readBounds } from '../objectives/bounds.js'
 import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type ConvexOutcome, ConvexSolver } from './convex.js'
-import type { QuadraticProgram } from './dual-active-set.js'
+import { createProgram, type QuadraticProgram } from './dual-active-set.js'
 import { type ReadConstraint, readConstraints } from './limits.js'
+import { addMultiple, multiply } from './products.js'
 
 /** A linear constraint of {@link qp}: the limits of the sum of coefficients times variables. */
 export interface LinearConstraint extends ConstraintLimits {
@@ -101,104 +102,164 @@ export function qp(problem: QuadraticProblem): QpResult {
   const size = gradient.length
   if (size === 0 || size > MAX_VARIABLES)
     throw new OptionError('gradient', `from 1 to ${MAX_VARIABLES} numbers`, `${size} numbers`)
-  const hessian = readHessian(given.hessian, size)
   const constraints = readConstraints(given.constraints, 'coefficients', MAX_CONSTRAINTS)
-  const rows = new Float64Array(constraints.length * size)
-  constraints.forEach(({ argument, definition }, k) => {
-    rows.set(readNumbers(`${argument}: coefficients`, definition, size), k * size)
-  })
-  const box = readBounds(given.bounds, { names: null, length: size, dtype: 'float64' })
-  const limits = (side: 'min' | 'max') =>
-    Float64Array.from([
-      ...(box === null ? new Array(size).fill(side === 'min' ? -Infinity : Infinity) : Array.from(box[side])),
-      ...constraints.map((constraint) => constraint[side]),
-    ])
-  const program = {
-    size,
-    count: constraints.length,
-    hessian,
-    gradient,
-    rows,
-    min: limits('min'),
-    max: limits('max'),
+  const workspace = takeWorkspace(size, constraints.length)
+  const { hessian, rows, min, max } = workspace.program
+  workspace.program.gradient.set(gradient)
+  readHessian(given.hessian, size, hessian)
+  for (const [k, { argument, definition }] of constraints.entries())
+    writeNumbers(`${argument}: coefficients`, definition, rows, k * size, size)
+  readBox(given.bounds, size, min, max)
+  for (const [k, constraint] of constraints.entries()) {
+    min[size + k] = constraint.min
+    max[size + k] = constraint.max
   }
-  return solve(program, constraints)
+  const result = solve(workspace, constraints)
+  keepWorkspace(workspace)
+  return result
 }
 
-function solve(program: QuadraticProgram, constraints: readonly ReadConstraint[]): QpResult {
+/** A program and its solver, whose memory further programs of the same size use. */
+interface Workspace {
+  readonly program: QuadraticProgram
+  readonly solver: ConvexSolver
+  readonly isActive: Uint8Array
+  /** The gradient of the Lagrangian. */
+  readonly rest: Float64Array
+}
+
+const kept = new Map<number, Workspace>()
+/** The largest count of workspaces that are kept, and the largest count of numbers in a matrix of a kept workspace. */
+const [MAX_KEPT, MAX_KEPT_SIZE] = [8, 10_000]
+
+/** Takes a workspace for one program. A workspace that is in use is not among the kept ones. */
+function takeWorkspace(size: number, count: number): Workspace {
+  const key = size * (MAX_CONSTRAINTS + 1) + count
+  const found = kept.get(key)
+  kept.delete(key)
+  if (found !== undefined) {
+    found.solver.forget()
+    found.isActive.fill(0)
+    return found
+  }
+  const program = createProgram(size, count)
+  return {
+    program,
+    solver: new ConvexSolver(size, count),
+    isActive: new Uint8Array(size + count),
+    rest: new Float64Array(size),
+  }
+}
+
+function keepWorkspace(workspace: Workspace): void {
+  const { size, count } = workspace.program
+  if (size * (size + count) > MAX_KEPT_SIZE) return
+  for (const key of kept.keys()) if (kept.size >= MAX_KEPT) kept.delete(key)
+  kept.set(size * (MAX_CONSTRAINTS + 1) + count, workspace)
+}
+
+function solve(workspace: Workspace, constraints: readonly ReadConstraint[]): QpResult {
+  const { program, solver, isActive } = workspace
   const { size, min, max } = program
-  const solver = new ConvexSolver(size, constraints.length)
   const reason = solver.solve(program)
   if (reason === 'not-convex')
     throw new OptionError('hessian', 'a positive semidefinite matrix', 'a matrix with a negative eigenvalue')
   const x = solver.x.slice()
-  // Bounds of active variables hold without rounding errors.
-  const active = new Set(solver.active)
-  for (let i = 0; i < size; i++) {
-    if (active.has(i)) x[i] = Math.abs(x[i] - min[i]) <= Math.abs(x[i] - max[i]) ? min[i] : max[i]
-    else if (reason === 'converged') x[i] = clamp(x[i], min[i], max[i])
+  if (reason === 'converged') for (let i = 0; i < size; i++) x[i] = clamp(x[i], min[i], max[i])
+  for (const index of solver.active) {
+    isActive[index] = 1
+    // Bounds of active variables hold without rounding errors.
+    if (index < size)
+      x[index] = Math.abs(x[index] - min[index]) <= Math.abs(x[index] - max[index]) ? min[index] : max[index]
   }
   const keys = constraints.map(({ key }) => key)
+  const atBound: number[] = []
+  for (let i = 0; i < size; i++) if (x[i] <= min[i] || x[i] >= max[i]) atBound.push(i)
   const multipliers = createRecord(keys as string[], (_, k) => solver.multipliers[size + k])
   return {
     x,
-    ...measure(program, x, solver.multipliers),
+    ...measure(workspace, x),
     reason,
     multipliers,
     boundMultipliers: solver.multipliers.slice(0, size),
-    active: keys.filter((_, k) => active.has(size + k)),
-    atBound: [...x.keys()].filter((i) => x[i] <= min[i] || x[i] >= max[i]),
+    active: keys.filter((_, k) => isActive[size + k] === 1),
+    atBound,
     iterations: solver.iterations,
   }
 }
 
 /** The value, the largest violation and the residual of the KKT conditions at a point. */
 function measure(
-  { size, count, hessian, gradient, rows, min, max }: QuadraticProgram,
+  { program: { size, count, hessian, gradient, rows, min, max }, solver: { multipliers }, rest }: Workspace,
   x: Float64Array,
-  multipliers: Float64Array,
 ): Pick<QpResult, 'value' | 'maxViolation' | 'kktResidual'> {
   let value = 0
-  let kktResidual = 0
   for (let i = 0; i < size; i++) {
-    let product = 0
-    for (let j = 0; j < size; j++) product += hessian[i * size + j] * x[j]
+    const product = multiply(hessian, i * size, x, 0, size)
     value += x[i] * (0.5 * product + gradient[i])
-    let rest = product + gradient[i] - multipliers[i]
-    for (let k = 0; k < count; k++) rest -= multipliers[size + k] * rows[k * size + i]
-    kktResidual = Math.max(kktResidual, Math.abs(rest))
+    rest[i] = product + gradient[i] - multipliers[i]
   }
   let maxViolation = 0
   for (let index = 0; index < size + count; index++) {
-    let sum = index < size ? x[index] : 0
-    for (let i = 0, at = (index - size) * size; index >= size && i < size; i++) sum += rows[at + i] * x[i]
-    maxViolation = Math.max(maxViolation, min[index] - sum, sum - max[index])
+    const at = (index - size) * size
+    const value = index < size ? x[index] : multiply(rows, at, x, 0, size)
+    maxViolation = Math.max(maxViolation, min[index] - value, value - max[index])
+    if (index >= size && multipliers[index] !== 0) addMultiple(rest, 0, -multipliers[index], rows, at, size)
   }
+  let kktResidual = 0
+  for (let i = 0; i < size; i++) kktResidual = Math.max(kktResidual, Math.abs(rest[i]))
   return { value, maxViolation, kktResidual }
 }
 
 /** Copies finite numbers. @throws OptionError */
-function readNumbers(argument: string, given: unknown, length?: number): Float64Array {
+function readNumbers(argument: string, given: unknown): Float64Array {
   const numbers = toFloat64Array(given)
-  const expected = length === undefined ? 'an array of finite numbers' : `${length} finite numbers`
-  if (numbers === undefined) throw new OptionError(argument, expected, given)
-  if (length !== undefined && numbers.length !== length)
-    throw new OptionError(argument, expected, `${numbers.length} numbers`)
+  if (numbers === undefined) throw new OptionError(argument, 'an array of finite numbers', given)
   for (let i = 0; i < numbers.length; i++)
-    if (!Number.isFinite(numbers[i])) throw new OptionError(argument, expected, numbers[i])
+    if (!Number.isFinite(numbers[i]))
+      throw new OptionError(argument, 'an array of finite numbers', numbers[i])
   return numbers
 }
 
+/** Copies a given count of finite numbers to an array. @throws OptionError */
+function writeNumbers(
+  argument: string,
+  given: unknown,
+  to: Float64Array,
+  first: number,
+  length: number,
+): void {
+  const expected = `${length} finite numbers`
+  // Most arguments are plain arrays, whose numbers need no second copy.
+  const numbers = Array.isArray(given) ? (given as unknown[]) : toFloat64Array(given)
+  if (numbers === undefined) throw new OptionError(argument, expected, given)
+  if (numbers.length !== length) throw new OptionError(argument, expected, `${numbers.length} numbers`)
+  for (let i = 0; i < length; i++) {
+    const x = numbers[i]
+    if (typeof x !== 'number') throw new OptionError(argument, expected, given)
+    if (!Number.isFinite(x)) throw new OptionError(argument, expected, x)
+    to[first + i] = x
+  }
+}
+
+/** Writes the bounds to the limits. @throws OptionError */
+function readBox(given: unknown, size: number, min: Float64Array, max: Float64Array): void {
+  const box = readBounds(given, { names: null, length: size, dtype: 'float64' })
+  for (let i = 0; i < size; i++) {
+    min[i] = box === null ? -Infinity : box.min[i]
+    max[i] = box === null ? Infinity : box.max[i]
+  }
+}
+
 /** Copies a symmetric matrix. @throws OptionError */
-function readHessian(given: unknown, size: number): Float64Array {
+function readHessian(given: unknown, size: number, hessian: Float64Array): void {
   const list = toBoundedArray(given, MAX_VARIABLES * MAX_VARIABLES)
-  const hessian = new Float64Array(size * size)
   if (list === undefined || !isObject(list[0]))
-    hessian.set(readNumbers('hessian', list ?? given, size * size))
+    writeNumbers('hessian', list ?? given, hessian, 0, size * size)
   else if (list.length !== size)
     throw new OptionError('hessian', `${size} rows of ${size} numbers`, `${list.length} rows`)
   else {
-    for (const [i, row] of list.entries()) hessian.set(readNumbers(`hessian[${i}]`, row, size), i * size)
+    for (const [i, row] of list.entries()) writeNumbers(`hessian[${i}]`, row, hessian, i * size, size)
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
@@ -217,5 +278,4 @@ function readHessian(given: unknown, size: number): Float64Array {
       hessian[i * size + j] = hessian[j * size + i] = 0.5 * a + 0.5 * b
     }
   }
-  return hessian
 }

@@ -93,9 +93,9 @@ export class Subproblem {
 
   #run(point: Iterate, hessian: Float64Array, gradient: Float64Array): ConvexOutcome {
     const { size, count } = this.#problem
-    const { rows } = point
+    const { rows, x } = point
     return this.solver.solve(
-      { size, count, hessian, gradient, rows, min: this.#min, max: this.#max },
+      { size, count, hessian, gradient, rows, min: this.#min, max: this.#max, origin: x },
       this.solver.active.length > 0,
     )
   }
