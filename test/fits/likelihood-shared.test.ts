@@ -156,7 +156,7 @@ test('profiles of derived quantities of a group equal the profiles of one fit wi
   expect(() => profile(found, 'half')).toThrow('names: expected names among b')
 })
 
-test('the profile of a derived quantity goes on along a bound, and ends where no parameter can move', () => {
+test('the profile of a derived quantity continues along a bound, and ends if no parameter can move', () => {
   const bounded = {
     a: { start: 8, max: 10 },
     b: { start: 0.19, min: 0.18, max: 0.2 },

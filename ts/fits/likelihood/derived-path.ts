@@ -123,7 +123,7 @@ function shareOf({ run, fit }: LikelihoodSource, j: number, { gradient }: Second
 }
 
 /** A point of the profile of a quantity, and whether Newton's method has converged. */
-interface DerivedPoint extends PathPoint {
+interface DerivedPathPoint extends PathPoint {
   readonly hasConverged: boolean
 }
 
@@ -157,7 +157,7 @@ class DerivedSearch<Hessian> {
   }
 
   /** @param held places of parameters that remain at a bound */
-  #solve(k: number, value: number, from: Float64Array, held: ReadonlySet<number>): DerivedPoint | null {
+  #solve(k: number, value: number, from: Float64Array, held: ReadonlySet<number>): DerivedPathPoint | null {
     const j = this.#order[k]
     const first = this.#minimize(j, value, from, held)
     if (first.hasConverged || k + 1 === this.#order.length) return first
@@ -182,7 +182,7 @@ class DerivedSearch<Hessian> {
     return to
   }
 
-  #minimize(j: number, value: number, start: Float64Array, held: ReadonlySet<number>): DerivedPoint {
+  #minimize(j: number, value: number, start: Float64Array, held: ReadonlySet<number>): DerivedPathPoint {
     const { own, problem } = this.#replaceable
     const place = own[j]
     const replaced = this.#replaced.get(j) ?? this.#replaceable.replace(j)
