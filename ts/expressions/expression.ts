@@ -54,7 +54,7 @@ export interface ExpressionOptions<Constants = Readonly<Record<string, number>>>
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
   /** Source text of the expression. */
-  declare readonly text: string
+  readonly text: string
   /** All names in the expression, in the order of their first appearance. */
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
@@ -65,15 +65,12 @@ export class Expression<Names extends string = string> {
   readonly #programs = new Map<string, ExpressionPrograms>()
   #unbound: BoundExpression | undefined
 
-  /**
-   * @internal
-   * @param text the text, or a function that writes the text of a parsed graph at the first request
-   */
-  constructor(text: string | (() => string), parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
+  /** @internal */
+  constructor(text: string, parsed?: ExpressionGraph, rebuild?: () => ExpressionGraph) {
     this.#parsed = parsed
     this.#rebuild = rebuild
-    Object.defineProperty(this, 'text', describeText(text))
-    this.names = Object.freeze([...(parsed?.names ?? namesIn(this.text))] as Names[])
+    this.text = text
+    this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
     this.parameters = this.names
   }
 
@@ -166,36 +163,20 @@ export class Expression<Names extends string = string> {
       compile(graph, outputs, parameters, columns, count)
     const both = [value, ...gradient]
     const later: Record<string, Program> = Object.create(null)
+    const once = (key: string, make: () => Program) => (later[key] ??= make())
     return {
       parameters,
       get value() {
-        later.value ??= programOf([value], length)
-        return later.value
+        return once('value', () => programOf([value], length))
       },
       get gradient() {
-        later.gradient ??= programOf(gradient, length)
-        return later.gradient
+        return once('gradient', () => programOf(gradient, length))
       },
-      hessian: () => (later.hessian ??= programOf(second())),
+      hessian: () => once('hessian', () => programOf(second())),
       together: (withSecond = false) =>
-        (later[`${withSecond}`] ??= programOf(withSecond ? [...both, ...second()] : both)),
+        once(`${withSecond}`, () => programOf(withSecond ? [...both, ...second()] : both)),
     }
   }
-}
-
-/** The property `text`. Copies of an expression as JSON contain the text, even if the text is not yet written. */
-function describeText(text: string | (() => string)): PropertyDescriptor {
-  let known = text
-  const get = () => {
-    if (typeof known !== 'string') known = known()
-    return known
-  }
-  // Without a prototype, the descriptor has no properties that other code has added to the prototype of all objects.
-  const descriptor: PropertyDescriptor = Object.create(null)
-  descriptor.enumerable = true
-  if (typeof text === 'string') descriptor.value = text
-  else descriptor.get = get
-  return descriptor
 }
 
 /** Whether a text consists of one name that is not reserved. */

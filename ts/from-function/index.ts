@@ -49,5 +49,18 @@ export function fromFunction<Parameters, Columns = never, Constants extends Func
 ): Expression<NamesIn<Parameters> | ([Columns] extends [never] ? never : NamesIn<Columns>)>
 export function fromFunction(fn: unknown, options?: unknown): Expression {
   const { text, parsed } = readModel(fn, options)
-  return parsed === undefined ? recurrence(text()) : new Expression(text, parsed)
+  if (parsed === undefined) return recurrence(text())
+  const expression = new Expression('', parsed)
+  Object.defineProperty(expression, 'text', writtenLater(text))
+  return expression
+}
+
+/** A property whose text is written at the first request. Copies of the object as JSON contain the text. */
+function writtenLater(write: () => string): PropertyDescriptor {
+  let known: string | undefined
+  // Without a prototype, the descriptor has no properties that other code has added to the prototype of all objects.
+  const descriptor: PropertyDescriptor = Object.create(null)
+  descriptor.enumerable = true
+  descriptor.get = () => (known ??= write())
+  return descriptor
 }

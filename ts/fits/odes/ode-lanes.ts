@@ -67,16 +67,22 @@ export class OdeLanes implements ModelLanes {
     return this.#lanes
   }
 
-  isWaiting(run: number): boolean {
-    return this.#lanes?.isWaiting(run) === true
-  }
-
-  advance(): readonly number[] {
-    return this.#lanes?.advance() ?? []
-  }
-
-  remove(run: number): void {
-    this.#lanes?.remove(run)
+  *run<Call>(fits: readonly Generator<Call, void>[]): Generator<Call | undefined, void> {
+    const isWaiting = (run: number) => this.#lanes?.isWaiting(run) === true
+    const remove = (run: number) => this.#lanes?.remove(run)
+    function* resume(run: number): Generator<Call | undefined, void> {
+      for (;;) {
+        const { done, value } = fits[run].next()
+        if (done) remove(run)
+        if (done || isWaiting(run)) return
+        yield value
+      }
+    }
+    for (const run of fits.keys()) yield* resume(run)
+    while (fits.some((_, run) => isWaiting(run))) {
+      for (const run of this.#lanes?.advance() ?? []) yield* resume(run)
+      yield
+    }
   }
 }
 

@@ -86,12 +86,12 @@ export const exactModel: unique symbol = Symbol('exact model')
 
 /** Lanes in which a model computes several fits side by side. */
 export interface ModelLanes {
-  /** Whether a fit waits for the next call of `advance`. */
-  isWaiting(run: number): boolean
-  /** Advances all lanes. Returns the fits that no longer wait. */
-  advance(): readonly number[]
-  /** Removes the lane of a fit that has ended. */
-  remove(run: number): void
+  /**
+   * Computes fits side by side. A fit that waits for its lane continues when the lane has ended.
+   *
+   * @param fits one generator per fit
+   */
+  run<Call>(fits: readonly Generator<Call, void>[]): Generator<Call | undefined, void>
 }
 
 /** The lane of a fit. */

@@ -127,36 +127,15 @@ export class TrustRegionSolver {
     }
     const exact = this.#runner && problem.functionModel?.exact
     const lanes = exact?.lanes(some.runs.length, this.#runner as BatchRunner)
-    const solve = (run: number) => this.#mapRun(some, run, all, end, lanes)
-    if (lanes === undefined) {
-      for (const run of some.runs.keys()) {
-        yield* solve(run)
+    const fits = Array.from(some.runs, (_, run) => this.#mapRun(some, run, all, end, lanes))
+    if (lanes) yield* lanes.run(fits)
+    else {
+      for (const fit of fits) {
+        yield* fit
         yield
       }
-    } else yield* runInLanes(some.runs.length, solve, lanes)
-    return all
-  }
-}
-
-/** Computes fits side by side. A fit that waits for its lane continues when the lane has ended. */
-function* runInLanes(
-  count: number,
-  solve: (run: number) => Generator<EngineCall, void>,
-  lanes: ModelLanes,
-): Generator<EngineCall, void> {
-  const fits = Array.from({ length: count }, (_, run) => solve(run))
-  function* resume(run: number): Generator<EngineCall, void> {
-    for (;;) {
-      const { done, value } = fits[run].next()
-      if (done) lanes.remove(run)
-      if (done || lanes.isWaiting(run)) return
-      yield value
     }
-  }
-  for (const run of fits.keys()) yield* resume(run)
-  while (fits.some((_, run) => lanes.isWaiting(run))) {
-    for (const run of lanes.advance()) yield* resume(run)
-    yield
+    return all
   }
 }
 
