@@ -51,7 +51,7 @@ const webAssembly = [
 ]
 
 const typescript = [
-  { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
+  { name: 'TypeScript format and lint', command: [bin('biome'), 'ci', '--error-on-warnings'] },
   { name: 'spelling', command: [bin('cspell'), 'lint', '--no-progress'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
   { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },

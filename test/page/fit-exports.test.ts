@@ -43,7 +43,7 @@ function run(file: string, args: readonly string[]): string {
 
 /** Runs a saved program, which prints what `console.log` receives as JSON. */
 function runProgram(text: string): Estimates {
-  const before = 'const print = (...parts) => process.stdout.write(`${JSON.stringify(parts)}\\n`)\n'
+  const before = "const print = (...parts) => process.stdout.write(JSON.stringify(parts) + '\\n')\n"
   writeFileSync(join(folder, 'fit.mjs'), before + text.replaceAll('console.log(', 'print('))
   const lines = run('the program', ['fit.mjs']).trim().split('\n')
   return lines.map((line) => {
