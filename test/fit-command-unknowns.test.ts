@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fit as fitOne, inverse, models, rout } from 'antigrad/fit'
+import { expression } from 'antigrad'
+import { binomial, fit as fitOne, inverse, models, normal, rout } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from './children.js'
 import reference from './data/outliers.json' with { type: 'json' }
@@ -14,6 +15,8 @@ const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const doses = [0.01, 0.1, 1, 3, 10, 100]
 const plates = { A: [0.1, 0.21, 1.1, 1.5, 1.9, 2.05], B: [0.12, 0.16, 0.8, 1.2, 1.7, 2] }
 const [a, b] = Object.values(plates).map((y) => fitOne(models.fourPL(), { x: doses, y }))
+
+const deaths = [1, 2, 9, 14, 18, 19]
 
 let folder: string
 beforeAll(() => {
@@ -27,6 +30,11 @@ beforeAll(() => {
     'y,plate,who,err\n0.5,A,s1,0.1\n1.7,B,s2,0.1\n0.55,A,s1,0.2\n3,B,s3,0.1\n',
   )
   writeFileSync(join(folder, 'strangers.csv'), 'y,plate\n1,C\n')
+  writeFileSync(
+    join(folder, 'deaths.csv'),
+    `dose,y,n\n${doses.map((x, k) => `${x},${deaths[k]},20\n`).join('')}`,
+  )
+  writeFileSync(join(folder, 'fields.csv'), 'y,n\n5,10\n9,20\n')
   const { x, y } = reference[2]
   writeFileSync(
     join(folder, 'spoiled.csv'),
@@ -78,6 +86,47 @@ describe('the option --unknown of antigrad fit', () => {
     const weighted = fitOne(models.fourPL(), { x: doses, y: plates.A }, { sigma })
     const [own] = unknowns('--group plate --sigma err --unknown samples.csv --sample who')
     expect(own).toEqual(labeled(['s1'], inverse(weighted, [[0.5, 0.55]], { sigma: [[0.1, 0.2]] })))
+  })
+
+  test('inverts fits with a distribution', () => {
+    const proportional = normal({ sigma: 'prop*f' })
+    const options = { distribution: proportional, start: { prop: 0.05 } }
+    const [first, second] = Object.values(plates).map((y) =>
+      fitOne(models.fourPL(), { x: doses, y }, options),
+    )
+    const args = '--group plate --sigma prop*f --start prop=0.05 --unknown samples.csv'
+    expect(unknowns(args)).toEqual([
+      labeled(['1', '2'], inverse(first, [0.5, 0.55])),
+      labeled(['1', '2'], inverse(second, [1.7, 3])),
+    ])
+    expect(run(args).stdout).toMatch(
+      /\n\nplate +unknown +responses +y +x +error +95% from +to\nA +1 +1 +0\.5 /,
+    )
+  })
+
+  test('reads the trials of new binomial responses', () => {
+    const model = '1/(1 + exp(-a*(log(dose) - m)))'
+    const args = [
+      '--distribution',
+      'binomial',
+      '--trials',
+      'n',
+      '--start',
+      'a=1,m=0',
+      '--unknown',
+      'fields.csv',
+    ]
+    const command = [cli, 'fit', 'deaths.csv', '--model', model, '--x', 'dose', ...args, '--json']
+    const { stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', env, cwd: folder })
+    expect(stderr).toBe('')
+    const data = { dose: doses, y: deaths, n: doses.map(() => 20) }
+    const curve = fitOne(expression(model), data, {
+      distribution: binomial({ trials: 'n' }),
+      start: { a: 1, m: 0 },
+    })
+    const expected = inverse(curve, [5, 9], { trials: [10, 20] })
+    expect(expected.map(({ reason }) => reason)).toEqual(['found', 'found'])
+    expect(JSON.parse(stdout).unknowns).toEqual(labeled(['1', '2'], expected))
   })
 
   test('prints a table with the reasons', () => {

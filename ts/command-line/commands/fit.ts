@@ -291,7 +291,7 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   if (options.shared !== undefined) return fitTogether(table, read, options, { draw, dates, errorModel })
   if (errorModel !== undefined) {
     const { fitByLikelihood } = await import('../fits/likelihood.js')
-    return fitByLikelihood(table, read, options, errorModel, { draw, dates })
+    return fitByLikelihood(table, read, options, errorModel, { draw, dates, unknown: asked })
   }
   const source = { ...table, covariance: await readCovariance(options) }
   if (rivals.length > 0) return fitRivals(source, table.groups, read, options, { draw, dates, table })

@@ -31,7 +31,12 @@ export function isSigmaModel(sigma: string | undefined): sigma is string {
 }
 
 /** Whether the options request a fit by likelihood. */
-export const usesLikelihood = ({ distribution, sigma, below, above }: FitCommandOptions): boolean =>
+export const usesLikelihood = ({
+  distribution,
+  sigma,
+  below,
+  above,
+}: Pick<FitCommandOptions, 'distribution' | 'sigma' | 'below' | 'above'>): boolean =>
   distribution !== undefined || isSigmaModel(sigma) || below !== undefined || above !== undefined
 
 /** @throws OptionError if the options do not belong to the distribution */
@@ -71,7 +76,7 @@ function checkErrorModel(name: DistributionChoice, options: FitCommandOptions): 
     throw new OptionError('--trials', 'the number of trials, or its column, with binomial', 'none')
   if (trials !== undefined && name !== 'binomial')
     throw new OptionError('--trials', `no value with ${name}`, trials)
-  const refused = ['weights', 'covariance', 'outliers', 'dropOutliers', 'unknown', 'compare'] as const
+  const refused = ['weights', 'covariance', 'outliers', 'dropOutliers', 'compare'] as const
   for (const other of refused) {
     const value = options[other]
     if (value !== undefined)

@@ -27,9 +27,16 @@ import { drawable, type FitDrawing } from './drawing.js'
 import { type DateUnits, describeDates, sayDates } from './input.js'
 import type { FitCommandOptions } from './options.js'
 import { labelOf, verdictOf } from './rivals.js'
+import { describeUnknowns, estimateUnknowns, type UnknownTable } from './unknowns.js'
 import { reportFailures, untilStopped } from './until-stopped.js'
 
 type Fits = readonly LikelihoodFit[]
+
+interface Extras {
+  readonly draw: FitDrawing | null
+  readonly dates: DateUnits
+  readonly unknown: UnknownTable | undefined
+}
 
 /** Runs the fits of all models, and prints them. */
 export async function fitByLikelihood(
@@ -37,7 +44,7 @@ export async function fitByLikelihood(
   { model, rivals, x }: ResolvedFits,
   options: FitCommandOptions,
   errorModel: ErrorModel,
-  { draw, dates }: { readonly draw: FitDrawing | null; readonly dates: DateUnits },
+  { draw, dates, unknown }: Extras,
 ): Promise<void> {
   const models = [model, ...rivals]
   const texts = [options.model, ...options.rivals]
@@ -52,6 +59,7 @@ export async function fitByLikelihood(
     found.push(fits)
   }
   const { group, json, csv } = options
+  const unknowns = unknown && estimateUnknowns(unknown, table.groups, found[0])
   const rankings = table.groups.map((_, k) =>
     rivals.length === 0 ? undefined : compare(found.map((fits) => fits[k])),
   )
@@ -64,7 +72,7 @@ export async function fitByLikelihood(
   } else if (json) {
     for (const [k, label] of table.groups.entries()) {
       for (const [i, fits] of found.entries()) {
-        const more = rankInJson(texts[i], i, rankings[k])
+        const more = { ...rankInJson(texts[i], i, rankings[k]), unknowns: unknowns?.[k] }
         await print(`${toJson(fits[k], group === undefined ? undefined : label, options, dates, more)}\n`)
       }
     }
@@ -76,7 +84,8 @@ export async function fitByLikelihood(
     const ranked = rankings.flatMap((ranking, k) =>
       ranking ? [describeRanking(ranking, texts, group === undefined ? '' : table.groups[k])] : [],
     )
-    await print(`${[...ofModels, ...ranked].join('\n')}${describeDates(dates)}`)
+    const inverted = unknowns ? [`${describeUnknowns(unknowns, group, table.groups)}\n`] : []
+    await print(`${[...ofModels, ...ranked, ...inverted].join('\n')}${describeDates(dates)}`)
   }
   const preferred = rankings.map((ranking) => ranking?.[0].index ?? 0)
   draw?.now(

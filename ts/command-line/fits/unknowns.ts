@@ -4,18 +4,17 @@ import { OptionError } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
 import { type InverseEstimate, inverse } from '../../fits/analysis/inverse.js'
 import type { Fit } from '../../fits/fit/result.js'
+import type { LikelihoodFit } from '../../fits/likelihood/result.js'
 import { isColumn } from '../../jobs/fits.js'
 import type { ColumnRequest, Table, TableRequest } from '../../tables/read-csv.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
+import { usesLikelihood } from './error-model.js'
+import type { FitCommandOptions } from './options.js'
 
-interface UnknownOptions {
-  readonly y: string
-  readonly sigma?: string | undefined
-  readonly weights?: string | undefined
-  readonly group?: string | undefined
-  readonly sample?: string | undefined
-}
+interface UnknownOptions
+  extends Pick<FitCommandOptions, 'y' | 'sigma' | 'weights' | 'group' | 'sample' | 'trials'>,
+    Pick<FitCommandOptions, 'distribution' | 'below' | 'above'> {}
 
 /** A table of new responses. Its groups are the samples, if `--sample` names them, or else the groups of the fits. */
 export interface UnknownTable extends Pick<Table, 'columns' | 'groups' | 'labels'> {
@@ -28,15 +27,25 @@ export interface UnknownEstimate extends InverseEstimate {
   readonly sample: string
 }
 
-/** Columns of the table of unknowns. The table has the standard deviations or weights of the fit's rows, if any. */
+/** The second column of the table of unknowns: the standard deviations, weights or trials of new responses, if any. */
+function requestWeighting(options: UnknownOptions): ColumnRequest[] {
+  const { sigma, weights, trials } = options
+  if (usesLikelihood(options)) {
+    const isNumber = trials === undefined || Number.isFinite(Number(trials))
+    return isNumber ? [] : [{ option: '--trials', column: trials, sign: 'above 0' }]
+  }
+  if (isColumn(sigma)) return [{ option: '--sigma', column: sigma, sign: 'above 0' }]
+  return isColumn(weights) ? [{ option: '--weights', column: weights, sign: 'above 0' }] : []
+}
+
+/** Columns of the table of unknowns. */
 export function requestUnknowns(
   x: readonly string[],
-  { y, sigma, weights, group, sample }: UnknownOptions,
+  options: UnknownOptions,
 ): Pick<TableRequest, 'columns' | 'group' | 'labels'> {
   if (x.length !== 1) throw new OptionError('--unknown', 'a model with one --x column', x.length)
-  const own: ColumnRequest[] = [{ option: '--y', column: y }]
-  if (isColumn(sigma)) own.push({ option: '--sigma', column: sigma, sign: 'above 0' })
-  if (isColumn(weights)) own.push({ option: '--weights', column: weights, sign: 'above 0' })
+  const { y, group, sample } = options
+  const own: ColumnRequest[] = [{ option: '--y', column: y }, ...requestWeighting(options)]
   const ofGroups = group === undefined ? [] : [{ option: '--group', column: group }]
   return sample === undefined
     ? { columns: own, group: ofGroups[0], labels: [] }
@@ -64,10 +73,11 @@ const curvesOf = ({ groups, labels, options }: UnknownTable) =>
 export function estimateUnknowns(
   table: UnknownTable,
   groups: readonly string[],
-  fits: readonly Fit[],
+  fits: readonly (Fit | LikelihoodFit)[],
 ): UnknownEstimate[][] {
   const { sample, weights } = table.options
   const [y, weighting] = table.columns
+  const name = usesLikelihood(table.options) ? 'trials' : 'sigma'
   const toSigma = (column: Float64Array) => (isColumn(weights) ? column.map((w) => 1 / Math.sqrt(w)) : column)
   const curves = curvesOf(table)
   const rowNumbers = y.map((list) => Array.from(list, (_, row) => `${row + 1}`))
@@ -78,12 +88,12 @@ export function estimateUnknowns(
     const split = <T>(read: (i: number) => T, each: (list: T) => T[]): T[] =>
       sample === undefined ? own.flatMap((i) => each(read(i))) : own.map(read)
     const single = (list: Float64Array) => Array.from(list, (x) => Float64Array.of(x))
-    const sigma = weighting && { sigma: split((i) => toSigma(weighting[i]), single) }
+    const options = weighting && { [name]: split((i) => toSigma(weighting[i]), single) }
     const labels = sample === undefined ? own.flatMap((i) => rowNumbers[i]) : own.map((i) => table.groups[i])
     const found = inverse(
       fit,
       split((i) => y[i], single),
-      sigma,
+      options,
     )
     return found.map((one, i) => ({ sample: labels[i], ...one }))
   })
