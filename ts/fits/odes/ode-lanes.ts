@@ -24,9 +24,19 @@ const MAX_NUMBERS = 100
 /** Programs of steps by the rates; null if the system has no such program. */
 const steps = new WeakMap<Jet, StepProgram | null>()
 
-/** Creates lanes for a count of fits. */
-export function odeLanes(system: OdeSystem, count: number, runner: BatchRunner): OdeLanes {
-  return new OdeLanes(system, count, runner)
+/** Minimum count of fits for which a model computes several fits side by side on an engine. */
+const MIN_FITS = 16
+
+export const odeLanes = {
+  /** Whether a count of fits uses lanes, if the option `engine` has the given value. */
+  isUsed(engine: unknown, count: number): boolean {
+    return engine === undefined ? count >= MIN_FITS : engine !== 'typescript'
+  },
+
+  /** Creates lanes for a count of fits. */
+  create(system: OdeSystem, count: number, runner: BatchRunner): OdeLanes {
+    return new OdeLanes(system, count, runner)
+  },
 }
 
 function stepFor(system: OdeSystem, directions: readonly string[]): StepProgram | null {

@@ -84,7 +84,7 @@ export class OdeModel {
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),
-      lanes: (...given) => extensions.odeLanes?.(this.system, ...given),
+      lanes: (...given) => extensions.odeLanes?.create(this.system, ...given),
       advance: (...given) => this.#advance(...given),
       remark: (values, columns) => this.#remark(values, columns),
     }

@@ -12,9 +12,6 @@ interface EngineOptions {
   readonly threads: Parameters<typeof selectRunner>[0]['threads']
 }
 
-/** Minimum count of fits for which a model with exact derivatives computes several fits side by side on an engine. */
-const MIN_FITS_IN_LANES = 16
-
 /**
  * Selects the engine of fits whose model is a function. A model with exact derivatives computes many fits side by side
  * on any engine, if the code of lanes is loaded.
@@ -27,8 +24,7 @@ export function selectFunctionEngine(
   count: number,
   module: WasmModule,
 ): EngineChoice<BatchRunner> {
-  const { engine } = options
-  return isExact && extensions.odeLanes && engine !== 'typescript' && (engine || count >= MIN_FITS_IN_LANES)
+  return isExact && extensions.odeLanes?.isUsed(options.engine, count)
     ? selectRunner(options as Parameters<typeof selectRunner>[0], module)
     : forceTypeScript(options, isExact, module)
 }
