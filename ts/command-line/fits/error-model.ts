@@ -39,13 +39,17 @@ export const usesLikelihood = ({
 }: Pick<FitCommandOptions, 'distribution' | 'sigma' | 'below' | 'above'>): boolean =>
   distribution !== undefined || isSigmaModel(sigma) || below !== undefined || above !== undefined
 
+/** Whether the value of `--trials` is the name of a column, and not a number. */
+export const isTrialsColumn = (trials: string | undefined): trials is string =>
+  trials !== undefined && !Number.isFinite(Number(trials))
+
 /** @throws OptionError if the options do not belong to the distribution */
 export async function readErrorModel(options: FitCommandOptions): Promise<ErrorModel> {
   const { distribution: name = 'normal', sigma, trials } = options
   checkErrorModel(name, options)
   const marks = (['trials', 'below', 'above'] as const).flatMap((option) => {
     const column = options[option]
-    const isNumber = option === 'trials' && Number.isFinite(Number(column))
+    const isNumber = option === 'trials' && !isTrialsColumn(column)
     // The columns get reserved-looking names, so that they cannot collide with names of the model.
     return column === undefined || isNumber ? [] : [{ name: `${option}_column`, option, column }]
   })

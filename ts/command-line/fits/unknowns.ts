@@ -9,7 +9,7 @@ import { isColumn } from '../../jobs/fits.js'
 import type { ColumnRequest, Table, TableRequest } from '../../tables/read-csv.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
-import { usesLikelihood } from './error-model.js'
+import { isTrialsColumn, usesLikelihood } from './error-model.js'
 import type { FitCommandOptions } from './options.js'
 
 interface UnknownOptions
@@ -30,10 +30,8 @@ export interface UnknownEstimate extends InverseEstimate {
 /** The second column of the table of unknowns: the standard deviations, weights or trials of new responses, if any. */
 function requestWeighting(options: UnknownOptions): ColumnRequest[] {
   const { sigma, weights, trials } = options
-  if (usesLikelihood(options)) {
-    const isNumber = trials === undefined || Number.isFinite(Number(trials))
-    return isNumber ? [] : [{ option: '--trials', column: trials, sign: 'above 0' }]
-  }
+  if (usesLikelihood(options))
+    return isTrialsColumn(trials) ? [{ option: '--trials', column: trials, sign: 'above 0' }] : []
   if (isColumn(sigma)) return [{ option: '--sigma', column: sigma, sign: 'above 0' }]
   return isColumn(weights) ? [{ option: '--weights', column: weights, sign: 'above 0' }] : []
 }

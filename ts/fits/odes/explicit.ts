@@ -88,9 +88,7 @@ export function* integrateExplicit(
   mayStop: boolean,
 ): Slices<number> {
   const k = NODES.map(() => new Float64Array(z.length))
-  flow.all(begin, z, k[0])
-  if (!areFinite(k[0])) throw new IntegrationStop(begin, 'a rate or its derivative is not a finite number')
-  const h = firstStep(flow, [begin, end], z, k[0], control.tolerances, 4)
+  const h = startSegment(flow, [begin, end], z, k[0], control)
   const [next, error, at] = [z.slice(), z.slice(), z.slice()]
   const counts = { output: 0, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
   const state: ExplicitState = { k, next, error, at, t: begin, h, ...counts }
@@ -98,6 +96,23 @@ export function* integrateExplicit(
   while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
   for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)
   return state.t
+}
+
+/**
+ * Writes the rates at the start of a segment, and returns the first step size.
+ *
+ * @throws IntegrationStop if a rate is not finite
+ */
+export function startSegment(
+  flow: Flow,
+  [begin, end]: readonly [number, number],
+  z: Float64Array,
+  rates: Float64Array,
+  { tolerances }: StepControl,
+): number {
+  flow.all(begin, z, rates)
+  if (!areFinite(rates)) throw new IntegrationStop(begin, 'a rate or its derivative is not a finite number')
+  return firstStep(flow, [begin, end], z, rates, tolerances, 4)
 }
 
 /** Takes steps until a pause is due. The result is whether the integration has ended. */

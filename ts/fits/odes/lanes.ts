@@ -9,8 +9,8 @@ import type { Batch } from '../../many/batch/batch.js'
 import type { Cohort } from '../../many/batch/cohort.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import { prepareBatch } from '../../many/engines/program-batch.js'
-import { areFinite, firstStep, IntegrationStop, isReached, type StepControl } from './control.js'
-import { MAX_CALM_STEPS, MAX_STIFF_STEPS, type SegmentOutputs } from './explicit.js'
+import { IntegrationStop, isReached, type StepControl } from './control.js'
+import { MAX_CALM_STEPS, MAX_STIFF_STEPS, type SegmentOutputs, startSegment } from './explicit.js'
 import type { Flow } from './flow.js'
 import type { StepProgram } from './step-program.js'
 
@@ -72,9 +72,7 @@ export class IntegrationLanes {
     mayStop: boolean,
   ): Slices<number> {
     const rates = new Float64Array(z.length)
-    flow.all(begin, z, rates)
-    if (!areFinite(rates)) throw new IntegrationStop(begin, 'a rate or its derivative is not a finite number')
-    const h = firstStep(flow, [begin, end], z, rates, control.tolerances, 4)
+    const h = startSegment(flow, [begin, end], z, rates, control)
     const counts = { t: begin, output: 0, stiff: 0, calm: 0, isDone: false, stop: undefined }
     const segment: Segment = { z, end, outputs, control, mayStop, at: z.slice(), ...counts }
     this.#fill(run, flow, segment, rates, h)

@@ -10,6 +10,8 @@ export class CompleteGroups {
   readonly #columns: ReadonlyMap<string, Float64Array>
   /** Offsets at which the rows of each group begin, followed by the total count. */
   readonly #offsets: Float64Array
+  /** Number of rows of each group, if all groups have as many. */
+  readonly #perRun: number | undefined
 
   constructor(
     labels: readonly GroupLabel[],
@@ -19,6 +21,8 @@ export class CompleteGroups {
     this.labels = labels
     this.#columns = columns
     this.#offsets = offsets
+    const isEven = offsets.every((offset, group) => offset === group * offsets[1])
+    this.#perRun = isEven ? offsets[1] : undefined
   }
 
   /** The columns as data of `fitMany`. */
@@ -33,9 +37,7 @@ export class CompleteGroups {
   }
 
   #column(numbers: Float64Array): ValidColumn {
-    const offsets = this.#offsets
-    const isEven = offsets.every((offset, group) => offset === group * offsets[1])
-    return new ValidColumn({ numbers, offsets, perRun: isEven ? offsets[1] : undefined })
+    return new ValidColumn({ numbers, offsets: this.#offsets, perRun: this.#perRun })
   }
 
   /** The columns of one group. */
