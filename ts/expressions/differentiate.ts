@@ -32,7 +32,7 @@ function quotient(operation: 'divide' | 'over'): DerivativeRule {
 const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
-  multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
+  multiply: (b, d, of) => [b.multiply(d, of[1]), b.multiply(d, of[0])],
   divide: quotient('divide'),
   over: quotient('over'),
   negate: (b, d) => [b.negate(d)],
@@ -178,19 +178,19 @@ export class Builder {
     const less = this.#graph.negated(a)
     const lessToo = this.#graph.negated(b)
     if (lessToo !== undefined) return this.subtract(a, lessToo)
-    return less !== undefined ? this.subtract(b, less) : this.operation('add', a, b)
+    return less !== undefined ? this.subtract(b, less) : this.#graph.operation('add', a, b)
   }
 
   subtract(a: number, b: number): number {
-    return this.operation('subtract', a, b)
+    return this.#graph.operation('subtract', a, b)
   }
 
   multiply(a: number, b: number): number {
-    if (this.constantAt(a) === 1) return b
-    if (this.constantAt(b) === 1) return a
+    if (a === this.one) return b
+    if (b === this.one) return a
     const node = this.#graph.negated(a)
     const ofToo = this.#graph.negated(b)
-    const product = this.operation('multiply', node ?? a, ofToo ?? b)
+    const product = this.#graph.operation('multiply', node ?? a, ofToo ?? b)
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
@@ -221,7 +221,7 @@ export class Builder {
   }
 
   negate(a: number): number {
-    return this.#graph.negated(a) ?? this.operation('negate', a)
+    return this.#graph.negated(a) ?? this.#graph.operation('negate', a)
   }
 
   select(condition: number, yes: number, no: number): number {
@@ -320,7 +320,7 @@ function createSweep(graph: Graph, parameters: readonly string[]): RowSweep {
         const operand = operands[k]
         const share = shares[k]
         if (share === null || !moves[operand]) continue
-        const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
+        const condition = chosen?.[k] ?? (guard === null || keepsZero.includes(operation) ? null : guard)
         const counts = condition === null ? share : builder.select(condition, share, builder.zero)
         const inner =
           chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
@@ -345,11 +345,10 @@ export function findDependents(graph: Graph, parameters: readonly string[]): boo
   const moves: boolean[] = []
   for (let number = 0; number < graph.nodes.length; number++) {
     const node = graph.nodes[number]
-    moves.push(
-      node.kind === 'name'
-        ? parameters.includes(node.name)
-        : node.kind === 'carried' || graph.operandsOf(number).some((operand) => moves[operand]),
-    )
+    let isDependent = node.kind === 'name' ? parameters.includes(node.name) : node.kind === 'carried'
+    const operands = graph.operandsOf(number)
+    for (let k = 0; k < operands.length && !isDependent; k++) isDependent = moves[operands[k]]
+    moves.push(isDependent)
   }
   return moves
 }

@@ -164,7 +164,7 @@ export class Graph {
       return this.operation('multiply', this.constant(-2), b)
     if (a > b && symmetric.has(operation)) operands.reverse()
     const { length } = this.nodes
-    if (length >= this.#chains.length) this.#rehash(2 * length)
+    if (length >= this.#chains.length) this.#rehash(4 * length)
     const chain = this.#chainOf(operands)
     for (let number = this.#chains[chain]; number > 0; number = this.#before[number]) {
       const node = this.nodes[number] as OperationNode
@@ -186,7 +186,8 @@ export class Graph {
   #rehash(count: number): void {
     this.#chains = new Uint32Array(count)
     this.#before = new Uint32Array(count)
-    for (const [number, node] of this.nodes.entries()) {
+    for (let number = 0; number < this.nodes.length; number++) {
+      const node = this.nodes[number]
       if (node.kind !== 'operation') continue
       const chain = this.#chainOf(node.operands)
       this.#before[number] = this.#chains[chain]
@@ -203,7 +204,7 @@ export class Graph {
   /** Indices of the operands of a node. */
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
-    if ('operands' in node) return node.operands
+    if (node.kind === 'operation' || node.kind === 'matrix') return node.operands
     if (node.kind === 'end') return [node.operand, node.next]
     if (node.kind === 'carried') return node.initial === undefined ? [] : [node.initial]
     return 'operand' in node ? [node.operand] : []
@@ -211,7 +212,7 @@ export class Graph {
 
   /** Indices of the operands of a node, and of the value that a row carries to the next row. */
   sourcesOf(number: number): readonly number[] {
-    const end = this.ends.get(number)
+    const end = this.ends.size > 0 ? this.ends.get(number) : undefined
     return end === undefined ? this.operandsOf(number) : [...this.operandsOf(number), end]
   }
 

@@ -78,9 +78,12 @@ export function compile(
   const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
   const unordered = fused(steps, uses, [...outputs, ...endNodes])
   // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
-  const phase = ({ number, section }: ProgramStep) => (nodes[number].kind === 'end' ? 1.5 : section)
-  // Filters take less time than a sort of many steps.
-  const order = [0, 1, 1.5, 2].flatMap((part) => unordered.filter((step) => phase(step) === part))
+  const phase = ({ number, section }: ProgramStep) =>
+    section === 0 ? 0 : nodes[number].kind === 'end' ? 2 : 2 * section - 1
+  const phases: ProgramStep[][] = [[], [], [], []]
+  for (let k = 0; k < unordered.length; k++) phases[phase(unordered[k])].push(unordered[k])
+  // Lists for the phases take less time than a sort of many steps.
+  const order = phases.flat()
 
   const [sums, carried]: [number[], number[]] = [[], []]
   for (let number = 0; number < nodes.length; number++) {

@@ -32,13 +32,11 @@ export interface ProgramStep {
 export function findUses(graph: Graph, wanted: readonly number[]): Int32Array {
   const uses = new Int32Array(graph.nodes.length)
   const open: number[] = []
-  const use = (node: number) => {
-    if (uses[node]++ === 0) open.push(node)
+  const use = (nodes: readonly number[]) => {
+    for (let k = 0; k < nodes.length; k++) if (uses[nodes[k]]++ === 0) open.push(nodes[k])
   }
-  wanted.forEach(use)
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    graph.sourcesOf(node).forEach(use)
-  }
+  use(wanted)
+  for (let node = open.pop(); node !== undefined; node = open.pop()) use(graph.sourcesOf(node))
   return uses
 }
 
@@ -214,11 +212,13 @@ export function placeSteps(
   const instructions: Instruction[] = []
   for (let step = 0; step < order.length; step++) {
     const { number, code, operands } = order[step]
-    const from = operands.map((operand) => places[operand] as number)
+    const from: number[] = []
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
     for (let k = 0; k < operands.length; k++) {
-      if (lastUse[operands[k]] === step && operands.indexOf(operands[k]) === k) slots.free(from[k])
+      const operand = operands[k]
+      from.push(places[operand] as number)
+      if (lastUse[operand] === step && operands.indexOf(operand) === k) slots.free(from[k])
     }
     const to = places[number] ?? slots.take()
     places[number] = to

@@ -40,25 +40,25 @@ export class Algebra {
   }
 
   add(a: number, b: number): number {
-    return this.apply('add', a, b)
+    return this.graph.operation('add', a, b)
   }
 
   /** The difference. A subtracted 0 is omitted, which does not change a bit. */
   subtract(a: number, b: number): number {
-    return Object.is(this.known(b), 0) ? a : this.apply('subtract', a, b)
+    return Object.is(this.known(b), 0) ? a : this.graph.operation('subtract', a, b)
   }
 
   multiply(a: number, b: number): number {
     if (this.known(a) === 1) return b
-    return this.known(b) === 1 ? a : this.apply('multiply', a, b)
+    return this.known(b) === 1 ? a : this.graph.operation('multiply', a, b)
   }
 
   divide(a: number, b: number): number {
-    return this.known(b) === 1 ? a : this.apply('divide', a, b)
+    return this.known(b) === 1 ? a : this.graph.operation('divide', a, b)
   }
 
   negate(a: number): number {
-    return this.apply('negate', a)
+    return this.graph.operation('negate', a)
   }
 
   power(a: number, b: number): number {

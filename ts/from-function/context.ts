@@ -102,17 +102,21 @@ export class Context {
 
   /** Counts a node of the syntax tree, and limits the count and the depth. */
   enter(at: Place): void {
-    const place = this.loops.at(-1) ?? at
-    const name = 'fromFunction unrolls loops and calls up to'
-    if (++this.#steps > MAX_STEPS) this.fail(place, 'too many steps', `${name} ${MAX_STEPS} steps`)
-    if (this.algebra.graph.nodes.length > MAX_OPERATIONS)
-      this.fail(
-        place,
-        'too many operations',
-        `${name} ${MAX_OPERATIONS} operations, including the derivatives`,
-      )
+    if (++this.#steps > MAX_STEPS || this.algebra.graph.nodes.length > MAX_OPERATIONS) this.#failOnWork(at)
     if (++this.#depth > MAX_DEPTH)
       this.fail(at, 'nesting too deep', `fromFunction reads up to ${MAX_DEPTH} nested expressions`)
+  }
+
+  #failOnWork(at: Place): never {
+    const [construct, limit] =
+      this.#steps > MAX_STEPS
+        ? ['too many steps', `${MAX_STEPS} steps`]
+        : ['too many operations', `${MAX_OPERATIONS} operations, including the derivatives`]
+    return this.fail(
+      this.loops.at(-1) ?? at,
+      construct,
+      `fromFunction unrolls loops and calls up to ${limit}`,
+    )
   }
 
   leave(): void {

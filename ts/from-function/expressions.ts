@@ -145,10 +145,11 @@ function readBinary(context: Context, node: BinaryExpression, scope: Scope): Val
   const first = chain[0].left
   if (first.type === 'PrivateIdentifier') return context.fail(first, 'a private name', 'use numbers')
   let value = evaluate(context, first, scope)
-  for (const { operator, left, right, start } of chain) {
+  for (const at of chain) {
+    const { operator, left, right } = at
     if (operator === 'in' || operator === 'instanceof')
-      return context.fail({ start }, operator, 'use numbers, arrays and objects of fixed shape')
-    value = combine(context, operator, [value, evaluate(context, right, scope)], [left, right, { start }])
+      return context.fail(at, operator, 'use numbers, arrays and objects of fixed shape')
+    value = combine(context, operator, [value, evaluate(context, right, scope)], [left, right, at])
   }
   return value
 }
@@ -160,8 +161,8 @@ function combine(
   [left, right]: readonly [Value, Value],
   [leftAt, rightAt, at]: readonly [Place, Place, Place],
 ): Value {
-  const isEquality = /^[=!]==?$/.test(operator)
-  if (isEquality && !(typeof left === 'number' && typeof right === 'number'))
+  const areNumbers = typeof left === 'number' && typeof right === 'number'
+  if (!areNumbers && /^[=!]==?$/.test(operator))
     return equality(context, operator, [left, right], [leftAt, rightAt])
   const a = context.number(left, leftAt)
   const b = context.number(right, rightAt)

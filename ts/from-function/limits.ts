@@ -10,7 +10,8 @@ export function findUsed(graph: Graph, roots: readonly number[]): Uint8Array {
   for (const root of roots) isUsed[root] = 1
   for (let number = isUsed.length - 1; number >= 0; number--) {
     if (isUsed[number] === 0) continue
-    for (const operand of graph.operandsOf(number)) isUsed[operand] = 1
+    const operands = graph.operandsOf(number)
+    for (let k = 0; k < operands.length; k++) isUsed[operands[k]] = 1
   }
   return isUsed
 }
@@ -55,7 +56,8 @@ export function countAtMost(graph: Graph, roots: readonly number[], inputs: read
     const node = graph.nodes[number]
     if (isUsed[number] === 0 || node.kind !== 'operation') continue
     most++
-    for (const operand of node.operands) {
+    for (let k = 0; k < node.operands.length; k++) {
+      const operand = node.operands[k]
       if (!moves[operand]) continue
       // Derivatives of further uses are added to the derivative of the first use.
       most += (slopeCosts[node.operation] ?? MAX_SLOPE_COST) + hasSlope[operand] + guards
