@@ -286,6 +286,22 @@ describe('an abort', () => {
     expect(source.next().done).toBe(true)
   })
 
+  test('of several waiting calls arrives once, and results before it are in order', async () => {
+    const stream = fitStream(rows, options)
+    const calls = await Promise.all([stream.next(), stream.next(), stream.next()])
+    expect(calls.map(({ value }) => value?.group)).toEqual(['w0', 'w1', 'w2'])
+    const last = await Promise.allSettled([
+      stream.next(),
+      stream.throw(new RangeError('enough')),
+      stream.next(),
+    ])
+    expect(last).toMatchObject([
+      { value: { value: { group: 'w3' } } },
+      { reason: { message: 'enough' } },
+      { value: { done: true, value: undefined } },
+    ])
+  })
+
   test('between results throws at the next result, and before the start reads nothing', async () => {
     const control = new AbortController()
     const source = watched(rows)
@@ -355,17 +371,23 @@ describe('an error names', () => {
     )
   })
 
-  test('a label again among the next 4096 groups, but not later', async () => {
+  // Ascending numbers are remembered in another way than other labels.
+  test.each([
+    ['ascending', (k: number) => k, '4204'],
+    ['in another order', (k: number) => k ^ 1, '4205'],
+    ['a text', (k: number) => `w${k}`, '"w4204"'],
+  ])('a label again among the next 4096 groups, but not much later (%s)', async (_, labelOf, shown) => {
     const data = { t: [0, 1, 2], y: [3, 2, 1] }
-    const groups = Array.from({ length: 5001 }, (_, group) => ({ group, data }))
-    const again = (group: number) => untilError(fitStream([...groups, { group, data }], { model, start }))
-    const late = await again(5000 - 4096)
+    const groups = Array.from({ length: 8300 }, (_, k) => ({ group: labelOf(k), data }))
+    const again = (k: number) =>
+      untilError(fitStream([...groups, { group: labelOf(k), data }], { model, start }))
+    const late = await again(8300 - 2 * 4096 - 1)
     expect(late.error).toBe(null)
-    expect(late.found).toHaveLength(5002)
-    const { found, error } = await again(5001 - 4096)
-    expect(found).toHaveLength(5001)
+    expect(late.found).toHaveLength(8301)
+    const { found, error } = await again(8300 - 4096)
+    expect(found).toHaveLength(8300)
     expect(error?.message).toContain(
-      'group 905: rows[5001]: expected all rows of a group one after the other',
+      `group ${shown}: rows[8300]: expected all rows of a group one after the other`,
     )
   })
 

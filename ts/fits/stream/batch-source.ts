@@ -28,8 +28,10 @@ export interface SourceBatch {
 
 /** Reading yields to the event loop after this time. */
 const MAX_TURN_MS = 10
-/** Number of items between two looks at the clock. */
-const ITEMS_PER_LOOK = 64
+/** The number of items between two looks at the clock adapts to the source, because a look costs as much as some items. */
+const MAX_ITEMS_PER_LOOK = 1024
+/** Intended time between two looks at the clock. */
+const LOOK_MS = 1
 /** Time after which waiting fits start with the groups that have arrived from a slow source. */
 const FLUSH_INTERVAL_MS = 20
 
@@ -46,6 +48,7 @@ export class BatchSource {
   /** Whether the source has ended or failed. Such a source needs no `return`. */
   #hasEnded = false
   #isLast = false
+  #itemsPerLook = 1
   #failure: StreamFailure | undefined
 
   constructor(
@@ -93,18 +96,14 @@ export class BatchSource {
     this.#isReading = true
     try {
       let turn = performance.now()
-      for (let count = 1; !this.#isClosed && !this.#isFull; count++) {
-        const step = this.#next()
-        const { done, value } = this.#isAsync ? await this.#wait(step) : (step as IteratorResult<unknown>)
-        if (this.#isClosed) return
-        if (done) {
-          this.#end()
-          return
-        }
-        this.#reader.accept(value)
-        if (count % ITEMS_PER_LOOK !== 0 || performance.now() - turn <= MAX_TURN_MS) continue
+      for (let look = turn; !(this.#isAsync ? await this.#readItemsAsync() : this.#readItems()); ) {
+        const now = performance.now()
+        if (now - look < LOOK_MS) this.#itemsPerLook = Math.min(2 * this.#itemsPerLook, MAX_ITEMS_PER_LOOK)
+        else if (now - look > 2 * LOOK_MS) this.#itemsPerLook = Math.ceil(this.#itemsPerLook / 2)
+        look = now
+        if (now - turn <= MAX_TURN_MS) continue
         await nextTurn()
-        turn = performance.now()
+        turn = look = performance.now()
       }
     } catch (error) {
       this.#failure = { error, isOfSource: this.#hasEnded }
@@ -115,10 +114,33 @@ export class BatchSource {
     }
   }
 
-  #end(): void {
-    this.#hasEnded = true
-    this.#isLast = true
-    this.#reader.end()
+  /** Reads items until the next look at the clock. Returns whether the batch is complete. */
+  #readItems(): boolean {
+    if (this.#isClosed) return true
+    for (let left = this.#itemsPerLook; left > 0; left--) {
+      if (this.#accept(this.#next() as IteratorResult<unknown>)) return true
+    }
+    return false
+  }
+
+  async #readItemsAsync(): Promise<boolean> {
+    for (let left = this.#itemsPerLook; left > 0; left--) {
+      if (this.#isClosed) return true
+      const step = await this.#wait(this.#next())
+      if (this.#isClosed || this.#accept(step)) return true
+    }
+    return false
+  }
+
+  /** Accepts an item or the end of the source. Returns whether the batch is complete. */
+  #accept(step: IteratorResult<unknown>): boolean {
+    if (step.done) {
+      this.#hasEnded = true
+      this.#isLast = true
+      this.#reader.end()
+      return true
+    }
+    return this.#reader.accept(step.value) && this.#isFull
   }
 
   /** An exception of the source ends the source. */

@@ -1,10 +1,9 @@
 import { AntigradError, OptionError } from '../../core/errors.js'
-import { nextTurn, orAbort } from '../../core/event-loop.js'
+import { orAbort } from '../../core/event-loop.js'
 import { plural } from '../../core/text.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { Expression } from '../../expressions/expression.js'
 import { readOptions } from '../../options/read.js'
-import type { FitManyResult } from '../fit/result.js'
 import type { FitModel } from '../models/model.js'
 import type { ColumnsOf } from '../problem/data-table.js'
 import type { FunctionModel, RowArgument } from '../problem/function-model.js'
@@ -18,9 +17,10 @@ import type {
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { type BatchFits, BatchFitter } from './batch-fits.js'
 import { type BatchLimits, BatchSource, type SourceBatch } from './batch-source.js'
-import { GroupFit } from './group-fit.js'
+import type { GroupFit } from './group-fit.js'
 import { GroupReader } from './group-reader.js'
 import { checkStream, type FitStreamOptions, type StreamValues, streamOptionTable } from './options.js'
+import { type AbortState, type LabeledFits, ResultStream } from './result-stream.js'
 
 /** A group of a stream: its data, and its label. The default label is the index of the group. */
 export interface StreamGroup<Data = FitData> {
@@ -40,10 +40,6 @@ type RowModel<Start, Columns, Y> = FunctionModel<
 
 /** Limits of a batch. Larger batches are not faster. */
 const LIMITS: BatchLimits = { groups: 4096, rows: 262_144 }
-/** Results are handed out for this time before the event loop has a turn. */
-const MAX_TURN_MS = 20
-/** Number of results between two looks at the clock. */
-const RESULTS_PER_LOOK = 64
 
 /**
  * Fits a model to each group of a stream, in constant memory. The groups are read in batches and fitted like the data
@@ -52,7 +48,7 @@ const RESULTS_PER_LOOK = 64
  *
  * @param rows an iterable or async iterable of rows, with the option `group`, or of groups, `{ group, data }`. The data
  * of a group are columns or rows, as for `fit`. The first group determines the columns. A number that a later row lacks
- * is missing. A label must not occur again among the next 4096 groups; later repetitions are not noticed.
+ * is missing. A label must not occur again among the next 4096 groups; much later repetitions are not noticed.
  * @param options the model, and the options of `fitMany`
  * @returns an async generator with one result per group, in the order of the source. Leaving the loop ends the source
  * by its method `return`.
@@ -137,19 +133,26 @@ export function createStream(
   checkStream(options)
   const symbol = [Symbol.asyncIterator, Symbol.iterator].find((one) => isObject(rows) && one in rows)
   if (symbol === undefined) throw new OptionError('rows', 'an iterable or async iterable of objects', rows)
-  return stream(rows as Iterable<unknown>, symbol === Symbol.asyncIterator, options, limits)
+  const isAsync = symbol === Symbol.asyncIterator
+  const state: AbortState = { isAborted: false }
+  return new ResultStream(fitBatches(rows as Iterable<unknown>, isAsync, options, limits, state), state)
 }
 
-async function* stream(
+/** Yields the fits of one batch after the other. */
+async function* fitBatches(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
   isAsync: boolean,
   options: StreamValues,
   limits: BatchLimits,
-): AsyncGenerator<GroupFit, void, undefined> {
+  state: AbortState,
+): AsyncGenerator<LabeledFits, void, undefined> {
   const { signal: given } = options
   given?.throwIfAborted()
   const stop = new AbortController()
-  const abort = () => stop.abort(given?.reason)
+  const abort = () => {
+    state.isAborted = true
+    stop.abort(given?.reason)
+  }
   given?.addEventListener('abort', abort)
   const { signal } = stop
   const fitter = new BatchFitter(options, signal)
@@ -166,15 +169,9 @@ async function* stream(
       const { labels, fits, failure, isLast } = await orAbort(pipeline.next, signal)
       isEnd = isLast || failure !== undefined
       if (!isEnd) pipeline.advance()
-      const total = fits?.length ?? 0
-      let turn = performance.now()
-      for (let k = 0; k < total; k++) {
-        signal.throwIfAborted()
-        count++
-        yield new GroupFit(labels[k], fits as FitManyResult, k)
-        if (k % RESULTS_PER_LOOK !== 0 || performance.now() - turn <= MAX_TURN_MS) continue
-        await nextTurn()
-        turn = performance.now()
+      if (fits) {
+        count += fits.length
+        yield { labels, fits }
       }
       signal.throwIfAborted()
       if (failure) throw failure.isOfSource ? sourceError(failure.error, count) : failure.error

@@ -84,11 +84,29 @@ export class GroupBuffer {
     return this.#offsets[this.#labels.length]
   }
 
-  /** Appends a row. The numbers are in the order of `names`. */
-  append(row: ArrayLike<number>): void {
+  /** Number of rows of the open group. */
+  get openRows(): number {
+    return this.#rows - this.completeRows
+  }
+
+  /**
+   * Appends a row of numbers, of which null and undefined are missing.
+   *
+   * @returns −1, or the index of the first column with another value; the buffer is then unchanged
+   */
+  appendRow(row: Readonly<Record<string, unknown>>): number {
     this.#reserve(1)
-    for (let k = 0; k < row.length; k++) this.#columns[k][this.#rows] = row[k]
+    const { names } = this
+    const columns = this.#columns
+    const at = this.#rows
+    for (let k = 0; k < names.length; k++) {
+      const x = row[names[k]]
+      if (typeof x === 'number') columns[k][at] = x
+      else if (x === null || x === undefined) columns[k][at] = NaN
+      else return k
+    }
     this.#rows++
+    return -1
   }
 
   /** Appends rows of equal columns, in the order of `names`. */

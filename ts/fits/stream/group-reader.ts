@@ -2,13 +2,11 @@
 
 import { OptionError, shown } from '../../core/errors.js'
 import { isFloatArray } from '../../core/typed-arrays.js'
-import { isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
+import { createRecord, isObject, isRecord, readMember, toFloat64Array } from '../../core/untrusted-input.js'
 import { listColumns, readTable, type TableColumns } from '../problem/data-table.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { CompleteGroups, GroupBuffer } from './group-buffer.js'
-
-/** Number of latest labels among which a label must not occur again. The limit keeps the memory constant. */
-const REMEMBERED_LABELS = 4096
+import { RecentLabels } from './recent-labels.js'
 
 /** Selects the columns of numbers, from the columns of the first group. */
 export type ColumnSelection = (columns: Readonly<Record<string, unknown>>) => readonly string[]
@@ -27,16 +25,9 @@ export class GroupReader {
   #label: GroupLabel | undefined
   /** The rows of the first group, because the columns are selected at the end of the first group. */
   #firstRows: object[] = []
-  #row: Float64Array = new Float64Array(0)
   /** Whether Object.prototype has a property with the name of a column. */
   #hasInherited = true
-  #rowInGroup = 0
-  readonly #labels = new Set<GroupLabel>()
-  /**
-   * A ring buffer of these labels, which finds the oldest one. A set finds its first element slowly after many removals.
-   */
-  readonly #ring: GroupLabel[] = []
-  #oldest = 0
+  readonly #labels = new RecentLabels()
 
   /** @param column name of the column of labels; undefined if each item is a whole group */
   constructor(column: string | undefined, select: ColumnSelection) {
@@ -54,11 +45,15 @@ export class GroupReader {
     return this.#buffer?.completeRows ?? 0
   }
 
-  /** @throws OptionError if the item is not a row or a group, or contains invalid numbers */
-  accept(item: unknown): void {
+  /**
+   * @returns whether the item has completed a group
+   * @throws OptionError if the item is not a row or a group, or contains invalid numbers
+   */
+  accept(item: unknown): boolean {
     this.#items++
-    if (this.#column === undefined) this.#acceptGroup(item)
-    else this.#acceptRow(item, this.#column)
+    if (this.#column !== undefined) return this.#acceptRow(item, this.#column)
+    this.#acceptGroup(item)
+    return true
   }
 
   /** Ends the last group at the end of the stream. */
@@ -92,7 +87,7 @@ export class GroupReader {
     else this.#appendTable(label, readTable(ofGroup(label, 'data'), data))
   }
 
-  #acceptRow(item: unknown, column: string): void {
+  #acceptRow(item: unknown, column: string): boolean {
     // The prototype of most rows is Object.prototype, and then no name has to be looked up twice.
     const isPlain = isObject(item) && Object.getPrototypeOf(item) === Object.prototype
     if (!isPlain && !isRecord(item))
@@ -100,28 +95,24 @@ export class GroupReader {
     const row = item as Readonly<Record<string, unknown>>
     const isOwn = isPlain && !this.#hasInherited
     const given = isOwn || Object.hasOwn(row, column) ? row[column] : undefined
-    if (given !== this.#label || given === undefined) {
-      const label = readLabel(`${this.#argument}: ${column}`, given)
-      this.end()
-      this.#remember(label)
-      this.#label = label
-      this.#rowInGroup = 0
-    }
+    const isNext = given !== this.#label || given === undefined
+    if (isNext) this.#begin(readLabel(`${this.#argument}: ${column}`, given))
     const buffer = this.#buffer
-    if (buffer === undefined) {
-      this.#firstRows.push(row)
-      return
+    if (buffer === undefined) this.#firstRows.push(row)
+    else {
+      const own = isOwn ? row : ownColumns(row, buffer.names)
+      const k = buffer.appendRow(own)
+      const name = buffer.names[k]
+      if (k >= 0) this.#refuseNumber(name, buffer.openRows, own[name], this.#label as GroupLabel)
     }
-    const { names } = buffer
-    for (let k = 0; k < names.length; k++) {
-      const name = names[k]
-      const x = isOwn || Object.hasOwn(row, name) ? row[name] : null
-      if (typeof x === 'number') this.#row[k] = x
-      else if (x === null || x === undefined) this.#row[k] = NaN
-      else this.#refuseNumber(name, this.#rowInGroup, x, this.#label as GroupLabel)
-    }
-    this.#rowInGroup++
-    buffer.append(this.#row)
+    return isNext
+  }
+
+  /** Ends the open group, and opens the next one. */
+  #begin(label: GroupLabel): void {
+    this.end()
+    this.#remember(label)
+    this.#label = label
   }
 
   #endGroup(label: GroupLabel): void {
@@ -153,7 +144,6 @@ export class GroupReader {
       .map((name) => [name, table.get(name)])
     try {
       const names = this.#select(Object.fromEntries(columns))
-      this.#row = new Float64Array(names.length)
       this.#hasInherited = [...names, this.#column ?? ''].some((name) => name in Object.prototype)
       return new GroupBuffer(names)
     } catch (thrown) {
@@ -179,20 +169,15 @@ export class GroupReader {
 
   /** @throws OptionError if the label is among the latest labels */
   #remember(label: GroupLabel): void {
-    if (this.#labels.has(label)) {
-      const expected = 'all rows of a group one after the other'
-      throw new OptionError(ofGroup(label, this.#argument), expected, 'a group that has ended')
-    }
-    this.#labels.add(label)
-    if (this.#ring.length < REMEMBERED_LABELS) {
-      this.#ring.push(label)
-      return
-    }
-    this.#labels.delete(this.#ring[this.#oldest])
-    this.#ring[this.#oldest] = label
-    this.#oldest = (this.#oldest + 1) % REMEMBERED_LABELS
+    if (this.#labels.add(label)) return
+    const expected = 'all rows of a group one after the other'
+    throw new OptionError(ofGroup(label, this.#argument), expected, 'a group that has ended')
   }
 }
+
+/** The values that a row itself has, without the properties of its class. */
+const ownColumns = (row: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  createRecord(names, (name) => (Object.hasOwn(row, name) ? row[name] : null))
 
 /** Whether a value is an array whose numbers can be appended to the buffer without another copy. */
 const isOrdinary = (given: unknown): given is Float64Array =>
