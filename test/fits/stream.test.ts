@@ -152,6 +152,29 @@ describe('the results', () => {
     expect(error?.message).toMatch(/^group 3: data: y: expected 7 rows, like t, got "2 rows"/)
   })
 
+  test('have the same bits if some or all groups have equal columns', async () => {
+    const t = [-0, 0.5, 1, 1.5, NaN]
+    const [y, z] = [
+      [3, 2, 1.5, 1, 1],
+      [2, 2, 1, 1, 1],
+    ]
+    const zero = [0, ...t.slice(1)]
+    const sets = [
+      { ts: [t, t, t], ys: [y, z, y] },
+      { ts: [t, t, t].map((one) => one.slice(0, 4)), ys: [y, y, y].map((one) => one.slice(0, 4)) },
+      { ts: [zero, t, zero].map((one) => one.slice(0, 4)), ys: [y, y, z].map((one) => one.slice(0, 4)) },
+    ]
+    for (const { ts, ys } of sets) {
+      const groups = ts.map((t, k) => ({ data: { t, y: ys[k] } }))
+      const found = await collect(fitStream(groups, { model, start, missing: 'drop' }))
+      const all = fitManySync(model, { t: ts, y: ys }, { start, missing: 'drop' })
+      expect(found.map(({ values, errors }) => ({ values, errors }))).toEqual(
+        ts.map((_, k) => ({ values: all.at(k).values, errors: all.at(k).errors })),
+      )
+      expect(found[2].fit.residuals).toEqual(all.at(2).residuals)
+    }
+  })
+
   test('need no start with built-in models, and empty groups have too few points', async () => {
     const data = [
       { x: [], y: [] },

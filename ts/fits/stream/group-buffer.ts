@@ -25,10 +25,32 @@ export class CompleteGroups {
     this.#perRun = isEven ? offsets[1] : undefined
   }
 
-  /** The columns as data of `fitMany`. */
-  data(): Record<string, ValidColumn> {
-    const entries = [...this.#columns].map(([name, column]) => [name, this.#column(column)] as const)
+  /**
+   * The columns as data of `fitMany`. A column with the same numbers in each group becomes a column of all fits, which
+   * the fits read faster. At least one column remains a column of groups, because it defines the number of fits.
+   */
+  data(): Record<string, ValidColumn | Float64Array> {
+    const entries = [...this.#columns].map(([name, column]): [string, ValidColumn | Float64Array] => [
+      name,
+      this.#sharedNumbers(column) ?? this.#column(column),
+    ])
+    const last = entries.at(-1)
+    const isAnyOfGroups = entries.some(([, column]) => column instanceof ValidColumn)
+    if (last && !isAnyOfGroups) last[1] = this.#column(this.#columns.get(last[0]) as Float64Array)
     return Object.fromEntries(entries)
+  }
+
+  /** The numbers of the first group, if each group has the same bits. Columns with NaN remain columns of groups. */
+  #sharedNumbers(column: Float64Array): Float64Array | undefined {
+    const { length } = column
+    const count = this.#perRun
+    if (!count) return undefined
+    for (let i = count; i < length; i++) {
+      const x = column[i]
+      // 0 and −0 are different numbers.
+      if (x !== column[i - count] || (x === 0 && !Object.is(x, column[i - count]))) return undefined
+    }
+    return column.subarray(0, count)
   }
 
   /** A copy of one column. `fitMany` overwrites columns of σ. */

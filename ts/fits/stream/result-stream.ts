@@ -16,7 +16,7 @@ export interface AbortState {
   isAborted: boolean
 }
 
-type Step = IteratorResult<GroupFit, void>
+type ResultStep = IteratorResult<GroupFit, void>
 
 /** Results are handed out for this time before the event loop has a turn. */
 const MAX_TURN_MS = 20
@@ -37,7 +37,7 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
   /** Number of results of the batch. A batch with invalid data has more labels. */
   #count = 0
   /** The last call without an immediate result. Later calls wait for its end. */
-  #pending: Promise<Step> | undefined
+  #pending: Promise<ResultStep> | undefined
   #turn = 0
 
   constructor(batches: AsyncGenerator<LabeledFits, void, undefined>, abort: AbortState) {
@@ -52,7 +52,7 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
     return this
   }
 
-  next(): Promise<Step> {
+  next(): Promise<ResultStep> {
     const k = this.#index
     const isReady = k < this.#count && k % RESULTS_PER_LOOK !== 0
     if (!isReady || this.#pending !== undefined || this.#abort.isAborted)
@@ -60,16 +60,16 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
     return Promise.resolve(this.#take())
   }
 
-  return(): Promise<Step> {
+  return(): Promise<ResultStep> {
     return this.#inOrder(() => this.#end(this.#batches.return()))
   }
 
-  throw(error: unknown): Promise<Step> {
+  throw(error: unknown): Promise<ResultStep> {
     return this.#inOrder(() => this.#end(this.#batches.throw(error)))
   }
 
   /** Waits for the next batch, or gives the event loop a turn. */
-  async #proceed(): Promise<Step> {
+  async #proceed(): Promise<ResultStep> {
     if (this.#index < this.#count && performance.now() - this.#turn > MAX_TURN_MS) {
       await nextTurn()
       this.#turn = performance.now()
@@ -91,19 +91,19 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
     this.#fits = batch?.fits
   }
 
-  #take(): Step {
+  #take(): ResultStep {
     const k = this.#index++
     return { done: false, value: new GroupFit(this.#labels[k], this.#fits as FitManyResult, k) }
   }
 
-  async #end(ending: Promise<unknown>): Promise<Step> {
+  async #end(ending: Promise<unknown>): Promise<ResultStep> {
     this.#begin(undefined)
     await ending
     return { done: true, value: undefined }
   }
 
   /** Calls a function at the end of the calls before. */
-  #inOrder(call: () => Promise<Step>): Promise<Step> {
+  #inOrder(call: () => Promise<ResultStep>): Promise<ResultStep> {
     const step = this.#pending === undefined ? call() : this.#pending.then(call, call)
     this.#pending = step
     const end = () => {
