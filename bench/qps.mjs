@@ -6,6 +6,7 @@ import { qp } from '../dist/index.js'
 
 const python = process.argv[2]
 const COUNT = 1000
+const ROUNDS = 5
 const SIZES = [5, 10, 20]
 
 let seed = 1
@@ -53,11 +54,13 @@ function kkt({ rows, least }, { x, maxViolation, kktResidual, multipliers, bound
   return error
 }
 
-/** The processor time per program in microseconds, and the count of programs solved to 1e-9, of one half. */
-function measure(half) {
-  const mine = [...given.keys()].filter((k) => k % 2 === half)
-  // The first rounds are compiled.
-  for (let round = 0; round < 5; round++) for (const k of mine) qp(given[k])
+/** Indices of the programs of one half and of one size. */
+const group = (half, size) =>
+  [...given.keys()].filter((k) => k % 2 === half && programs[k].gradient.length === size)
+const groups = [0, 1].flatMap((half) => SIZES.map((size) => group(half, size)))
+
+/** The processor time per program in microseconds, and the count of programs solved to 1e-9. */
+function measure(mine) {
   const before = process.cpuUsage()
   const results = mine.map((k) => qp(given[k]))
   const { user, system } = process.cpuUsage(before)
@@ -65,17 +68,33 @@ function measure(half) {
   return [(user + system) / mine.length, results.filter(isSolved).length]
 }
 
-const row = (name, [definite, singular]) => {
-  const cells = [definite, singular].map(([time, solved]) => `${time.toFixed(0)} µs | ${solved}`)
-  console.log(`| ${name} | ${cells.join(' | ')} |`)
-}
-console.log('| solver | definite | solved | semidefinite | solved |\n|---|---|---|---|---|')
-row('qp()', [0, 1].map(measure))
-if (python !== undefined) {
+function measurePeers() {
   const script = join(import.meta.dirname, 'peers/qps.py')
-  const output = execFileSync(python, [script], { encoding: 'utf8', input: JSON.stringify(programs) })
+  const output = execFileSync(python, [script], {
+    encoding: 'utf8',
+    input: JSON.stringify({ programs, groups }),
+    maxBuffer: 1 << 24,
+  })
   const lines = output.split('\n').filter((line) => line.startsWith('result '))
-  const halves = lines.map((line) => line.split(' ').slice(1).map(Number))
-  row('quadprog', halves.slice(0, 2))
-  row('HiGHS', halves.slice(2))
+  return lines.map((line) => line.split(' ').slice(1).map(Number))
+}
+
+// The first rounds are compiled.
+for (let round = 0; round < 10; round++) for (const program of given) qp(program)
+const rounds = []
+for (let round = 0; round < ROUNDS; round++)
+  rounds.push([...groups.map(measure), ...(python === undefined ? [] : measurePeers())])
+
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
+const cell = (k) => {
+  if (rounds[0][k] === undefined) return '– | –'
+  return `${median(rounds.map((round) => round[k][0])).toFixed(0)} µs | ${rounds[0][k][1]}`
+}
+console.log(
+  '| Hessian | variables | qp() | solved | quadprog | solved | HiGHS | solved |\n|---|---|---|---|---|---|---|---|',
+)
+for (const [k, mine] of groups.entries()) {
+  const kind = k < SIZES.length ? 'definite' : 'semidefinite'
+  const cells = [0, 1, 2].map((solver) => cell(k + solver * groups.length))
+  console.log(`| ${kind} | ${SIZES[k % SIZES.length]} (${mine.length} programs) | ${cells.join(' | ')} |`)
 }

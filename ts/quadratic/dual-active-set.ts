@@ -200,24 +200,23 @@ export class DualActiveSet {
 
   /** The index of the most violated constraint plus 1, negative if its maximum is violated; 0 if none is violated. */
   #mostViolated(): number {
-    const { size, count, min, max } = this.#program
+    const { size, count, rows, min, max } = this.#program
     const { x } = this
     let sizes = 0
     for (let i = 0; i < size; i++) sizes += Math.abs(x[i])
     let worst = 0
     let found = 0
     let isEqual = false
-    for (let index = 0; index < size + count; index++) {
+    for (let index = 0, at = -size * size; index < size + count; index++, at += size) {
       if (this.#states[index] !== 0) continue
+      const value = index < size ? x[index] : multiply(rows, at, x, 0, size)
       const low = min[index]
       const high = max[index]
-      if (low === -Infinity && high === Infinity) continue
-      const value = this.#valueOf(index)
+      // Most constraints are satisfied, and need no allowance for rounding errors.
+      if (value >= low && value <= high) continue
       const below = low - value
       const above = value - high
       const excess = below > above ? below : above
-      // Most constraints are satisfied, and need no allowance for rounding errors.
-      if (!(excess > 0)) continue
       const isEquality = low === high
       // Equations come first, because they are never removed.
       if (isEqual && !isEquality) continue

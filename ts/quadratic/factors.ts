@@ -120,10 +120,10 @@ export class ActiveFactors {
   solveUpper(d: Float64Array, r: Float64Array): void {
     const { size, count } = this
     const upper = this.#triangle
-    for (let i = count - 1; i >= 0; i--) {
-      let sum = d[i]
-      for (let k = i + 1; k < count; k++) sum -= upper[k * size + i] * r[k]
-      r[i] = sum / upper[i * size + i]
+    for (let i = 0; i < count; i++) r[i] = d[i]
+    for (let k = count - 1; k >= 0; k--) {
+      r[k] /= upper[k * size + k]
+      addMultiple(r, 0, -r[k], upper, k * size, k)
     }
   }
 
@@ -131,11 +131,7 @@ export class ActiveFactors {
   solveLower(d: Float64Array, w: Float64Array): void {
     const { size, count } = this
     const upper = this.#triangle
-    for (let k = 0; k < count; k++) {
-      let sum = d[k]
-      for (let i = 0; i < k; i++) sum -= upper[k * size + i] * w[i]
-      w[k] = sum / upper[k * size + k]
-    }
+    for (let k = 0; k < count; k++) w[k] = (d[k] - multiply(upper, k * size, w, 0, k)) / upper[k * size + k]
   }
 
   /** Adds the constraint of the last call of {@link project} by one Householder reflection, and overwrites z. */

@@ -32,5 +32,14 @@ export function addMultiple(
   second: number,
   length: number,
 ): void {
-  for (let i = 0; i < length; i++) to[first + i] += factor * from[second + i]
+  let i = 0
+  for (; i + 3 < length; i += 4) {
+    const at = first + i
+    const other = second + i
+    to[at] += factor * from[other]
+    to[at + 1] += factor * from[other + 1]
+    to[at + 2] += factor * from[other + 2]
+    to[at + 3] += factor * from[other + 3]
+  }
+  for (; i < length; i++) to[first + i] += factor * from[second + i]
 }

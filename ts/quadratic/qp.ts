@@ -1,5 +1,6 @@
 import { OptionError } from '../core/errors.js'
-import { createRecord, isObject, toBoundedArray, toFloat64Array } from '../core/untrusted-input.js'
+import { setOwn } from '../core/tensors.js'
+import { isObject, toBoundedArray, toFloat64Array } from '../core/untrusted-input.js'
 import type { ConstraintLimits } from '../minimize/constraints.js'
 import { type Bounds, clamp, readBounds } from '../objectives/bounds.js'
 import { passThrough } from '../options/kinds.js'
@@ -70,6 +71,9 @@ const MAX_CONSTRAINTS = 2000
 /** Relative asymmetry of a Hessian that counts as rounding errors. */
 const ASYMMETRY = 1e-9
 
+/** The parts of a program, made by the first call. */
+let table: Readonly<Record<keyof QuadraticProblem, ReturnType<typeof passThrough>>> | undefined
+
 /**
  * Solves a convex quadratic program: minimizes ½xᵀHx + gᵀx, subject to linear constraints and bounds.
  *
@@ -89,7 +93,7 @@ const ASYMMETRY = 1e-9
  * })
  */
 export function qp(problem: QuadraticProblem): QpResult {
-  const table = {
+  table ??= {
     hessian: passThrough(),
     gradient: passThrough(),
     constraints: passThrough(),
@@ -107,13 +111,13 @@ export function qp(problem: QuadraticProblem): QpResult {
   const { hessian, rows, min, max } = workspace.program
   workspace.program.gradient.set(gradient)
   readHessian(given.hessian, size, hessian)
-  for (const [k, { argument, definition }] of constraints.entries())
-    writeNumbers(`${argument}: coefficients`, definition, rows, k * size, size)
-  readBox(given.bounds, size, min, max)
-  for (const [k, constraint] of constraints.entries()) {
+  for (let k = 0; k < constraints.length; k++) {
+    const constraint = constraints[k]
+    writeNumbers(`${constraint.argument}: coefficients`, constraint.definition, rows, k * size, size)
     min[size + k] = constraint.min
     max[size + k] = constraint.max
   }
+  readBox(given.bounds, size, min, max)
   const result = solve(workspace, constraints)
   keepWorkspace(workspace)
   return result
@@ -172,17 +176,22 @@ function solve(workspace: Workspace, constraints: readonly ReadConstraint[]): Qp
     if (index < size)
       x[index] = Math.abs(x[index] - min[index]) <= Math.abs(x[index] - max[index]) ? min[index] : max[index]
   }
-  const keys = constraints.map(({ key }) => key)
   const atBound: number[] = []
   for (let i = 0; i < size; i++) if (x[i] <= min[i] || x[i] >= max[i]) atBound.push(i)
-  const multipliers = createRecord(keys as string[], (_, k) => solver.multipliers[size + k])
+  const multipliers: Record<string, number> = {}
+  const active: (string | number)[] = []
+  for (let k = 0; k < constraints.length; k++) {
+    const { key } = constraints[k]
+    if (isActive[size + k] === 1) active.push(key)
+    setOwn(multipliers, key as string, solver.multipliers[size + k])
+  }
   return {
     x,
     ...measure(workspace, x),
     reason,
     multipliers,
     boundMultipliers: solver.multipliers.slice(0, size),
-    active: keys.filter((_, k) => isActive[size + k] === 1),
+    active,
     atBound,
     iterations: solver.iterations,
   }
@@ -242,8 +251,25 @@ function writeNumbers(
   }
 }
 
+/** Writes bounds that are all pairs of finite numbers in order, which need no further checks. Returns false for others. */
+function writePlainBounds(given: unknown, size: number, min: Float64Array, max: Float64Array): boolean {
+  if (!Array.isArray(given) || given.length !== size) return false
+  for (let i = 0; i < size; i++) {
+    const bound: unknown = given[i]
+    if (!Array.isArray(bound) || bound.length !== 2) return false
+    const low: unknown = bound[0]
+    const high: unknown = bound[1]
+    if (typeof low !== 'number' || typeof high !== 'number') return false
+    if (!(low <= high && low > -Infinity && high < Infinity)) return false
+    min[i] = low
+    max[i] = high
+  }
+  return true
+}
+
 /** Writes the bounds to the limits. @throws OptionError */
 function readBox(given: unknown, size: number, min: Float64Array, max: Float64Array): void {
+  if (writePlainBounds(given, size, min, max)) return
   const box = readBounds(given, { names: null, length: size, dtype: 'float64' })
   for (let i = 0; i < size; i++) {
     min[i] = box === null ? -Infinity : box.min[i]
