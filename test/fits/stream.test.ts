@@ -309,7 +309,7 @@ describe('an abort', () => {
     expect(source.next().done).toBe(true)
   })
 
-  test('of several waiting calls arrives once, and results before it are in order', async () => {
+  test('and other calls keep their order if several calls wait', async () => {
     const stream = fitStream(rows, options)
     const calls = await Promise.all([stream.next(), stream.next(), stream.next()])
     expect(calls.map(({ value }) => value?.group)).toEqual(['w0', 'w1', 'w2'])

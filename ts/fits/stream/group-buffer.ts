@@ -121,12 +121,10 @@ export class GroupBuffer {
     const { names } = this
     const columns = this.#columns
     const at = this.#rows
-    for (let k = 0; k < names.length; k++) {
-      const x = row[names[k]]
-      if (typeof x === 'number') columns[k][at] = x
-      else if (x === null || x === undefined) columns[k][at] = NaN
-      else return k
-    }
+    // A place that always reads the same name takes a fraction of the time. Most models have two columns.
+    if (!put(columns[0], at, row[names[0]])) return 0
+    if (names.length > 1 && !put(columns[1], at, row[names[1]])) return 1
+    for (let k = 2; k < names.length; k++) if (!put(columns[k], at, row[names[k]])) return k
     this.#rows++
     return -1
   }
@@ -198,4 +196,12 @@ export class GroupBuffer {
     this.#offsets = [0]
     return groups
   }
+}
+
+/** Writes a number, or NaN for null and undefined. Returns false for another value. */
+function put(column: Float64Array, at: number, x: unknown): boolean {
+  if (typeof x === 'number') column[at] = x
+  else if (x === null || x === undefined) column[at] = NaN
+  else return false
+  return true
 }

@@ -72,14 +72,14 @@ export class GroupReader {
   }
 
   #acceptGroup(item: unknown): void {
-    if (!isRecord(item) || readMember(item, 'data') === undefined) {
+    const data = isRecord(item) ? readMember(item, 'data') : undefined
+    if (data === undefined) {
       const expected = 'a group, { group, data }, or rows and the option group'
       throw new OptionError(this.#argument, expected, item)
     }
-    const given = readMember(item, 'group')
-    const label = given === undefined ? this.#items - 1 : readLabel(`${this.#argument}: group`, given)
+    const given = readMember(item as object, 'group')
+    const label = given === undefined ? this.#items - 1 : this.#readLabel('group', given)
     this.#remember(label)
-    const data = readMember(item, 'data')
     const isPlain = isObject(data) && Object.getPrototypeOf(data) === Object.prototype
     // Plain objects of float arrays, as in most sources, need no table.
     if (isPlain && !this.#hasInherited && this.#buffer?.tryAppend(data as Readonly<Record<string, unknown>>))
@@ -96,14 +96,13 @@ export class GroupReader {
     const isOwn = isPlain && !this.#hasInherited
     const given = isOwn || Object.hasOwn(row, column) ? row[column] : undefined
     const isNext = given !== this.#label || given === undefined
-    if (isNext) this.#begin(readLabel(`${this.#argument}: ${column}`, given))
+    if (isNext) this.#begin(this.#readLabel(column, given))
     const buffer = this.#buffer
     if (buffer === undefined) this.#firstRows.push(row)
     else {
       const own = isOwn ? row : ownColumns(row, buffer.names)
       const k = buffer.appendRow(own)
-      const name = buffer.names[k]
-      if (k >= 0) this.#refuseNumber(name, buffer.openRows, own[name], this.#label as GroupLabel)
+      if (k >= 0) this.#refuseInRow(buffer, own, k)
     }
     return isNext
   }
@@ -163,8 +162,17 @@ export class GroupReader {
     throw new OptionError(ofGroup(label, `data: ${name}`), 'an array of numbers', given)
   }
 
+  #refuseInRow({ names, openRows }: GroupBuffer, row: Readonly<Record<string, unknown>>, k: number): never {
+    this.#refuseNumber(names[k], openRows, row[names[k]], this.#label as GroupLabel)
+  }
+
   #refuseNumber(name: string, row: number, given: unknown, label: GroupLabel): never {
     throw new OptionError(ofGroup(label, `data: ${name}[${row}]`), 'a number', given)
+  }
+
+  #readLabel(name: string, given: unknown): GroupLabel {
+    if (typeof given === 'string' || (typeof given === 'number' && !Number.isNaN(given))) return given
+    throw new OptionError(`${this.#argument}: ${name}`, 'a label (a string or a number)', given)
   }
 
   /** @throws OptionError if the label is among the latest labels */
@@ -186,11 +194,6 @@ const isOrdinary = (given: unknown): given is Float64Array =>
   // The copy of a detached array, or of an array with a length of its own, is validated.
   given.length > 0 &&
   !Object.hasOwn(given, 'length')
-
-function readLabel(argument: string, given: unknown): GroupLabel {
-  if (typeof given === 'string' || (typeof given === 'number' && !Number.isNaN(given))) return given
-  throw new OptionError(argument, 'a label (a string or a number)', given)
-}
 
 /** Names the group in an error about data. Other errors are returned unchanged. */
 export function inGroup(label: GroupLabel, thrown: unknown): unknown {

@@ -1,6 +1,6 @@
 import type { GroupLabel } from '../problem/shared-parameters.js'
 
-/** A label must not occur again among so many next labels. The limit keeps the memory constant. */
+/** Number of next labels among which a label must not occur again. The limit keeps the memory constant. */
 const REMEMBERED_LABELS = 4096
 
 /** Finds labels that occur again. Labels are remembered for a time between the limit and twice the limit. */
