@@ -1,7 +1,18 @@
 /** Fits by likelihood of groups that share parameters. */
 
 import { expression } from 'antigrad'
-import { compare, derive, fit, fitShared, fitSharedSync, normal, poisson, profile } from 'antigrad/fit'
+import {
+  bootstrap,
+  bootstrapSync,
+  compare,
+  derive,
+  fit,
+  fitShared,
+  fitSharedSync,
+  normal,
+  poisson,
+  profile,
+} from 'antigrad/fit'
 import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
@@ -194,4 +205,77 @@ test('fits of groups are compared and ranked', () => {
   const fewer = { t: [t, t], y: groups.slice(1) }
   const other = fitSharedSync(decay, fewer, { ...options, shared: ['b'] })
   expect(() => compare(local, other)).toThrow('b: expected a fit of 3 groups, got "2 groups"')
+})
+
+test('a bootstrap of one group equals the bootstrap of a single fit', () => {
+  const limit = 0.5
+  const below = y.map((value) => Number(value < limit))
+  const data = { t, y: y.map((value) => Math.max(value, limit)), below }
+  const options = {
+    y: 'y',
+    start,
+    distribution: normal({ sigma: 'prop*f', below: 'below' }),
+    derive: { half: 'log(2)/b' },
+  }
+  const single = fit(decay, data, options)
+  const grouped = Object.fromEntries(Object.entries(data).map(([name, rows]) => [name, [rows]]))
+  const found = fitSharedSync(decay, grouped, { ...options, shared: ['b'] })
+  for (const kind of ['parametric', 'cases'] as const) {
+    const [ours, theirs] = [
+      bootstrapSync(found, { count: 40, seed: 3, kind }),
+      bootstrap(single, { count: 40, seed: 3, kind }),
+    ]
+    expect([ours.count, ours.failed, ours.message]).toEqual([theirs.count, theirs.failed, theirs.message])
+    const [own, other] = [ours.at(0), theirs]
+    for (const name of ['a', 'b', 'prop', 'half'] as const) {
+      for (const [k, value] of other.values[name].entries())
+        expect(own.values[name][k] / value).toBeCloseTo(1, 6)
+      const [ends, expected] = [own.intervals()[name], other.intervals()[name]]
+      for (const side of [0, 1] as const) expect(ends[side] / expected[side]).toBeCloseTo(1, 6)
+    }
+    expect(ours.errors.shared.b).toBe(own.errors.b)
+    expect(ours.intervals().low.local.a[0]).toBe(own.intervals().a[0])
+  }
+})
+
+test('a bootstrap draws every group, and fits all groups together', async () => {
+  const found = fitSharedSync(decay, grouped, { shared: ['b', 'prop'], start, distribution: proportional })
+  const all = await bootstrap(found, { count: 200, seed: 1 })
+  expect([all.count, all.failed, all.length]).toEqual([200, 0, 3])
+  expect(all.errors.shared.b / found.errors.shared.b).toBeCloseTo(1, 0)
+  for (const g of [0, 1, 2]) {
+    expect(all.errors.local.a[g] / found.errors.local.a[g]).toBeCloseTo(1, 0)
+    expect(all.at(g).values.b).toEqual(all.at(0).values.b)
+  }
+  // The jackknife over the rows of all groups skews the interval.
+  const cases = bootstrapSync(found, { count: 200, seed: 1, kind: 'cases' })
+  const { low, high } = cases.intervals()
+  expect(low.shared.prop).toBeLessThan(found.values.shared.prop)
+  expect(high.shared.prop).toBeGreaterThan(found.values.shared.prop)
+  expect(() => bootstrapSync(found, { count: 1e9 })).toThrow('count')
+  expect(() => bootstrapSync(found, { kind: 'residuals' })).toThrow("kind: expected 'parametric' or 'cases'")
+  const unsolved = fitSharedSync(
+    decay,
+    { ...grouped, y: [groups[0], groups[1].with(3, Number.NaN), groups[2]] },
+    { shared: ['b'], start, distribution: proportional },
+  )
+  const none = bootstrapSync(unsolved)
+  expect([none.count, none.message]).toEqual([0, 'no replicates: the fit has not converged'])
+  expect(none.errors.shared.b).toBeNaN()
+})
+
+test('replicates that lose a local parameter count as failed', () => {
+  const x = [0, 1, 2, 3]
+  const counts = [[3, 4, 9, 14], [0, 0, 0, 0], [0, 1, 0, 0], []]
+  const found = fitSharedSync(
+    expression('exp(a + b*x)'),
+    { x: counts.map((own) => x.slice(0, own.length)), y: counts },
+    { shared: ['b'], start: { a: 1, b: 0.3 }, distribution: poisson() },
+  )
+  const all = bootstrapSync(found, { count: 100, seed: 1 })
+  // Group 2 often draws no counts. Group 1 has no estimate in any replicate, and group 3 does not take part.
+  expect(all.failed).toBeGreaterThan(10)
+  expect(all.message).toContain('singular')
+  expect(all.errors.shared.b).toBeGreaterThan(0)
+  expect([...all.errors.local.a].map(Number.isNaN)).toEqual([false, true, false, true])
 })

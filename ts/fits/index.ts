@@ -123,7 +123,6 @@ export type {
   ProfileManyOptions,
   ProfileOptions,
 } from './profiles/profile-result.js'
-export type { SharedBootstrap } from './shared/bootstrap-result.js'
 export { fitShared, fitSharedSync, type SharedData } from './shared/fit-shared.js'
 export type { SharedGroup } from './shared/group.js'
 export type { SharedFit } from './shared/result.js'
@@ -163,4 +162,5 @@ export type {
   BootstrapMany,
   BootstrapMethod,
 } from './uncertainty/bootstrap-result.js'
+export type { SharedBootstrap } from './uncertainty/shared-bootstrap-result.js'
 export { models }

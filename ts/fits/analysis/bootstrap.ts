@@ -5,7 +5,7 @@ import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
-import type { SharedBootstrap } from '../shared/bootstrap-result.js'
+import type { SharedLikelihoodFit } from '../likelihood/shared-result.js'
 import type { SharedFit } from '../shared/result.js'
 import { type SharedSource, sharedSources } from '../shared/result-source.js'
 import { type LikelihoodAnalysis, likelihoodOf } from '../solve/distribution.js'
@@ -21,6 +21,7 @@ import {
   runBootstrap,
 } from '../uncertainty/bootstrap.js'
 import { Bootstrap, BootstrapMany } from '../uncertainty/bootstrap-result.js'
+import type { SharedBootstrap } from '../uncertainty/shared-bootstrap-result.js'
 import { type Computation, checkResult, run, runSync } from './computation.js'
 import { prepareSharedBootstrap } from './shared-bootstrap.js'
 
@@ -72,6 +73,14 @@ export function bootstrap<Names extends string>(
  * AbortSignal if the call is aborted
  */
 export function bootstrap(found: SharedFit, options?: BootstrapManyOptions): Promise<SharedBootstrap>
+/**
+ * Bootstraps a fit with a distribution of groups that share parameters. Each replicate draws the rows of all groups,
+ * as for a single fit, and refits all groups together.
+ */
+export function bootstrap(
+  found: SharedLikelihoodFit,
+  options?: BootstrapManyOptions,
+): Promise<SharedBootstrap>
 export function bootstrap(
   found: object,
   options: BootstrapManyOptions = {},
@@ -101,13 +110,17 @@ export function bootstrapSync<Names extends string>(
   found: LikelihoodResult<Names>,
   options?: BootstrapManyOptions,
 ): BootstrapMany<Names>
-export function bootstrapSync(found: SharedFit, options?: BootstrapManyOptions): SharedBootstrap
+export function bootstrapSync(
+  found: SharedFit | SharedLikelihoodFit,
+  options?: BootstrapManyOptions,
+): SharedBootstrap
 export function bootstrapSync(
   found: object,
   options: BootstrapManyOptions = {},
 ): BootstrapMany | SharedBootstrap {
   const likelihood = likelihoodOf(found)
-  if (likelihood && !likelihood.isOne) return runSync(likelihood.bootstrap(options)) as BootstrapMany
+  if (likelihood && !likelihood.isOne)
+    return runSync(likelihood.bootstrap(options)) as BootstrapMany | SharedBootstrap
   checkResult(found, 'a result of fitMany or fitShared', fitManySources, sharedSources)
   const read = readOptions('options', options, bootstrapManyTable)
   return runSync<BootstrapMany | SharedBootstrap>(prepareBootstrap(found, read))
@@ -115,7 +128,7 @@ export function bootstrapSync(
 
 async function bootstrapByLikelihood(likelihood: LikelihoodAnalysis, options: object) {
   const started = likelihood.bootstrap(options)
-  return (await run(started, started.signal)) as BootstrapMany
+  return (await run(started, started.signal)) as BootstrapMany | SharedBootstrap
 }
 
 async function bootstrapAsync(found: object, options: BootstrapManyOptions) {

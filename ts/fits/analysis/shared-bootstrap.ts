@@ -2,7 +2,6 @@
 
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { checkRefits, runSharedBootstrap, type SharedReplicates } from '../shared/bootstrap.js'
-import { SharedBootstrap } from '../shared/bootstrap-result.js'
 import type { SharedFit } from '../shared/result.js'
 import {
   type GroupSource,
@@ -15,6 +14,7 @@ import { getIndex } from '../shared-solve/group-batch.js'
 import { type BootstrapManyValues, unavailableBecause } from '../uncertainty/bootstrap.js'
 import { Bootstrap } from '../uncertainty/bootstrap-result.js'
 import { derivedPrograms } from '../uncertainty/estimates.js'
+import { SharedBootstrap } from '../uncertainty/shared-bootstrap-result.js'
 import type { Computation } from './computation.js'
 
 export function prepareSharedBootstrap(

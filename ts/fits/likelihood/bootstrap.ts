@@ -1,43 +1,30 @@
-/** The bootstrap of fits by likelihood: draws from the fitted distribution, or resampled rows. */
+/** The bootstrap of fits by likelihood. */
 
 import { OptionError } from '../../core/errors.js'
 import { plural } from '../../core/text.js'
 import { mapRecord } from '../../core/untrusted-input.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
-import { choice } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { fraction, WordStream } from '../../random/random.js'
+import { WordStream } from '../../random/random.js'
 import { fitReasons } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { replaceStarts } from '../solve/fit-context.js'
 import {
   type BootstrapManyValues,
   type BootstrapValues,
-  bootstrapManyTable,
-  bootstrapTable,
   CONVERGED,
   MAX_REPLICATES,
   type Replicates,
 } from '../uncertainty/bootstrap.js'
 import { Bootstrap, BootstrapMany } from '../uncertainty/bootstrap-result.js'
 import { parameterColumns } from '../uncertainty/estimates.js'
+import { drawMethod, manyTable, table } from './draws.js'
 import { createEvaluator } from './evaluate.js'
-import { fittedRows } from './prediction.js'
-import { quantile } from './probabilities.js'
-import { FACTOR } from './problem.js'
 import type { LikelihoodFits, LikelihoodSource } from './source.js'
 
 /** Maximum number of replicates, and of numbers of their data, that are fitted side by side. */
 const MAX_RUNS = 4096
 const MAX_NUMBERS = 1 << 20
-/** Smallest uniform number, because the quantile of 0 is infinite. */
-const MIN_FRACTION = Number.EPSILON / 4
-
-/** Residuals of these distributions do not scatter equally, so that they cannot be resampled. */
-const kind = choice('parametric', 'cases')
-const table = { ...bootstrapTable, kind }
-const manyTable = { ...bootstrapManyTable, kind }
-
 /** Bootstraps one fit. */
 export function* bootstrapFit(source: LikelihoodSource, given: object): Generator<EngineCall, Bootstrap> {
   const options = readOptions('options', given, table) as BootstrapValues
@@ -76,7 +63,13 @@ function checkCount({ parameters }: LikelihoodFits, fits: number, { count }: Boo
     )
 }
 
-function makeBootstrap({ run, fit }: LikelihoodSource, replicates: Replicates, options: BootstrapValues) {
+/** @param contributions influence of the rows on a quantity; default: of the rows of the fit */
+export function makeBootstrap(
+  { run, fit }: LikelihoodSource,
+  replicates: Replicates,
+  options: BootstrapValues,
+  contributions = (slopes: readonly number[]) => rowInfluences({ run, fit }, slopes),
+): Bootstrap {
   const { likelihood, selection, solutions, starts, parameters, data, count } = run
   const { problem } = likelihood
   const context = {
@@ -95,7 +88,7 @@ function makeBootstrap({ run, fit }: LikelihoodSource, replicates: Replicates, o
     context,
     fit,
     values: mapRecord(values, (column) => column[fit]),
-    contributions: (slopes: readonly number[]) => rowInfluences({ run, fit }, slopes),
+    contributions,
   }
   return new Bootstrap(original, replicates, options)
 }
@@ -135,7 +128,7 @@ function* runReplicates(
   const values = Object.fromEntries(names.map((name) => [name, new Float64Array(count).fill(NaN)]))
   const reason = new Uint8Array(count)
   if (fitReasons[run.solutions.reason[fit]] !== 'converged') return { values, reason }
-  const draw = options.kind === 'cases' ? resampleRows(source) : drawResponses(source)
+  const draw = drawMethod(source, options.kind)
   const { free } = run.likelihood.problem
   const start = replaceStarts(run, (name) => {
     const at = free.indexOf(name)
@@ -172,70 +165,4 @@ function* runReplicates(
     }
   }
   return { values, reason }
-}
-
-type Draw = (words: WordStream) => Record<string, Float64Array>
-
-/** The columns of the data of a fit, in the rows in use. */
-function ownColumns({ run, fit }: LikelihoodSource): [name: string, rows: Float64Array][] {
-  const { columns, problem } = run.likelihood
-  const rows = run.rowsOf(fit)
-  return columns.flatMap((name, k): [string, Float64Array][] =>
-    name === FACTOR || problem.fixed.includes(name) ? [] : [[name, rows[k]]],
-  )
-}
-
-function resampleRows(source: LikelihoodSource): Draw {
-  const columns = ownColumns(source)
-  const rows = new Uint32Array(columns[0][1].length)
-  return (words) => {
-    words.fill(rows, rows.length)
-    return Object.fromEntries(
-      columns.map(([name, own]) => [name, Float64Array.from(rows, (row) => own[row])]),
-    )
-  }
-}
-
-/** Draws responses from the fitted distribution. A response beyond the limit of quantification is censored. */
-function drawResponses(source: LikelihoodSource): Draw {
-  const { run, fit } = source
-  const { family, problem, below, above } = run.likelihood
-  const columns = Object.fromEntries(ownColumns(source))
-  const y = columns[problem.y]
-  const { at } = fittedRows(source, run.rowsOf(fit))
-  const distributions = Array.from(y, (_, row) => at(row))
-  const low = limitOf(y, below, columns)
-  const high = limitOf(y, above, columns)
-  return (words) => {
-    const drawn = Float64Array.from(distributions, (row) =>
-      quantile(family.name, Math.max(fraction(words.next), MIN_FRACTION), row),
-    )
-    const marks: Record<string, Float64Array> = {}
-    if (below !== undefined) marks[below] = drawn.map((value) => Number(value < low))
-    if (above !== undefined) marks[above] = drawn.map((value) => Number(value > high))
-    const limited = drawn.map((value) => (value < low ? low : value > high ? high : value))
-    return { ...columns, ...marks, [problem.y]: limited }
-  }
-}
-
-/**
- * The limit of the rows that a column marks. Without marked rows, no value is censored.
- *
- * @throws OptionError if the limits differ, because the limits of the other rows are then unknown
- */
-function limitOf(
-  y: Float64Array,
-  name: string | undefined,
-  columns: Readonly<Record<string, Float64Array>>,
-): number {
-  if (name === undefined) return NaN
-  const limits = y.filter((_, row) => columns[name][row] !== 0)
-  const other = limits.find((limit) => limit !== limits[0])
-  if (other !== undefined)
-    throw new OptionError(
-      'kind',
-      "'cases' if limits of quantification differ",
-      `limits ${limits[0]} and ${other}`,
-    )
-  return limits.length > 0 ? limits[0] : NaN
 }

@@ -15,6 +15,7 @@ import { parameterPath, type Side, searchEndpoint } from './endpoint.js'
 import { estimatesOfGroups } from './estimates.js'
 import { readNames, toProfile } from './profile.js'
 import { responseCurve } from './response-curve.js'
+import { bootstrapShared } from './shared-bootstrap.js'
 import { replaceableGroups } from './shared-derived-path.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
 import type { LikelihoodNumbers } from './source.js'
@@ -31,7 +32,7 @@ export function analyzeShared(result: LikelihoodNumbers, fits: SharedLikelihoodF
     isOne: false,
     profile: (names, options) =>
       profilePlaces(fits, { places: new Map(joint.map((one, k) => [sharedName(one), k])) }, names, options),
-    bootstrap: () => refuse('a result of fitShared with a distribution'),
+    bootstrap: (options) => bootstrapShared(fits, options),
     responseCurve: () => {
       throw new ArgumentError('found', 'one group of the result of fitShared', 'the result')
     },

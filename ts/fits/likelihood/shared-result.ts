@@ -2,7 +2,6 @@
 
 import { checkIndex } from '../../core/errors.js'
 import { joinTexts, plural, toPrintable } from '../../core/text.js'
-import { createRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
@@ -14,6 +13,7 @@ import { multiplyHalves } from './arrowhead.js'
 import type { DistributionName } from './families.js'
 import { analyzeGroup, analyzeShared } from './shared-analysis.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
+import { valuesByRole } from './shared-values.js'
 import { type EstimateColumns, LikelihoodView, likelihoodMessages } from './view.js'
 
 const { exp, log } = elementary('float64')
@@ -70,8 +70,8 @@ export class SharedLikelihoodFit {
     this.#columns = parameterColumns({ problem, solved: solutions, starts, parameters }, count)
     this.groups = labels
     this.subsetLabels = Object.fromEntries(places.sharedBy)
-    this.values = this.#toValues(this.#columns.values)
-    this.errors = this.#toValues(this.#columns.errors)
+    this.values = valuesByRole(fits, this.#columns.values)
+    this.errors = valuesByRole(fits, this.#columns.errors)
     const cost = solution.value
     const varying = this.#varying()
     const p = varying.size - solution.atBound.size
@@ -172,33 +172,6 @@ export class SharedLikelihoodFit {
       own.filter((_, i) => isActive[g] === 1 && free[i].min < free[i].max),
     )
     return new Set(places)
-  }
-
-  /** Numbers of the groups as values by role. A shared value is read from its first group that takes part. */
-  #toValues(columns: EstimateColumns['values']): SharedParameterValues {
-    const { places, free, isLocal, layout, isActive, labels } = this.#fits
-    const names = (some: readonly { readonly name: string }[]) => some.map(({ name }) => name)
-    const valueAt = (place: number) => {
-      for (const [g, own] of layout.places.entries()) {
-        const i = own.indexOf(place)
-        if (isActive[g] && i >= 0) return columns[free[i].name][g]
-      }
-      return NaN
-    }
-    const { joint, sharedBy } = places
-    const whole = [...joint.keys()].filter((k) => joint[k].label === null)
-    return {
-      shared: Object.fromEntries(whole.map((k) => [joint[k].parameter.name, valueAt(k)])),
-      sharedBy: createRecord([...sharedBy.keys()], (name) =>
-        Float64Array.from(
-          [...joint.keys()].filter((k) => joint[k].parameter.name === name),
-          valueAt,
-        ),
-      ),
-      local: createRecord(names(free.filter((_, i) => isLocal[i])), (name) =>
-        Float64Array.from(labels, (_, g) => (isActive[g] ? columns[name][g] : NaN)),
-      ),
-    }
   }
 
   #namesOf(found: ReadonlySet<number>): string[] {

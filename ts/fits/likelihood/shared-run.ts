@@ -23,7 +23,7 @@ import { freeIndices, type NewtonResult, newtonSteps, type SecondOrderEvaluation
 import type { Likelihood } from './problem.js'
 import { LikelihoodRun, TOLERANCE } from './run.js'
 import { SharedLikelihoodFit } from './shared-result.js'
-import type { SharedLikelihoodFits, SharedSolution } from './shared-source.js'
+import type { GroupEvaluators, SharedLikelihoodFits, SharedSolution } from './shared-source.js'
 import { isFlat, reasonCodes } from './solutions.js'
 
 const TOO_MANY = 1024
@@ -103,21 +103,27 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
     if (failed >= 0 || rows < Math.max(1, used.size)) {
       this.#store(this.#unsolved(start, failed >= 0 ? NOT_FINITE : TOO_FEW_POINTS, failed))
     } else {
-      const { tolerance = TOLERANCE, maxIterations = 1000 } = base.options
-      const problem = { ...this.problem(), fixed: -1, tolerance, maxIterations }
-      this.#store(this.#solved(yield* newtonSteps(problem, start)))
+      this.#store(yield* this.solve(start, (group) => this.evaluator(group)))
     }
     base.progress.advance(labels.length)
   }
 
+  *solve(start: Float64Array, evaluatorOf: GroupEvaluators): Generator<undefined, SharedSolution> {
+    const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
+    const problem = { ...this.problem(evaluatorOf), fixed: -1, tolerance, maxIterations }
+    return this.#solved(yield* newtonSteps(problem, start), problem, evaluatorOf)
+  }
+
   /** The problem of all groups. Values that no group uses keep their starts. */
-  problem(): ProfiledProblem<ArrowheadHessian> {
+  problem(
+    evaluatorOf: GroupEvaluators = (group) => this.evaluator(group),
+  ): ProfiledProblem<ArrowheadHessian> {
     const { inSteps } = this.base.likelihood
     const [min, max] = [new Array<number>(this.size).fill(0), new Array<number>(this.size).fill(0)]
     for (const [g, places] of this.layout.places.entries())
       for (const [i, place] of places.entries())
         if (this.isActive[g]) [min[place], max[place]] = [inSteps.min[i], inSteps.max[i]]
-    const evaluators = this.labels.map((_, g) => (this.isActive[g] ? this.evaluator(g) : undefined))
+    const evaluators = this.labels.map((_, g) => (this.isActive[g] ? evaluatorOf(g) : undefined))
     const evaluate = (x: Float64Array) =>
       sumGroups(
         this.layout,
@@ -159,11 +165,14 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
     return { x, reason, failedGroup, ...none, ...sets, errors: new Float64Array(this.size).fill(NaN) }
   }
 
-  #solved(found: NewtonResult<ArrowheadHessian>): SharedSolution {
+  #solved(
+    found: NewtonResult<ArrowheadHessian>,
+    problem: ProfiledProblem<ArrowheadHessian>,
+    evaluatorOf: GroupEvaluators,
+  ): SharedSolution {
     const { x, value, decrement, evaluations, status, hessian } = found
     const own = { ...this.#unsolved(x, reasonCodes[status], -1), value, decrement, evaluations }
     if (status === 'not-finite') return own
-    const problem = this.problem()
     const free = freeIndices({ ...problem, fixed: -1 }, x, found)
     const isFree = new Set(free)
     const varying = problem.min.flatMap((min, i) => (min < problem.max[i] ? [i] : []))
@@ -180,24 +189,22 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
       errors[i] = Math.sqrt(2 * multiplyHalves(half, half))
     }
     const unidentifiable = new Set(
-      free.filter((i) => !(errors[i] < Math.abs(x[i])) && this.#isFlat(i, found, errors[i], problem)),
+      free.filter((i) => {
+        if (errors[i] < Math.abs(x[i])) return false
+        if (i < this.layout.joint) return isFlat(found, i, errors[i], problem)
+        return this.#isLocalFlat(i, found.x, errors[i], evaluatorOf)
+      }),
     )
     for (const i of unidentifiable) errors[i] = NaN
     const isJoint = [...unidentifiable].some((i) => i < this.layout.joint)
     return { ...own, reason: isJoint ? SINGULAR : own.reason, inverse, errors, atBound, unidentifiable }
   }
 
-  /** Whether −2 log L hardly rises along a parameter. Only the groups of the parameter are evaluated. */
-  #isFlat(
-    i: number,
-    { x, value }: NewtonResult<ArrowheadHessian>,
-    error: number,
-    problem: ProfiledProblem<ArrowheadHessian>,
-  ): boolean {
+  /** Whether −2 log L hardly rises along a local parameter. Only the group of the parameter is evaluated. */
+  #isLocalFlat(i: number, x: Float64Array, error: number, evaluatorOf: GroupEvaluators): boolean {
     const { joint, places } = this.layout
-    if (i < joint) return isFlat({ x, value }, i, error, problem)
     const group = Math.floor((i - joint) / ((this.size - joint) / this.labels.length))
-    const evaluate = this.evaluator(group)
+    const evaluate = evaluatorOf(group)
     const point = this.pointOf(group, x)
     const at = places[group].indexOf(i)
     const { min, max } = this.base.likelihood.inSteps

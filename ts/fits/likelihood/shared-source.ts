@@ -25,6 +25,9 @@ export interface SharedSolution {
   readonly failedGroup: number
 }
 
+/** Returns −2 log L of a group with its derivatives. */
+export type GroupEvaluators = (group: number) => (x: Float64Array) => SecondOrderEvaluation
+
 export interface SharedLikelihoodFits {
   /** The groups as fits, with the solution in columns with one number per group. */
   readonly base: LikelihoodFits
@@ -40,7 +43,9 @@ export interface SharedLikelihoodFits {
   /** The problem of all groups together. */
   problem(): ProfiledProblem<ArrowheadHessian>
   /** −2 log L of a group with its derivatives. */
-  evaluator(group: number): (x: Float64Array) => SecondOrderEvaluation
+  readonly evaluator: GroupEvaluators
+  /** Minimizes −2 log L of all groups from a vector of all parameters, for the rows of the evaluators. */
+  solve(start: Float64Array, evaluatorOf: GroupEvaluators): Generator<undefined, SharedSolution>
   /** Internal values of a group's free parameters. */
   pointOf(group: number, x: Float64Array): Float64Array
 }

@@ -3,7 +3,7 @@
 import { checkIndex } from '../../core/errors.js'
 import { mapRecord } from '../../core/untrusted-input.js'
 import type { SharedParameterValues } from '../problem/shared-parameters.js'
-import { type Bootstrap, type BootstrapMethod, countReplicates } from '../uncertainty/bootstrap-result.js'
+import { type Bootstrap, type BootstrapMethod, countReplicates } from './bootstrap-result.js'
 
 /** Bootstrap of a fit with shared parameters. Each replicate resamples all groups and fits all groups together. */
 export class SharedBootstrap {
