@@ -32,7 +32,7 @@ function quotient(operation: 'divide' | 'over'): DerivativeRule {
 const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
-  multiply: (b, d, of) => [b.multiply(d, of[1]), b.multiply(d, of[0])],
+  multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
   divide: quotient('divide'),
   over: quotient('over'),
   negate: (b, d) => [b.negate(d)],
