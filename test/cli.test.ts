@@ -1,17 +1,20 @@
-/** The built command line in separate processes. */
+/** The built command line. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { adam, engines, minimize, rosenbrock } from 'antigrad'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { home } from './children.js'
+import { antigrad as runCommand } from './command-line.js'
 
 const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url))
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 
-/** Runs the command line after some code of the test. */
+/** Runs the command line. Code of the test, and a setting, need a process. */
 function antigrad(args: string[], { before = '', engine = '', threads = '' } = {}) {
+  if (before === '' && engine === '' && threads === '') return runCommand(args, home)
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
     encoding: 'utf8',

@@ -1,17 +1,14 @@
 /** `antigrad fit --unknown` and `--outliers` as built: new responses on fitted curves, and marked rows. */
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expression } from 'antigrad'
 import { binomial, fit as fitOne, inverse, models, normal, rout } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { home } from './children.js'
+import { antigrad } from './command-line.js'
 import reference from './data/outliers.json' with { type: 'json' }
 
-const cli = join(home, 'dist/command-line/cli.js')
-const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const doses = [0.01, 0.1, 1, 3, 10, 100]
 const plates = { A: [0.1, 0.21, 1.1, 1.5, 1.9, 2.05], B: [0.12, 0.16, 0.8, 1.2, 1.7, 2] }
 const [a, b] = Object.values(plates).map((y) => fitOne(models.fourPL(), { x: doses, y }))
@@ -44,13 +41,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function run(args: string, file = 'standards.csv') {
-  const command = [cli, 'fit', file, '--model', 'fourPL', '--x', 'dose', ...args.split(' ')]
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
-    encoding: 'utf8',
-    env,
-    cwd: folder,
-  })
-  return { status, stdout, stderr }
+  return antigrad(['fit', file, '--model', 'fourPL', '--x', 'dose', ...args.split(' ')], folder)
 }
 
 function unknowns(args: string) {
@@ -116,8 +107,10 @@ describe('the option --unknown of antigrad fit', () => {
       '--unknown',
       'fields.csv',
     ]
-    const command = [cli, 'fit', 'deaths.csv', '--model', model, '--x', 'dose', ...args, '--json']
-    const { stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', env, cwd: folder })
+    const { stdout, stderr } = antigrad(
+      ['fit', 'deaths.csv', '--model', model, '--x', 'dose', ...args, '--json'],
+      folder,
+    )
     expect(stderr).toBe('')
     const data = { dose: doses, y: deaths, n: doses.map(() => 20) }
     const curve = fitOne(expression(model), data, {

@@ -1,4 +1,4 @@
-/** The built command `antigrad fit` in separate processes, and the plots of the command. */
+/** The built command `antigrad fit`, and the plots of the command. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'
 import { describeRate } from '../dist/command-line/sweep/progress.js'
 import { home } from './children.js'
+import { antigrad } from './command-line.js'
 import { random } from './helpers.js'
 
 const cli = join(home, 'dist/command-line/cli.js')
@@ -57,20 +58,25 @@ interface Setting {
   readonly flags?: readonly string[]
 }
 
-/** Runs `antigrad fit`; the model is a separate argument because it contains spaces. */
-function run(args: string, model: string | null = MODEL, { input, before = '', flags = [] }: Setting = {}) {
+/**
+ * Runs `antigrad fit`; the model is a separate argument because it contains spaces. Only runs with a setting need a
+ * process.
+ */
+function run(args: string, model: string | null = MODEL, setting?: Setting) {
+  const given = [...args.split(' ').filter(Boolean), ...(model === null ? [] : ['--model', model])]
+  return setting === undefined ? antigrad(['fit', ...given], folder) : inProcess(given, setting)
+}
+
+function inProcess(given: readonly string[], { input, before = '', flags = [] }: Setting) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
-  const command = [...flags, '--import', preload, cli, 'fit', ...args.split(' ').filter(Boolean)]
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [...command, ...(model === null ? [] : ['--model', model])],
-    { encoding: 'utf8', env, cwd: folder, maxBuffer: 1 << 26, input },
-  )
+  const command = [...flags, '--import', preload, cli, 'fit', ...given]
+  const options = { env, cwd: folder, maxBuffer: 1 << 26, input }
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', ...options })
   return { status, stdout, stderr }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-function lines(args: string, model: string | null = MODEL, more: Setting = {}): any[] {
+function lines(args: string, model: string | null = MODEL, more?: Setting): any[] {
   const { status, stdout, stderr } = run(`${args} --json`, model, more)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   return stdout
@@ -302,11 +308,7 @@ describe('the JSON output of antigrad fit', () => {
       '--model',
       'a*y + b*v',
     ]
-    const { stdout } = spawnSync(process.execPath, [cli, 'fit', 'two.csv', ...args], {
-      env,
-      cwd: folder,
-      encoding: 'utf8',
-    })
+    const { stdout } = antigrad(['fit', 'two.csv', ...args], folder)
     const { values } = fitOne(expression('a*y + b*v'), { y: u, v, z: y }, { y: 'z', start: { a: 1, b: 1 } })
     expect(JSON.parse(stdout).values).toEqual(values)
   })
@@ -461,9 +463,7 @@ describe('table rows with invalid numbers', () => {
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
     const args = ['--y', 'the y', '--model', 'line', '--json', '--drop-invalid']
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'holes.csv', ...args], {
-      ...{ env, cwd: folder, encoding: 'utf8' },
-    })
+    const { status, stdout, stderr } = antigrad(['fit', 'holes.csv', ...args], folder)
     expect(stderr.trimEnd().split('\n')).toEqual([
       'antigrad: holes.csv: line 3: x is "NaN", not a number: the row was dropped',
       'antigrad: holes.csv: line 5: x is empty: the row was dropped',
@@ -643,9 +643,7 @@ describe('the table of antigrad fit', () => {
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
     )
     const args = ['--x', 't', '--group', 'the g', '--start', 'a=1,b=1,c=1', '--model', MODEL]
-    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'groups.csv', ...args], {
-      ...{ env, cwd: folder, encoding: 'utf8' },
-    })
+    const { status, stdout, stderr } = antigrad(['fit', 'groups.csv', ...args], folder)
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'antigrad: 1 of 3 fits did not converge\n' })
     const [head, a, b, c, end] = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '))
     expect(head).toBe('the g rows a ± b ± c ± χ² R² reason')
@@ -1099,9 +1097,7 @@ describe('the plot of antigrad fit', () => {
   test('escapes names that come from the data file', () => {
     write('names.csv', 'x,"<y>&"\n1,2\n2,4\n3,7\n')
     const args = ['--y', '<y>&', '--model', 'line', '--plot', 'names.svg']
-    expect(spawnSync(process.execPath, [cli, 'fit', 'names.csv', ...args], { env, cwd: folder }).status).toBe(
-      0,
-    )
+    expect(antigrad(['fit', 'names.csv', ...args], folder).status).toBe(0)
     const texts = elementsOf(readFileSync(join(folder, 'names.svg'), 'utf8')).map(({ text }) => text)
     expect(texts).toContain('<y>&')
   })

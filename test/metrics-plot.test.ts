@@ -1,6 +1,5 @@
 /** `antigrad plot losses.ndjson`: curves of metrics. */
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import { SaxesParser } from 'saxes'
 import { afterAll, describe, expect, test } from 'vitest'
 import { drawMetrics } from '../dist/command-line/plot/metrics.js'
 import { type MetricColumns, readMetrics } from '../dist/command-line/plot/read-metrics.js'
-import { home } from './children.js'
+import { antigrad as runCommand } from './command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'antigrad-metrics-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -21,16 +20,7 @@ const write = (text: string | Uint8Array) => {
 const lines = (...rows: unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 const read = (text: string | Uint8Array, columns: MetricColumns = {}) => readMetrics(write(text), columns)
 
-function antigrad(...args: string[]) {
-  const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
-  const command = [join(home, 'dist/command-line/cli.js'), 'plot', ...args]
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
-    cwd: folder,
-    encoding: 'utf8',
-    env,
-  })
-  return { status, stdout, stderr }
-}
+const antigrad = (...args: string[]) => runCommand(['plot', ...args], folder)
 
 /** The polylines of each curve. The numbers alternate between x and y in pixels. */
 function curves(svg: string): number[][][] {

@@ -32,6 +32,7 @@ import { PathPlot } from '../dist/command-line/plot/picture.js'
 import { clip, pathData, simplify, withoutRepeats } from '../dist/command-line/plot/polyline.js'
 import { surface } from '../dist/command-line/plot/surface.js'
 import { entrantNames } from '../dist/command-line/race.js'
+import { antigrad as runCommand } from './command-line.js'
 import { random } from './helpers.js'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
@@ -40,8 +41,9 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
-/** Runs the command line in the test's folder, after some code of the test. */
+/** Runs the command line in the test's folder. Code of the test, and an engine, need a process. */
 function antigrad(args: string, { before = '', engine = '' } = {}) {
+  if (before === '' && engine === '') return runCommand(args.split(' ').filter(Boolean), folder)
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const command = [
     '--import',

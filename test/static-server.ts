@@ -49,9 +49,9 @@ export async function serveFolder(folder: string, headers: Record<string, string
   }
 }
 
-/** Chromium's launch options. Playwright's default timeout of 30 seconds is too short on a busy machine. */
+/** Chromium's launch options. The set-up stores both paths. Playwright's default timeout of 30 seconds is too short on a busy machine. */
 export const chromiumOptions = {
-  executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+  executablePath: process.env.HEADLESS_SHELL_PATH ?? process.env.CHROME_PATH ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
   timeout: 180_000,
 }

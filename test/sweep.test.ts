@@ -1,6 +1,6 @@
 /** The built command `antigrad sweep` in separate processes, and parts of the command. */
 
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +31,7 @@ import { sweepable } from '../dist/jobs/sweep.js'
 import { parseValues } from '../dist/jobs/values.js'
 import { definitions } from '../dist/rules/definitions.js'
 import { home } from './children.js'
+import { antigrad } from './command-line.js'
 
 const cli = join(home, 'dist/command-line/cli.js')
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
@@ -42,9 +43,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function sweep(...args: string[]) {
-  const options = { encoding: 'utf8', env, cwd: folder, maxBuffer: 1 << 26 } as const
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'sweep', ...args], options)
-  return { status, stdout, stderr }
+  return antigrad(['sweep', ...args], folder)
 }
 
 const words = (text: string) => text.split(' ').filter(Boolean)
