@@ -64,11 +64,13 @@ function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): st
 }
 
 /**
- * In a call with hundreds of places, the values are distributed over the places in sequence. All combinations would
- * take minutes, and have a separate command.
+ * In a call with many places, the values are distributed over the places in sequence: each place gets some values, and
+ * each value some places. All combinations take minutes, and belong to `npm run test:all`.
+ *
+ * @param most the largest number of places that all get every value
  */
-const turnsOf = (places: readonly Place[]) =>
-  process.env.ANTIGRAD_TEST_LARGE === '1' ? 1 : Math.ceil(places.length / 60)
+const turnsOf = (places: readonly Place[], most: number) =>
+  process.env.ANTIGRAD_TEST_LARGE === '1' ? 1 : Math.min(Math.ceil(places.length / most), 25)
 
 /** Valid values may take time in proportion to their size. */
 const shortened = (value: unknown) => (value instanceof Uint8Array ? value.subarray(0, 4096) : value)
@@ -83,7 +85,7 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
     const steadfast = subjectOf(call, name)
     const before = seen(steadfast)
     const places = placesOf(call.args, call.says)
-    const turns = turnsOf(places)
+    const turns = turnsOf(places, 15)
     for (const [number, place] of places.entries()) {
       const where = place.path.join('.')
       let spare: Anything
@@ -136,7 +138,7 @@ const each = calls.flatMap((call) => call.of.map((name) => [`${name} ${call.says
 
 describe.each(each)('%s', (_, name, call) => {
   const all = placesOf(call.args, call.says).filter(({ path }) => path.length > 1)
-  const inside = all.filter((_, number) => number % turnsOf(all) === 0)
+  const inside = all.filter((_, number) => number % turnsOf(all, 60) === 0)
   const getter = (path: readonly string[], get: () => unknown) => argsOf(call, [path, { get }])
 
   test('reads each property of its arguments once, and propagates exceptions from getters', async () => {
