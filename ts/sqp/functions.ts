@@ -62,25 +62,36 @@ function extendNames(
 function readFunction(
   { argument, definition }: ReadConstraint,
   names: readonly string[] | null,
-): { readonly functions: ObjectiveFunctions; readonly isLinear: boolean } {
+): ConstraintSource {
   const what = `${argument}: expr`
   if (typeof definition !== 'string' && typeof definition !== 'function' && !isObject(definition))
     throw new OptionError(what, 'a string, an expression, a function or { value, gradient }', definition)
-  const source = typeof definition === 'string' ? parse(what, definition) : definition
-  const functions = readObjective(source, what)
-  if (functions.names !== null && names === null)
+  const source = typeof definition === 'string' ? parse(what, definition) : readSource(definition, what)
+  if (source.functions.names !== null && names === null)
     throw new OptionError(what, 'a function of x, because the objective has no names', definition)
-  return { functions, isLinear: isObject(source) && isAffine(source) }
+  return source
 }
 
-/** Largest count of texts whose expressions are kept for further runs. */
+/** The functions of a constraint. */
+interface ConstraintSource {
+  readonly functions: ObjectiveFunctions
+  readonly isLinear: boolean
+}
+
+function readSource(source: unknown, what: string): ConstraintSource {
+  return { functions: readObjective(source, what), isLinear: isObject(source) && isAffine(source) }
+}
+
+/** Largest count of texts whose functions are kept for further runs. */
 const MAX_KEPT = 256
-const parsedTexts = new Map<string, Expression>()
+const parsedTexts = new Map<string, ConstraintSource>()
 const affine = new WeakMap<object, boolean>()
 
-function parse(what: string, text: string): Expression {
+function parse(what: string, text: string): ConstraintSource {
+  const known = parsedTexts.get(text)
+  if (known !== undefined) return known
   try {
-    const parsed = parsedTexts.get(text) ?? (expression(text) as Expression)
+    const parsed = readSource(expression(text), what)
     parsedTexts.set(text, parsed)
     const [oldest] = parsedTexts.keys()
     if (parsedTexts.size > MAX_KEPT) parsedTexts.delete(oldest)
@@ -149,6 +160,40 @@ export function widen(
   }
 }
 
+/** Adds a multiple of second derivatives to a matrix. */
+export type HessianSum = (x: Float64Array, weight: number, hessian: Float64Array) => void
+
+/**
+ * @param second second derivatives of a function of some parameters
+ * @param indices indices of these parameters; null for all parameters
+ * @param size count of all parameters
+ */
+export function addSecond(
+  second: (x: Float64Array, out: Float64Array) => void,
+  indices: readonly number[] | null,
+  size: number,
+): HessianSum {
+  if (indices === null) {
+    const matrix = new Float64Array(size * size)
+    return (x, weight, hessian) => {
+      second(x, matrix)
+      for (let i = 0; i < matrix.length; i++) hessian[i] += weight * matrix[i]
+    }
+  }
+  const { length } = indices
+  const point = new Float64Array(length)
+  const matrix = new Float64Array(length * length)
+  const places = Uint32Array.from(matrix, (_, at) => {
+    const column = at % length
+    return indices[(at - column) / length] * size + indices[column]
+  })
+  return (x, weight, hessian) => {
+    for (let k = 0; k < length; k++) point[k] = x[indices[k]]
+    second(point, matrix)
+    for (let at = 0; at < matrix.length; at++) hessian[places[at]] += weight * matrix[at]
+  }
+}
+
 /** The functions of a constraint with all derivatives that it has, and with differences in place of a gradient. */
 export function complete(
   { functions, indices }: ConstraintFunction,
@@ -157,14 +202,14 @@ export function complete(
 ): {
   readonly value: (x: FloatArray) => number
   readonly gradient: (x: FloatArray, out: FloatArray) => void
-  readonly hessian: ((x: FloatArray, out: FloatArray) => void) | undefined
+  readonly addHessian: HessianSum | undefined
 } {
-  const wide = indices === null ? functions : widen(functions, { indices, size })
-  const { value, gradient } = wide
+  const { value, gradient } = indices === null ? functions : widen(functions, { indices, size })
+  const second = functions.gradient && functions.hessian()
   return {
     value,
     gradient: gradient ?? centralDifferences(value, new Float64Array(size), undefined, box),
-    hessian: gradient && wide.hessian(),
+    addHessian: second && addSecond(second, indices, size),
   }
 }
 

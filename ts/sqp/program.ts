@@ -6,7 +6,7 @@ import type { MinimizationProblem } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import type { ConvexSolver } from '../quadratic/convex.js'
-import { addDifferences, type ConstraintFunction, complete } from './functions.js'
+import { addDifferences, addSecond, type ConstraintFunction, complete, type HessianSum } from './functions.js'
 import type { NonlinearProblem } from './problem.js'
 
 /** Combines the objective, the bounds and the constraints. */
@@ -17,15 +17,15 @@ export function createProgram(
   const { start, box } = problem
   const size = start.length
   const functions = constraints.map((constraint) => complete(constraint, size, box))
-  const objectiveHessian = problem.hessian()
-  const hessians = functions.map(({ hessian }) => hessian)
+  const ownHessian = problem.hessian()
+  const addOwn = ownHessian && addSecond(ownHessian, null, size)
+  const sums = functions.map(({ addHessian }, k) => (constraints[k].isLinear ? undefined : addHessian))
   const hasHessian =
-    objectiveHessian !== undefined &&
-    hessians.every((hessian, k) => hessian !== undefined || constraints[k].isLinear) &&
-    canDifferentiate([objectiveHessian, ...hessians], start)
+    addOwn !== undefined &&
+    sums.every((add, k) => add !== undefined || constraints[k].isLinear) &&
+    canDifferentiate([addOwn, ...sums], start)
   const limits = (side: 'min' | 'max') =>
     Float64Array.from([...Array.from(start, () => NaN), ...constraints.map((constraint) => constraint[side])])
-  const second = new Float64Array(size * size)
   const row = new Float64Array(size)
   const differentiate = checkFirst(problem, functions)
   const program: NonlinearProblem = {
@@ -48,16 +48,10 @@ export function createProgram(
       }
     },
     curvature(x, factor, multipliers, hessian) {
-      const add = (hessianOf: (typeof hessians)[number], weight: number) => {
-        hessianOf?.(x, second)
-        for (let i = 0; i < second.length; i++) hessian[i] += weight * second[i]
-      }
       if (hasHessian) {
-        if (factor !== 0) add(objectiveHessian, factor)
-        for (let k = 0; k < functions.length; k++) {
-          const weight = multipliers[size + k]
-          if (weight !== 0 && !constraints[k].isLinear) add(hessians[k], -weight)
-        }
+        if (factor !== 0) addOwn(x, factor, hessian)
+        for (let k = 0; k < sums.length; k++)
+          if (multipliers[size + k] !== 0) sums[k]?.(x, -multipliers[size + k], hessian)
         return
       }
       const gradient = (at: Float64Array, out: Float64Array) => {
@@ -103,13 +97,13 @@ function checkFirst(
 
 /** Whether functions have second derivatives; some operations of expressions have none. */
 function canDifferentiate(
-  hessians: readonly (((x: Float64Array, out: Float64Array) => void) | undefined)[],
+  sums: readonly (HessianSum | undefined)[],
   start: MinimizationProblem['start'],
 ): boolean {
   const x = Float64Array.from(start)
   const out = new Float64Array(x.length * x.length)
   try {
-    for (const hessian of hessians) hessian?.(x, out)
+    for (const add of sums) add?.(x, 0, out)
     return true
   } catch (error) {
     if (error instanceof AntigradError) return false
