@@ -55,12 +55,10 @@ export interface SegmentOutputs {
   readonly emit: (k: number, z: Float64Array) => void
 }
 
-/** Arrays and numbers of an integration between two steps. */
-interface ExplicitState {
-  readonly k: Float64Array[]
-  readonly next: Float64Array
-  readonly error: Float64Array
-  readonly at: Float64Array
+/** Numbers of an integration between two steps. */
+export interface SegmentState {
+  /** Rates at the time t. */
+  readonly rates: Float64Array
   t: number
   h: number
   /** Index of the next output. */
@@ -71,6 +69,13 @@ interface ExplicitState {
   /** Error norm of the last accepted step. */
   before: number
   isRetry: boolean
+}
+
+interface ExplicitState extends SegmentState {
+  readonly k: Float64Array[]
+  readonly next: Float64Array
+  readonly error: Float64Array
+  readonly at: Float64Array
 }
 
 /**
@@ -87,11 +92,24 @@ export function* integrateExplicit(
   control: StepControl,
   mayStop: boolean,
 ): Slices<number> {
-  const k = NODES.map(() => new Float64Array(z.length))
-  const h = startSegment(flow, [begin, end], z, k[0], control)
-  const [next, error, at] = [z.slice(), z.slice(), z.slice()]
+  const rates = new Float64Array(z.length)
+  const h = startSegment(flow, [begin, end], z, rates, control)
   const counts = { output: 0, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
-  const state: ExplicitState = { k, next, error, at, t: begin, h, ...counts }
+  return yield* continueExplicit(flow, z, end, outputs, control, { rates, t: begin, h, ...counts }, mayStop)
+}
+
+/** Continues an integration from the state between two steps, as `integrateExplicit` does. */
+export function* continueExplicit(
+  flow: Flow,
+  z: Float64Array,
+  end: number,
+  outputs: SegmentOutputs,
+  control: StepControl,
+  from: SegmentState,
+  mayStop: boolean,
+): Slices<number> {
+  const k = NODES.map((_, stage) => (stage === 0 ? from.rates : new Float64Array(z.length)))
+  const state: ExplicitState = { ...from, k, next: z.slice(), error: z.slice(), at: z.slice() }
   // Loops of generators are slower than loops of functions.
   while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
   for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)

@@ -10,7 +10,15 @@ import type { Cohort } from '../../many/batch/cohort.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import { prepareBatch } from '../../many/engines/program-batch.js'
 import { IntegrationStop, isReached, type StepControl } from './control.js'
-import { MAX_CALM_STEPS, MAX_STIFF_STEPS, type SegmentOutputs, startSegment } from './explicit.js'
+import {
+  continueExplicit,
+  integrateExplicit,
+  MAX_CALM_STEPS,
+  MAX_STIFF_STEPS,
+  type SegmentOutputs,
+  type SegmentState,
+  startSegment,
+} from './explicit.js'
 import type { Flow } from './flow.js'
 import type { StepProgram } from './step-program.js'
 
@@ -31,6 +39,12 @@ interface Segment {
   stop: IntegrationStop | undefined
 }
 
+/**
+ * Count of fits below which each fit continues alone. A step of the batch takes the same time for few lanes as for many,
+ * and the last fits often need many steps.
+ */
+const MIN_LIVE = 32
+
 /** A batch of integrations of one system, one lane per fit. */
 export class IntegrationLanes {
   readonly step: StepProgram
@@ -40,11 +54,14 @@ export class IntegrationLanes {
   /** Cohort and lane of each fit. */
   readonly #cohortOf: Cohort[] = []
   readonly #laneOf: number[] = []
+  readonly #minLive: number
+  #isAlone = false
 
   constructor(step: StepProgram, count: number, runner: BatchRunner) {
     this.step = step
     this.#runner = runner
     this.#segments = new Array(count).fill(undefined)
+    this.#minLive = Math.min(MIN_LIVE, count / 2)
     const runs = Uint32Array.from({ length: count }, (_, run) => run)
     const x = step.program.parameters.map(() => 0)
     const { threads } = runner
@@ -71,15 +88,32 @@ export class IntegrationLanes {
     control: StepControl,
     mayStop: boolean,
   ): Slices<number> {
+    if (this.#isAlone) return yield* integrateExplicit(flow, z, [begin, end], outputs, control, mayStop)
     const rates = new Float64Array(z.length)
     const h = startSegment(flow, [begin, end], z, rates, control)
     const counts = { t: begin, output: 0, stiff: 0, calm: 0, isDone: false, stop: undefined }
     const segment: Segment = { z, end, outputs, control, mayStop, at: z.slice(), ...counts }
     this.#fill(run, flow, segment, rates, h)
     this.#segments[run] = segment
-    while (!segment.isDone) yield
+    while (!segment.isDone && !this.#isAlone) yield
+    if (!segment.isDone) {
+      segment.isDone = true
+      const from = this.#leave(run, segment)
+      return yield* continueExplicit(flow, z, end, outputs, control, from, mayStop)
+    }
     if (segment.stop !== undefined) throw segment.stop
     return segment.t
+  }
+
+  /** Reads the state of a fit that leaves its lane. */
+  #leave(run: number, { z, t, output, stiff, calm }: Segment): SegmentState {
+    const { scalars, vectors } = this.step
+    const [cohort, lane] = [this.#cohortOf[run], this.#laneOf[run]]
+    const read = (field: number) => cohort.theta(field)[lane]
+    this.#read(cohort, lane, z, undefined)
+    const rates = z.map((_, i) => read(vectors.rates + i))
+    const isRetry = read(scalars.isRetry) !== 0
+    return { rates, t, h: read(scalars.h), output, stiff, calm, before: read(scalars.before), isRetry }
   }
 
   #fill(run: number, flow: Flow, { z, t, end }: Segment, rates: Float64Array, h: number): void {
@@ -117,9 +151,16 @@ export class IntegrationLanes {
     if (lane < cohort.live) this.#place(cohort, lane)
   }
 
-  /** Attempts one step in all lanes. Returns the fits whose segments have ended. */
+  /**
+   * Attempts one step in all lanes. Returns the fits that no longer wait: their segments have ended, or all fits continue
+   * alone.
+   */
   advance(): number[] {
     const batch = this.#batch
+    if (batch.live < this.#minLive) {
+      this.#isAlone = true
+      return [...this.#segments.keys()].filter((run) => this.isWaiting(run))
+    }
     batch.done = 0
     batch.set('updates', 1)
     this.#runner.advance(batch)

@@ -24,8 +24,8 @@ const MAX_NUMBERS = 100
 /** Programs of steps by the rates; null if the system has no such program. */
 const steps = new WeakMap<Jet, StepProgram | null>()
 
-/** Minimum count of fits for which a model computes several fits side by side on an engine. */
-const MIN_FITS = 16
+/** Count of fits from which lanes take less time than fits that run alone. */
+const MIN_FITS = 128
 
 export const odeLanes = {
   /** Whether a count of fits uses lanes, if the option `engine` has the given value. */
