@@ -8,7 +8,6 @@ import {
   fit as fitOne,
   fitShared,
   fitSharedSync,
-  normal,
   ode,
   profile,
   profileSync,
@@ -176,13 +175,6 @@ describe('fits with shared parameters', () => {
     expect(() => fitSharedSync(oral, data, { shared, start, engine: 'wasm' })).toThrow(
       "engine: expected 'typescript'",
     )
-    expect(() =>
-      fitSharedSync(oral, data, {
-        shared,
-        start: { ...start, s: 1 },
-        distribution: normal({ sigma: 's' }),
-      } as never),
-    ).toThrow('for a model of ode, use sigma, weights or loss')
     expect(() => fitSharedSync(oral, { amt, y }, { shared, start })).toThrow('a column t')
     expect(() => fitSharedSync(oral, data, { shared: [], start })).toThrow('shared')
   })

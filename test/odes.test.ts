@@ -6,7 +6,6 @@ import {
   derive,
   fitManySync,
   fit as fitOne,
-  normal,
   ode,
   profile,
   simulate,
@@ -230,9 +229,6 @@ describe('fits', () => {
     expect(() => ode({ states: { a: 1 }, rates: { a: '1 +' }, observe: 'a' })).toThrow('rates: a')
     expect(() => ode({ states: { a: 'a' }, rates: { a: '1' }, observe: 'a' })).toThrow(
       'depend only on parameters',
-    )
-    expect(() => fitOne(epidemic, data, { start, distribution: normal({ sigma: 's' }) } as never)).toThrow(
-      'for a model of ode, use sigma, weights or loss',
     )
     expect(() => simulate(epidemic, { beta: 1, gamma: 1 }, [1])).toThrow('values: first')
     expect(() => simulate(epidemic, start, [-1])).toThrow('times[0]')

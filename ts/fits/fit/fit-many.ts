@@ -5,7 +5,7 @@ import { readOptions } from '../../options/read.js'
 import type { LikelihoodFit, LikelihoodResult } from '../likelihood/result.js'
 import type { FitModel } from '../models/model.js'
 import type { ColumnsOf } from '../problem/data-table.js'
-import type { FunctionModel, RowArgument } from '../problem/function-model.js'
+import type { ExactFunctionModel, FunctionModel, RowArgument } from '../problem/function-model.js'
 import type { FitData } from '../problem/options.js'
 import type {
   FitDerivedQuantities,
@@ -62,6 +62,15 @@ export function fitMany<
   data: D,
   options: WithDistribution<FitManyOptions<Start, Derive>>,
 ): Promise<LikelihoodResult<ParametersOf<Names, D, Start, Derive>>>
+/** A model of `ode` with a distribution. */
+export function fitMany<
+  const Start extends FitParameters,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: ExactFunctionModel,
+  data: FitData,
+  options: WithDistribution<FitManyOptions<Start, Derive>> & { readonly start: Start },
+): Promise<LikelihoodResult<keyof (Start & Derive) & string>>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitMany<
   D extends FitData,
@@ -106,6 +115,15 @@ export function fitManySync<
   data: D,
   options: WithDistribution<FitManyOptions<Start, Derive>>,
 ): LikelihoodResult<ParametersOf<Names, D, Start, Derive>>
+/** A model of `ode` with a distribution. */
+export function fitManySync<
+  const Start extends FitParameters,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: ExactFunctionModel,
+  data: FitData,
+  options: WithDistribution<FitManyOptions<Start, Derive>> & { readonly start: Start },
+): LikelihoodResult<keyof (Start & Derive) & string>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitManySync<
   D extends FitData,
@@ -154,6 +172,15 @@ export function fit<
   data: D,
   options: WithDistribution<FitOptions<Start, Derive>>,
 ): LikelihoodFit<ParametersOf<Names, D, Start, Derive>>
+/** A model of `ode` with a distribution. */
+export function fit<
+  const Start extends FitParameters,
+  Derive extends FitDerivedQuantities = Record<never, never>,
+>(
+  model: ExactFunctionModel,
+  data: FitData,
+  options: WithDistribution<FitOptions<Start, Derive>> & { readonly start: Start },
+): LikelihoodFit<keyof (Start & Derive) & string>
 /** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fit<
   D extends FitData,
@@ -178,7 +205,7 @@ export function fit(
   return found.at(0) as Fit<string> | LikelihoodFit<string>
 }
 
-type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
+type AnyModel = Expression | FitModel | FunctionModel<never, never, never> | ExactFunctionModel
 
 function createRun(model: AnyModel, data: FitData, options: object): CallFits | DistributionFits {
   const fits = createAnyFits(model, data, options)

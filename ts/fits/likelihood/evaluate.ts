@@ -1,7 +1,9 @@
 /** −2 log L of one fit with its derivatives, in TypeScript. */
 
+import { runToEnd } from '../../core/slices.js'
 import { isRowParallel, ProgramRunner } from '../../expressions/run.js'
 import { memoizeBy } from '../programs/function-curve.js'
+import { evaluateModelRows, ModelEvaluator } from './model-evaluator.js'
 import type { SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'
 
@@ -10,11 +12,20 @@ const machineOf = memoizeBy(
     new ProgramRunner(objective.programs(columns).together(true), 'float64'),
 )
 
-/** @param rows columns of the objective */
+/**
+ * @param rows columns of the objective
+ * @param around point near which the Hessian must be exact, if the model is not an expression
+ */
 export function createEvaluator(
   likelihood: LikelihoodProblem,
   rows: readonly Float64Array[],
+  around?: Float64Array,
 ): (x: Float64Array) => SecondOrderEvaluation {
+  if (likelihood.problem.functionModel !== null) {
+    const evaluator = new ModelEvaluator(likelihood, rows)
+    if (around !== undefined) runToEnd(evaluator.observe(around))
+    return (x) => evaluator.evaluate(x)
+  }
   const machine = machineOf(likelihood)
   const { slots, program } = machine
   const count = likelihood.inSteps.free.length
@@ -37,13 +48,16 @@ const rowMachines = memoizeBy(({ rows }: LikelihoodProblem) => new ProgramRunner
  * Outputs of each row: `rowOutputs`, followed by the options of the distribution.
  *
  * @param point external values of the free parameters and of the parameters that are fixed per fit
+ * @param f values of a model that is not an expression; by default its values in the given rows of the fit
  */
 export function evaluateRows(
   likelihood: LikelihoodProblem,
   point: ArrayLike<number>,
   rows: readonly Float64Array[],
+  f?: Float64Array,
 ): Float64Array[] {
   const { columns, problem } = likelihood
   const own = rows.filter((_, k) => !problem.fixed.includes(columns[k]))
+  if (problem.functionModel !== null) own.push(f ?? evaluateModelRows(likelihood, point, rows))
   return rowMachines(likelihood).evaluateRows(point, own, rows[0].length)
 }

@@ -4,12 +4,13 @@ import { OptionError } from '../../core/errors.js'
 import { isRecord, ownProperties } from '../../core/untrusted-input.js'
 import { numbersInRun } from '../../many/batch/data.js'
 import { readNumbers } from '../problem/columns.js'
+import { modelColumns } from '../programs/function-curve.js'
 import { getVariance } from '../solve/fit-context.js'
 import { parameterPoint } from '../uncertainty/estimates.js'
-import { evaluateModel, type RequestedColumns } from '../uncertainty/linearize.js'
+import { evaluateModel, type ModelEvaluation, type RequestedColumns } from '../uncertainty/linearize.js'
 import { evaluateRows } from './evaluate.js'
 import { quantile, type RowDistribution } from './probabilities.js'
-import { FACTOR, type LikelihoodProblem, rowOutputs } from './problem.js'
+import { FACTOR, type LikelihoodProblem, namesOfDistribution, rowOutputs } from './problem.js'
 import type { LikelihoodSource } from './source.js'
 
 /** Values of the fitted distribution in rows. */
@@ -21,11 +22,19 @@ export interface FittedRows {
   readonly at: (row: number) => RowDistribution
 }
 
-/** Evaluates the fitted distribution in rows, whose columns are in the order of the objective. */
-export function fittedRows({ run, fit }: LikelihoodSource, rows: readonly Float64Array[]): FittedRows {
+/**
+ * Evaluates the fitted distribution in rows, whose columns are in the order of the objective.
+ *
+ * @param values values of a model that is not an expression; by default its values in the given rows of the fit
+ */
+export function fittedRows(
+  { run, fit }: LikelihoodSource,
+  rows: readonly Float64Array[],
+  values?: Float64Array,
+): FittedRows {
   const { likelihood, solutions, starts } = run
   const point = parameterPoint({ problem: likelihood.problem, solved: solutions, starts }, fit)
-  const outputs = evaluateRows(likelihood, point, rows)
+  const outputs = evaluateRows(likelihood, point, rows, values)
   const [f, , deviance, mean, variance] = outputs
   const options = Object.keys(likelihood.texts)
   const option = (name: string, row: number) => {
@@ -66,6 +75,27 @@ function requestedRows({ run, fit }: LikelihoodSource, at: RequestedColumns): Fl
   return columns.map((name) => read.get(name) ?? new Float64Array(rows).fill(NaN))
 }
 
+/** Rows at requested columns, if the model computes all rows together and completes their columns. */
+function rowsOfModel(
+  { run }: LikelihoodSource,
+  { rows, columns: rowAt }: ModelEvaluation,
+  at: RequestedColumns,
+): Float64Array[] {
+  const { likelihood } = run
+  const { problem, columns } = likelihood
+  const names = modelColumns(problem)
+  const ofModel = problem.functionModel?.exact?.names ?? []
+  const given = at === undefined ? undefined : ownProperties(at)
+  const isNeeded = (name: string) =>
+    names.includes(name) && ![...ofModel, likelihood.below, likelihood.above].includes(name)
+  const lost = namesOfDistribution(likelihood).find((name) => isNeeded(name) && given?.[name] === undefined)
+  if (given !== undefined && lost !== undefined) throw new OptionError('at', `a column ${lost}`, undefined)
+  return columns.map((name) => {
+    const place = names.indexOf(name)
+    return Float64Array.from({ length: rows }, (_, row) => rowAt(row)[place] ?? NaN)
+  })
+}
+
 /** Limits between which a new observation lies with the probability `level`. */
 export function predictionBand(
   source: LikelihoodSource,
@@ -75,11 +105,17 @@ export function predictionBand(
   const { run, fit } = source
   const { likelihood, solutions, starts, data } = run
   if (at !== undefined && !isRecord(at)) throw new OptionError('at', 'an object of columns', at)
-  const rows = requestedRows(source, at)
-  const fitted = fittedRows(source, rows)
   const context = { problem: likelihood.problem, solved: solutions, starts, data }
   const model = evaluateModel(context, fit, at)
   const point = parameterPoint(context, fit)
+  const isFunction = likelihood.problem.functionModel !== null
+  const fitted = isFunction
+    ? fittedRows(
+        source,
+        rowsOfModel(source, model, at),
+        Float64Array.from({ length: model.rows }, (_, row) => model.outputs(row, point)[0]),
+      )
+    : fittedRows(source, requestedRows(source, at))
   const limit = (p: number) =>
     fitted.f.map((f, row) => {
       const [, ...slopes] = model.outputs(row, point)

@@ -6,6 +6,7 @@ import { Expression } from '../../expressions/expression.js'
 import type { Graph } from '../../expressions/graph.js'
 import { namesIn, parse } from '../../expressions/parse.js'
 import { compile, type Program } from '../../expressions/program.js'
+import type { BoundFunctionModel } from '../problem/function-model.js'
 import type { Parameter } from '../problem/parameters.js'
 import { makeProblem, type Problem } from '../problem/problem.js'
 import type { LikelihoodFamily } from './families.js'
@@ -45,10 +46,14 @@ export interface LikelihoodProblem extends Likelihood {
   /** The problem with external parameters for predictions; `inSteps` contains the internal parameters. */
   readonly problem: Problem
   readonly inSteps: Problem
-  /** −2 log L as an objective of the internal parameters. */
+  /** −2 log L as an objective of the internal parameters, if the model is an expression. */
   readonly objective: Expression
+  /** Node of a row's part of −2 log L in the graph of `inSteps`. */
+  readonly cost: number
   /** Names of the columns of the objective, in order. */
   readonly columns: readonly string[]
+  /** Names of the parameters of the model. Only the distribution uses the other parameters. */
+  readonly ofModel: readonly string[]
   /** Outputs of a row: see {@link rowOutputs}. */
   readonly rows: Program
 }
@@ -57,7 +62,9 @@ export interface LikelihoodProblem extends Likelihood {
 export const rowOutputs = ['f', 'cost', 'deviance', 'mean', 'variance'] as const
 
 interface ProblemInputs {
-  readonly text: string
+  /** The text of an expression, or a model that computes all rows together. */
+  readonly model: string | BoundFunctionModel
+  readonly ofModel: readonly string[]
   readonly parameters: readonly Parameter[]
   readonly columns: readonly string[]
   readonly y: string
@@ -65,10 +72,10 @@ interface ProblemInputs {
 }
 
 export function makeLikelihood(likelihood: Likelihood, inputs: ProblemInputs): LikelihoodProblem {
-  const { text, parameters, columns } = inputs
+  const { model, parameters, columns, ofModel } = inputs
   const make = (inLogarithms: boolean) => {
     const data = { ...inputs, loss: 'squared', scale: 1 } as const
-    const problem = makeProblem(text, parameters, data, inLogarithms)
+    const problem = makeProblem(model, parameters, data, inLogarithms)
     problem.graph.linkedRows?.refuse('model')
     return { problem, nodes: rowNodes(likelihood, problem, parameters, inLogarithms) }
   }
@@ -78,20 +85,27 @@ export function makeLikelihood(likelihood: Likelihood, inputs: ProblemInputs): L
   const all = [...columns, ...inSteps.fixed, ...(likelihood.isRestricted ? [FACTOR] : [])]
   const names = [...inSteps.free, ...all]
   const toParsed = (graph: Graph, root: number) => ({ graph, root, names })
-  const objective = new Expression(`−2 log L of ${text}`, toParsed(inSteps.graph, nodes.weighted), () => {
-    const again = make(true)
-    return toParsed(again.problem.graph, again.nodes.weighted)
-  })
+  const objective = new Expression(
+    `−2 log L of ${plain.problem.text}`,
+    toParsed(inSteps.graph, nodes.weighted),
+    () => {
+      const again = make(true)
+      return toParsed(again.problem.graph, again.nodes.weighted)
+    },
+  )
   const options = Object.keys(likelihood.texts)
   const outputs = [...rowOutputs, ...options].map((name) => plain.nodes.named[name])
   const inputNames = [...plain.problem.free, ...plain.problem.fixed]
-  const rowColumns = all.filter((name) => !plain.problem.fixed.includes(name))
+  const ownColumns = all.filter((name) => !plain.problem.fixed.includes(name))
+  const rowColumns = [...ownColumns, ...plain.problem.evaluatedExpressions.slice(0, 1)]
   return {
     ...likelihood,
     problem: plain.problem,
     inSteps,
     objective,
+    cost: nodes.weighted,
     columns: all,
+    ofModel,
     rows: compile(plain.problem.graph, outputs, inputNames, rowColumns),
   }
 }

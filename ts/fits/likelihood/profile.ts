@@ -43,7 +43,7 @@ export function profileFit(
   const isUsable = hasUsablePoint(solutions.reason[fit])
   const best = run.internalPoint(fit)
   const { min, max } = likelihood.inSteps
-  const evaluate = createEvaluator(likelihood, run.rowsOf(fit))
+  const evaluate = createEvaluator(likelihood, run.rowsOf(fit), best)
   const problem = { evaluate, algebra: denseAlgebra, min, max }
   return createRecord(names, (name): Profile => {
     if (derived.has(name)) {

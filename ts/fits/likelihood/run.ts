@@ -5,14 +5,15 @@ import { OptionError } from '../../core/errors.js'
 import { pauseAfterNumbers, runToEnd } from '../../core/slices.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { namesIn } from '../../expressions/parse.js'
-import { checkRows, type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { checkRows, concatenate, type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import { selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { ManyRuns } from '../../many/run.js'
 import { newton } from '../../methods/newton.js'
 import { type GuessArguments, readModel } from '../models/model.js'
-import { countFits, readData } from '../problem/columns.js'
+import { countFits, type ParsedData, readData } from '../problem/columns.js'
+import { BoundFunctionModel } from '../problem/function-model.js'
 import { moveInside } from '../problem/multi-start.js'
 import type { FitData, FitValues } from '../problem/options.js'
 import {
@@ -26,9 +27,11 @@ import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import type { DistributionFits } from '../solve/distribution.js'
+import { forceTypeScript, selectFunctionEngine } from '../solve/function-engine.js'
 import { isDegenerate } from './degenerate.js'
 import { checkResponse, findInvalidStart } from './domains.js'
 import { createEvaluator } from './evaluate.js'
+import { ModelEvaluator } from './model-evaluator.js'
 import {
   FACTOR,
   type Likelihood,
@@ -37,7 +40,7 @@ import {
   namesOfDistribution,
 } from './problem.js'
 import { LikelihoodResult } from './result.js'
-import { createSolutions, type LikelihoodSolutions, refine } from './solutions.js'
+import { createSolutions, type LikelihoodSolutions, refine, solveModel } from './solutions.js'
 import type { PendingRun } from './source.js'
 
 /** Default of the predicted decrease of −2 log L below which a fit has converged. */
@@ -75,49 +78,53 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly labels: readonly GroupLabel[] | undefined
   readonly #guess: (() => void) | undefined
 
-  /** @param labels labels of the groups of a fit with shared parameters */
+  /**
+   * @param labels labels of the groups of a fit with shared parameters
+   * @param read data columns that are already validated, if the run refits the rows of a bound model
+   */
   constructor(
     distribution: Likelihood,
     model: unknown,
     data: FitData,
-    options: LikelihoodValues,
+    given: LikelihoodValues,
     labels?: readonly GroupLabel[],
+    read?: ParsedData,
   ) {
     this.labels = labels
-    for (const [name, expected] of Object.entries(refused)) {
-      const value: unknown = options[name as keyof typeof refused]
-      if (value !== undefined) throw new OptionError(name, expected, value)
-    }
-    if (options.loss !== 'squared')
-      throw new OptionError('loss', "'squared' if distribution is set", options.loss)
-    if (typeof options.weights === 'string')
-      throw new OptionError('weights', 'numbers if distribution is set', options.weights)
-    if (options.multiStart.count > 1)
-      throw new OptionError('multiStart', '1 if distribution is set', options.multiStart.count)
-    this.options = options
+    checkOptions(given)
     this.model = model
     this.distribution = distribution
-    this.progress = new CallProgress(options.onProgress)
+    this.progress = new CallProgress(given.onProgress)
     const { text, functionModel, parameters: defaults, guess, x, extraColumns } = readModel(model, true)
-    if (functionModel)
+    const exact = functionModel?.exact
+    if (functionModel && !exact)
       throw new OptionError(
         'model',
-        functionModel.exact
-          ? 'an expression if distribution is set (for a model of ode, use sigma, weights or loss)'
-          : 'an expression if distribution is set (fromFunction makes one of a function)',
+        'an expression or a model of ode if distribution is set (fromFunction makes one of a function)',
         model,
       )
-    const ofModel = namesIn(text)
-    const names = [...new Set([...ofModel, ...namesOfDistribution(distribution)])]
-    const read = readData(names, data, options, guess === undefined ? [] : [x, ...extraColumns])
-    const { columns, y, weight } = read
+    const prepared = read === undefined ? exact?.prepare(data, given) : undefined
+    const options = prepared?.options ?? given
+    this.options = options
+    const ofText = exact ? [] : namesIn(text)
+    const ofDistribution = namesOfDistribution(distribution)
+    const own = guess === undefined ? [] : [x, ...extraColumns]
+    const { columns, y, weight } =
+      read ??
+      readData(
+        functionModel ?? [...new Set([...ofText, ...ofDistribution])],
+        prepared?.data ?? data,
+        options,
+        own,
+      )
+    const ofModel = exact?.parameters(columns) ?? ofText
     for (const [option, name] of [
       ['below', distribution.below],
       ['above', distribution.above],
     ] as const)
       if (name !== undefined && !columns.has(name))
         throw new OptionError(option, 'a column of the data', name)
-    const known = names.filter((name) => !columns.has(name))
+    const known = [...new Set([...ofModel, ...ofDistribution])].filter((name) => !columns.has(name))
     // Parameters of the distribution are scales, shapes and degrees of freedom.
     const scales = known.filter((name) => !ofModel.includes(name))
     const atLeast = Object.fromEntries(scales.map((name): [string, FitParameter] => [name, { min: 0 }]))
@@ -126,9 +133,17 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     checkRows(columns, this.count, true)
     this.data = columns
     this.progress.total = this.count
-    const inputs = { text, parameters: this.parameters, columns: [...columns.keys()], y, weight }
-    this.likelihood = makeLikelihood(distribution, inputs)
-    this.choice = selectRunner(options, wasmModule)
+    const bound =
+      functionModel instanceof BoundFunctionModel || !functionModel
+        ? functionModel
+        : new BoundFunctionModel(functionModel, columns)
+    const inputs = { ofModel, parameters: this.parameters, columns: [...columns.keys()], y, weight }
+    this.likelihood = makeLikelihood(distribution, { ...inputs, model: bound ?? text })
+    this.choice = !exact
+      ? selectRunner(options, wasmModule)
+      : labels
+        ? forceTypeScript(options, true, wasmModule)
+        : selectFunctionEngine(options, true, this.count, wasmModule)
     checkResponse(this, options.missing === 'drop')
     this.selection = runToEnd(selectRows(columns, weight, this.count, options.missing === 'drop'))
     const started = this.parameters.filter(({ expr }) => expr === null)
@@ -173,7 +188,8 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     )
     const { solutions } = this
     const live = enough.filter((fit) => findInvalidStart(this, fit) === null)
-    if (live.length > 0) yield* this.#solve(live)
+    const isFunction = problem.functionModel !== null
+    if (live.length > 0) yield* isFunction ? this.#solveModels(live) : this.#solve(live)
     const isLive = new Uint8Array(this.count)
     for (const fit of live) isLive[fit] = 1
     // The results of fits that cannot run contain their starting values.
@@ -228,7 +244,39 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       })
       if (isPauseDue(200 * this.selection.observations[fit])) yield
     }
+    this.#complete(fits)
+  }
+
+  /** Minimizes −2 log L of models that compute all rows together, side by side where the model can. */
+  *#solveModels(fits: Uint32Array): Generator<EngineCall> {
+    const { likelihood, solutions: to } = this
+    const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    const { engine, runner } = this.choice
+    const { exact } = likelihood.problem.functionModel ?? {}
+    const lanes = engine === 'typescript' ? undefined : exact?.lanes(fits.length, runner)
+    const solveOne = (fit: number, run: number) => {
+      const evaluator = new ModelEvaluator(likelihood, this.rowsOf(fit), lanes && { lanes, run })
+      const start = Float64Array.from(free, (parameter) => {
+        const own = this.starts.get(parameter.name) as Float64Array
+        return toInternal(parameter, own.slice(fit, fit + 1))[0]
+      })
+      return solveModel(evaluator, { tolerance, maxIterations, likelihood }, start, {
+        to,
+        fit,
+        iterations: 0,
+      })
+    }
+    const all = Array.from(fits, solveOne)
+    if (lanes) yield* lanes.run(all)
+    else for (const one of all) yield* one
+    this.#complete(fits)
+  }
+
+  /** Converts the solutions to external units. */
+  #complete(fits: Uint32Array): void {
     const { solutions } = this
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
     fromInternal(free, solutions.free, solutions.covariance, solutions.errors)
     for (const fit of fits)
       if (solutions.reason[fit] === CONVERGED && isDegenerate({ run: this, fit }))
@@ -268,8 +316,8 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   /** Factor (n − p)/n of log σ, for p free parameters of the model. */
   factor(fit: number): number {
     const n = this.selection.observations[fit]
-    const used = new Set(namesIn(this.likelihood.problem.text))
-    const p = this.likelihood.problem.free.filter((name) => used.has(name)).length
+    const { problem, ofModel } = this.likelihood
+    const p = problem.free.filter((name) => ofModel.includes(name)).length
     return Math.max(n - p, 0) / n
   }
 
@@ -282,7 +330,12 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       signal: undefined,
       onProgress: undefined,
     }
-    const { weight, y } = this.likelihood.problem
+    const { weight, y, functionModel } = this.likelihood.problem
+    if (functionModel !== null) {
+      const all = Object.entries(columns).map(([name, own]) => [name, concatenate(own)] as const)
+      const read = { columns: new Map(all), y, weight }
+      return new LikelihoodRun(this.distribution, functionModel, {}, { ...same, start }, undefined, read)
+    }
     const own = { ...columns }
     const weighted = weight === null ? {} : { weights: own[weight] }
     if (weight !== null) delete own[weight]
@@ -292,6 +345,20 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   result(): LikelihoodResult {
     return new LikelihoodResult(this)
   }
+}
+
+/** @throws OptionError if an option is set that has no meaning with a distribution */
+function checkOptions(options: LikelihoodValues): void {
+  for (const [name, expected] of Object.entries(refused)) {
+    const value: unknown = options[name as keyof typeof refused]
+    if (value !== undefined) throw new OptionError(name, expected, value)
+  }
+  if (options.loss !== 'squared')
+    throw new OptionError('loss', "'squared' if distribution is set", options.loss)
+  if (typeof options.weights === 'string')
+    throw new OptionError('weights', 'numbers if distribution is set', options.weights)
+  if (options.multiStart.count > 1)
+    throw new OptionError('multiStart', '1 if distribution is set', options.multiStart.count)
 }
 
 function startsOf({ start, min, max }: Parameter, count: number): Float64Array {

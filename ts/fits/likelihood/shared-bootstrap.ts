@@ -63,8 +63,8 @@ function* runReplicates(
       words.seed(seed, (fitOffset + group) >>> 0, replicate)
       return draw && drawnRows(fits, group, draw(words))
     })
-    const refit = yield* fits.solve(solution.x, (group) =>
-      createEvaluator(base.likelihood, rows[group] as Float64Array[]),
+    const refit = yield* fits.solve(solution.x, (group, around) =>
+      createEvaluator(base.likelihood, rows[group] as Float64Array[], around),
     )
     reason[replicate] = refit.reason
     const lost = [...refit.unidentifiable].find((place) => !solution.unidentifiable.has(place))

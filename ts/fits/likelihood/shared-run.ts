@@ -24,7 +24,7 @@ import type { Likelihood } from './problem.js'
 import { LikelihoodRun, TOLERANCE } from './run.js'
 import { SharedLikelihoodFit } from './shared-result.js'
 import type { GroupEvaluators, SharedLikelihoodFits, SharedSolution } from './shared-source.js'
-import { isFlat, reasonCodes } from './solutions.js'
+import { isFlat, NEAR, reasonCodes } from './solutions.js'
 
 const TOO_MANY = 1024
 
@@ -43,6 +43,8 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
   /** Groups that take part. */
   readonly isActive: Uint8Array
   solution: SharedSolution
+  /** The point near which the Hessian is measured, if the model is not an expression. */
+  #around: Float64Array | undefined
 
   constructor(distribution: Likelihood, request: GroupRequest) {
     const { model, data, options, labels, place } = request
@@ -103,15 +105,27 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
     if (failed >= 0 || rows < Math.max(1, used.size)) {
       this.#store(this.#unsolved(start, failed >= 0 ? NOT_FINITE : TOO_FEW_POINTS, failed))
     } else {
-      this.#store(yield* this.solve(start, (group) => this.evaluator(group)))
+      const solution = yield* this.solve(start, (group, around) => this.evaluator(group, around))
+      this.#around = solution.x
+      this.#store(solution)
     }
     base.progress.advance(labels.length)
   }
 
   *solve(start: Float64Array, evaluatorOf: GroupEvaluators): Generator<undefined, SharedSolution> {
     const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
-    const problem = { ...this.problem(evaluatorOf), fixed: -1, tolerance, maxIterations }
-    return this.#solved(yield* newtonSteps(problem, start), problem, evaluatorOf)
+    const settings = { fixed: -1, tolerance, maxIterations }
+    const problem = this.problem(evaluatorOf)
+    if (this.base.likelihood.problem.functionModel === null)
+      return this.#solved(yield* newtonSteps({ ...problem, ...settings }, start), problem, evaluatorOf)
+    const near = Math.max(NEAR, tolerance)
+    const first = yield* newtonSteps({ ...problem, ...settings, tolerance: near }, start)
+    if (first.status === 'not-finite') return this.#solved(first, problem, evaluatorOf)
+    // The last steps have the measured Hessian.
+    const exact = this.problem((group) => evaluatorOf(group, this.pointOf(group, first.x)))
+    const { evaluations, ...found } = yield* newtonSteps({ ...exact, ...settings }, first.x)
+    const all = { ...found, evaluations: first.evaluations + evaluations }
+    return this.#solved(all, exact, evaluatorOf)
   }
 
   /** The problem of all groups. Values that no group uses keep their starts. */
@@ -133,8 +147,11 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
     return { evaluate, algebra: arrowheadAlgebra(this.layout), min, max }
   }
 
-  evaluator(group: number): (x: Float64Array) => SecondOrderEvaluation {
-    return createEvaluator(this.base.likelihood, this.base.rowsOf(group))
+  evaluator(
+    group: number,
+    around = this.#around && this.pointOf(group, this.#around),
+  ): (x: Float64Array) => SecondOrderEvaluation {
+    return createEvaluator(this.base.likelihood, this.base.rowsOf(group), around)
   }
 
   /** Internal values of a group's free parameters. */

@@ -26,7 +26,10 @@ export interface SharedSolution {
 }
 
 /** Returns −2 log L of a group with its derivatives. */
-export type GroupEvaluators = (group: number) => (x: Float64Array) => SecondOrderEvaluation
+export type GroupEvaluators = (
+  group: number,
+  around?: Float64Array,
+) => (x: Float64Array) => SecondOrderEvaluation
 
 export interface SharedLikelihoodFits {
   /** The groups as fits, with the solution in columns with one number per group. */

@@ -1,11 +1,20 @@
 /** Solutions of fits by likelihood, as columns, and the refinement of a solution. */
 
+import type { Slices } from '../../core/slices.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { hasBit, type SolvedFits } from '../solve/fit-context.js'
-import { invertHessian, minimizeDense } from './dense-newton.js'
-import { freeIndices, type NewtonProblem, NOISE, type SecondOrderEvaluation } from './newton.js'
+import { denseAlgebra, invertHessian, minimizeDense } from './dense-newton.js'
+import type { ModelEvaluator } from './model-evaluator.js'
+import {
+  freeIndices,
+  type NewtonProblem,
+  type NewtonResult,
+  NOISE,
+  newtonSteps,
+  type SecondOrderEvaluation,
+} from './newton.js'
 import type { LikelihoodProblem } from './problem.js'
 
 /** The columns of solved fits that a likelihood has, and the certificate of convergence. */
@@ -84,17 +93,60 @@ export function isFlat(
   })
 }
 
-/**
- * Refines a solution by Newton steps, and stores it with its covariance in internal units.
- */
+/** Refines a solution by Newton steps, and stores it with its covariance in internal units. */
 export function refine(
   { evaluate, tolerance, maxIterations, likelihood }: Refinement,
   start: Float64Array,
-  { to, fit, iterations }: StoredSolution,
+  stored: StoredSolution,
 ): void {
   const { min, max } = likelihood.inSteps
   const problem = { evaluate, min, max, fixed: -1, tolerance, maxIterations }
-  const found = minimizeDense(problem, start)
+  store(problem, minimizeDense(problem, start), stored)
+}
+
+/** Predicted decrease at which the Hessian of a model is measured, and the largest squared distance to its point. */
+export const NEAR = 1e-6
+
+/**
+ * Minimizes −2 log L of a model that is not an expression, and stores the solution. The last steps have the measured
+ * Hessian, which also gives the covariance.
+ */
+export function* solveModel(
+  evaluator: ModelEvaluator,
+  { tolerance, maxIterations, likelihood }: Omit<Refinement, 'evaluate'>,
+  start: Float64Array,
+  stored: StoredSolution,
+): Slices<void> {
+  const { min, max } = likelihood.inSteps
+  const evaluate = (x: Float64Array) => evaluator.evaluate(x)
+  const advance = (x: Float64Array) => evaluator.advance(x)
+  const problem = { evaluate, advance, algebra: denseAlgebra, min, max, fixed: -1 }
+  let found = yield* newtonSteps({ ...problem, tolerance: Math.max(NEAR, tolerance), maxIterations }, start)
+  let { evaluations } = found
+  for (let round = 0; round < 3 && found.status !== 'not-finite' && evaluations < maxIterations; round++) {
+    const { x } = found
+    yield* evaluator.observe(x)
+    found = yield* newtonSteps({ ...problem, tolerance, maxIterations: maxIterations - evaluations }, x)
+    evaluations += found.evaluations
+    if (squaredDistance(found.hessian, x, found.x) <= NEAR) break
+  }
+  const ended = { ...stored, iterations: stored.iterations + evaluations - found.evaluations }
+  store({ ...problem, tolerance, maxIterations }, found, ended)
+}
+
+/** Squared distance of two points in units of the Hessian. */
+function squaredDistance(hessian: Float64Array, a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++)
+    for (let j = 0; j < a.length; j++) sum += hessian[triangleIndex(i, j)] * (b[i] - a[i]) * (b[j] - a[j])
+  return Math.abs(sum)
+}
+
+function store(
+  problem: Omit<NewtonProblem, 'algebra'>,
+  found: NewtonResult,
+  { to, fit, iterations }: StoredSolution,
+): void {
   const { x, value, hessian, status } = found
   to.cost[fit] = value
   to.evaluations[fit] = iterations + found.evaluations

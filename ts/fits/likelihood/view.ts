@@ -5,6 +5,7 @@ import { joinTexts, plural } from '../../core/text.js'
 import { mapRecord } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { readOptions } from '../../options/read.js'
+import { copyColumns } from '../problem/function-model.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { hasBit } from '../solve/fit-context.js'
@@ -84,7 +85,8 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
     const { atBound, droppedRows } = this
     const held = atBound.length > 0 ? `${atBound.join(', ')} held at a bound, and counted as fixed` : ''
     const dropped = droppedRows > 0 ? `${plural(droppedRows, 'row')} with missing values left out` : ''
-    return joinTexts(likelihoodMessages[this.reason], held, dropped)
+    const remark = this.reason === 'not-finite' ? remarkOf(this.#source) : ''
+    return joinTexts(remark || likelihoodMessages[this.reason], held, dropped)
   }
 
   /**
@@ -118,6 +120,13 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
       throw new OptionError('kind', "'pearson', 'deviance' or 'quantile'", kind)
     return computeResiduals(this.#source, kind, options)
   }
+}
+
+/** Explanation of a model of differential equations that has no value at the start. */
+function remarkOf({ run, fit }: LikelihoodSource): string {
+  const { functionModel } = run.likelihood.problem
+  const start = mapRecord(Object.fromEntries(run.starts), (column) => column[fit])
+  return functionModel?.exact?.remark(start, copyColumns(functionModel.data, fit)) ?? ''
 }
 
 function countCensored({ likelihood: { below, above }, selection }: LikelihoodFits, fit: number): number {

@@ -81,6 +81,7 @@ export class OdeModel {
     const { definition } = this.system
     return {
       names: [definition.time, ...(definition.observe.size > 1 ? [OBSERVABLE] : []), ...definition.names],
+      accuracy: definition.rtol,
       parameters: (columns) => definition.names.filter((name) => !columns.has(name)),
       prepare: (data, options) => prepareData(definition, data, options),
       extend: (columns, at) => extendColumns(definition, columns, at),

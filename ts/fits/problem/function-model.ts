@@ -104,6 +104,8 @@ export interface ModelLane {
 export interface ExactModel {
   /** Names of all columns and parameters that the model may read. */
   readonly names: readonly string[]
+  /** Relative error of the model's values. */
+  readonly accuracy: number
   /** Names of the parameters, if the data have the given columns. */
   parameters(columns: { has(name: string): boolean }): string[]
   /** Converts the data and the options of a call to columns with one response. */

@@ -26,24 +26,25 @@ import {
 export function createSharedFits(
   distribution: Distribution,
   model: unknown,
-  data: unknown,
-  options: SharedValues,
+  allData: unknown,
+  allOptions: SharedValues,
   given?: readonly GroupLabel[],
 ): SharedDistributionFits {
   const models = readModels(model)
   const [{ outputs }] = models
-  if (models.length > 1 || outputs.length > 1 || outputs[0].y !== null || options.modelColumn !== undefined)
+  if (
+    models.length > 1 ||
+    outputs.length > 1 ||
+    outputs[0].y !== null ||
+    allOptions.modelColumn !== undefined
+  )
     throw new OptionError(
       'model',
       'one model if distribution is set (a column can choose among observables)',
       `${models.length > 1 ? `${models.length} models` : 'outputs by name'}`,
     )
-  if (outputs[0].functionModel !== undefined)
-    throw new OptionError(
-      'model',
-      'an expression if distribution is set (for a model of ode, use sigma, weights or loss)',
-      model,
-    )
+  const exact = outputs[0].functionModel?.exact
+  const { data, options } = exact?.prepare(allData, allOptions) ?? { data: allData, options: allOptions }
   const ofLabels = Object.values(options.sharedBy ?? {})
   const table = readTable('data', data)
   for (const name of table.keys()) checkName('data', name)
