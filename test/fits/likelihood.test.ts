@@ -18,7 +18,7 @@ import {
   student,
 } from 'antigrad/fit'
 import { norminv } from 'antigrad/math'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
 const y = [9.1, 8.4, 6.6, 5.6, 4.2, 3.1, 1.9, 0.9, 0.42, 0.09]
@@ -311,4 +311,51 @@ test('derived quantities have errors and profiles of the likelihood', () => {
   const { ratio } = derive(many, { ratio: 'a[1]/a[0]' })
   expect(ratio.value).toBeCloseTo(2, 9)
   expect(ratio.error).toBeCloseTo((2 * Math.SQRT2 * found.errors.a) / found.values.a, 8)
+})
+
+describe('predictions at the limit of a distribution of counts', () => {
+  const t = [0, 1, 2, 3, 5, 10, 100, 1000, 5000]
+  const counts = [20, 15, 6, 5, 1, 0, 0, 0, 0]
+  const decay = expression('a*exp(-b*t)')
+
+  test('a mean that underflows to 0 in rows without counts does not end the descent', () => {
+    // The last three rows hardly count, because their means are below exp(−50).
+    const near = fit(
+      decay,
+      { t: t.slice(0, 6), y: counts.slice(0, 6) },
+      { y: 'y', distribution: poisson(), start: { a: 20, b: 0.3 } },
+    )
+    for (const b of [0.001, 0.05, 0.3]) {
+      const start = { a: 20, b }
+      const found = fit(decay, { t, y: counts }, { y: 'y', distribution: poisson(), start })
+      expect(found.reason).toBe('converged')
+      expect(found.minus2LogLikelihood).toBeCloseTo(near.minus2LogLikelihood, 9)
+      expect(found.values.b).toBeCloseTo(near.values.b, 9)
+      expect(found.errors.b).toBeCloseTo(near.errors.b, 9)
+    }
+    const theta = { start: 5, max: 100 }
+    const other = fit(
+      decay,
+      { t, y: counts },
+      { y: 'y', distribution: negativeBinomial(), start: { a: 20, b: 0.001, theta } },
+    )
+    expect([other.reason, other.atBound]).toEqual(['converged', ['theta']])
+    expect(other.values.b).toBeCloseTo(near.values.b, 2)
+    const wrong = () =>
+      fit(decay, { t, y: counts.with(8, 1) }, { y: 'y', distribution: poisson(), start: { a: 20, b: 0.3 } })
+    expect(wrong).toThrow('a model value > 0 (poisson), got "0 in row 8"')
+  })
+
+  test('a probability that rounds to 1 does not end the descent, and separated data have no estimate', () => {
+    const x = [0.5, 1, 2, 3, 4, 6, 8, 12, 100, 200]
+    const logistic = expression('1/(1 + exp(-a - b*x))')
+    const options = { y: 'y', start: { a: 0, b: 0.01 }, distribution: binomial({ trials: '10' }) }
+    const steep = [0, 0, 1, 3, 5, 8, 10, 10, 10, 10]
+    const found = fit(logistic, { x, y: steep }, options)
+    const near = fit(logistic, { x: x.slice(0, 8), y: steep.slice(0, 8) }, options)
+    expect([found.reason, near.reason]).toEqual(['converged', 'converged'])
+    expect(found.values.b).toBeCloseTo(near.values.b, 9)
+    const separated = fit(logistic, { x, y: x.map((v) => (v < 3.5 ? 0 : 10)) }, options)
+    expect([separated.reason, separated.unidentifiable]).toEqual(['singular', ['a', 'b']])
+  })
 })

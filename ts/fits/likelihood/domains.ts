@@ -90,13 +90,16 @@ export function findInvalidStart(run: CheckedRun, fit: number): number | null {
       throw new OptionError(name, 'a finite value > 0 at the start', `${value} ${place(row, fit, run)}`)
     }
     const { accepts, expected } = family.prediction
-    if (!accepts(outputs[0][row]))
+    // Distributions of counts have limits at f = 0, and binomial ones at f = 1, in which only one count is possible.
+    const [f, cost] = [outputs[0][row], outputs[1][row]]
+    const isLimit = family.isDiscrete && (f === 0 || f === 1) && Number.isFinite(cost)
+    if (!accepts(f) && !isLimit)
       throw new OptionError(
         'start',
         `a model value ${expected} (${family.name})`,
-        `${outputs[0][row]} ${place(row, fit, run)}`,
+        `${f} ${place(row, fit, run)}`,
       )
-    if (!Number.isFinite(outputs[1][row])) return row
+    if (!Number.isFinite(cost)) return row
   }
   return null
 }

@@ -53,6 +53,12 @@ const counts = {
 }
 
 /**
+ * Shifts a prediction whose logarithm is multiplied by 0, because 0·log 0 is not a number. The square of the shift is
+ * representable, and predictions beyond the limit still have no logarithm.
+ */
+const shifts = { FROM_ZERO: 1e-150, FROM_ONE: Number.EPSILON / 2 }
+
+/**
  * −2 log Φ(z), accurate in both tails. The branches are limited to the half line in which they are selected, so that
  * the other branch stays finite.
  */
@@ -152,13 +158,17 @@ export const studentFamily: LikelihoodFamily = {
 /** Poisson distribution with mean f. */
 export const poissonFamily: LikelihoodFamily = {
   name: 'poisson',
-  lines: defineLines(`
-    cost = 2*(f - y*log(f) + lgamma(y + 1))
+  lines: defineLines(
+    `
+    positive = 0 < y ? f : f + FROM_ZERO
+    cost = 2*(f - y*log(positive) + lgamma(y + 1))
     logs = 0 < y ? y*log(y/f) : 0
     deviance = 2*(f - y + logs)
     mean = f
     variance = f
-  `),
+  `,
+    shifts,
+  ),
   censored: (b, names, side) => {
     // P(count < y) = Q(y, f), and P(count > y) = P(y + 1, f).
     const least = side === 'below' ? names.y : firstAbove(b, names).least
@@ -173,14 +183,18 @@ export const poissonFamily: LikelihoodFamily = {
 /** Negative binomial distribution with mean f and variance f + f²/theta, as in MASS::glm.nb. */
 export const negativeBinomialFamily: LikelihoodFamily = {
   name: 'negative-binomial',
-  lines: defineLines(`
+  lines: defineLines(
+    `
     gammas = lgamma(y + theta) - lgamma(theta) - lgamma(y + 1)
-    cost = 2*(theta*log1p(f/theta) + y*log1p(theta/f) - gammas)
+    positive = 0 < y ? f : f + FROM_ZERO
+    cost = 2*(theta*log1p(f/theta) + y*log1p(theta/positive) - gammas)
     logs = 0 < y ? y*log(y/f) : 0
     deviance = 2*(logs - (y + theta)*log1p((y - f)/(f + theta)))
     mean = f
     variance = f + f*f/theta
-  `),
+  `,
+    shifts,
+  ),
   censored: (b, names, side) => {
     const second = side === 'below' ? names.y : firstAbove(b, names).least
     return betaTails(b, { ...negativeBinomialChances(b, names), first: names.theta, second })[side]
@@ -194,16 +208,21 @@ export const negativeBinomialFamily: LikelihoodFamily = {
 /** Binomial distribution of y successes among the trials, with probability f. */
 export const binomialFamily: LikelihoodFamily = {
   name: 'binomial',
-  lines: defineLines(`
+  lines: defineLines(
+    `
     misses = trials - y
     gammas = lgamma(trials + 1) - lgamma(y + 1) - lgamma(misses + 1)
-    cost = -2*(gammas + y*log(f) + misses*log1p(-f))
+    aboveZero = 0 < y ? f : f + FROM_ZERO
+    belowOne = 0 < misses ? f : f - FROM_ONE
+    cost = -2*(gammas + y*log(aboveZero) + misses*log1p(-belowOne))
     mean = trials*f
     hits = 0 < y ? y*log(y/mean) : 0
     others = 0 < misses ? misses*log(misses/(trials - mean)) : 0
     deviance = 2*(hits + others)
     variance = mean*(1 - f)
-  `),
+  `,
+    shifts,
+  ),
   censored: (b, names, side) => {
     const { q, others, most } = binomialChances(b, names)
     const [first, second] = side === 'below' ? [most, names.y] : [others, firstAbove(b, names).least]
