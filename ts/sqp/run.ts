@@ -31,6 +31,8 @@ const MAX_HESSIANS = 3
 const MAX_IDLE = 4
 /** Largest count of saddle points that a run leaves. */
 const MAX_ESCAPES = 20
+/** Count of steps after which a run minimizes the violation, if the steps have not reduced it to the fraction. */
+const [MAX_WAIT, PROGRESS] = [30, 0.9]
 
 export class SqpRun {
   readonly point: Iterate
@@ -61,6 +63,9 @@ export class SqpRun {
   /** Largest derivative of the objective at the start, without the scales of the variables. */
   #firstSlope = 0
   #escapes = 0
+  /** The least violation, and the count of steps since then. */
+  #least = Infinity
+  #wait = 0
 
   constructor(problem: NonlinearProblem, tolerance: number) {
     const { size, count } = problem
@@ -98,6 +103,8 @@ export class SqpRun {
     this.#idle = 0
     this.#firstValue = 0
     this.#escapes = 0
+    this.#least = Infinity
+    this.#wait = 0
     let largest = 1
     for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(x[i]))
     this.#radius = 10 * largest
@@ -117,9 +124,22 @@ export class SqpRun {
     if (outcome === 'infeasible') this.#restore()
     else if (outcome !== 'converged') this.outcome = 'stalled'
     else this.#follow()
+    if (this.outcome === null) this.#watch()
     if (this.outcome !== null) return
     const largest = point.x.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
     if (largest > this.#far) this.outcome = 'diverged'
+  }
+
+  /** Minimizes the violation if many steps have not reduced it, as the linearizations of x² = −1 never do. */
+  #watch(): void {
+    const { point } = this
+    if (point.violation <= PROGRESS * this.#least || point.relativeExcess(FEASIBLE) <= 1) {
+      this.#least = point.violation
+      this.#wait = 0
+    } else if (++this.#wait >= MAX_WAIT) {
+      this.#wait = 0
+      this.#restore(this.#least)
+    }
   }
 
   #begin(): boolean {
@@ -414,11 +434,11 @@ export class SqpRun {
     return false
   }
 
-  /** Moves to a point with a smaller violation. */
-  #restore(): void {
+  /** Moves to a point with a smaller violation than the given one. */
+  #restore(violation = this.point.violation): void {
     const { point } = this
     this.#filter.add(point.violation, point.value)
-    const target = 0.5 * point.violation
+    const target = 0.5 * violation
     const parts = {
       point,
       trial: this.#trial,
