@@ -32,6 +32,8 @@ let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'antigrad-fit-'))
   write('decay.csv', csv(['t', 'y', 'g'], decay))
+  const pairs = Array.from({ length: 25 }, (_, k) => [k, 9 - k, k % 7])
+  write('pairs.csv', csv(['t', 's', 'y'], pairs))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -594,14 +596,9 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     ['decay.csv --x t --decimal ;', MODEL, 'Allowed choices are ., ,'],
     ['decay.csv --x t --plot fit.jpg', MODEL, 'ends in .svg or .png'],
     [
-      'decay.csv --x t --x b --plot fit.svg',
-      MODEL,
-      '--plot: expected exactly one --x column (the horizontal axis), got 2',
-    ],
-    [
-      'decay.csv --x t --group y --plot fit.svg',
-      MODEL,
-      '--plot: expected at most 24 groups in a plot, got 60',
+      'pairs.csv --x t --x s --plot fit.svg',
+      'a*t + b*s',
+      '--plot: expected at most 24 levels of s (one curve per level), got 25',
     ],
   ])('%s %s', (args, model, message) => {
     const { status, stdout, stderr } = run(args, model)
@@ -999,6 +996,59 @@ describe('the plot of antigrad fit', () => {
     }
     expect(elements.find(({ name }) => name === 'title')?.text).toContain(`y = ${MODEL}`)
     expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
+  })
+
+  /** Data without noise, for each level of a second column of the model. */
+  const levelRows = (levels: readonly number[], label: number) =>
+    levels.flatMap((T) => [0, 1, 2, 3, 4].map((t) => [t, T, 2 * Math.exp((-0.3 * t * T) / 300), label]))
+  const LEVEL_MODEL = 'a*exp(-b*t*T/300)'
+  const endsOf = (d: string) => [pointsOf(d)[0], pointsOf(d).at(-1)]
+
+  test('shows a curve for each level of a second column', () => {
+    write('levels.csv', csv(['t', 'T', 'y', 'g'], levelRows([600, 150, 300], 1)))
+    const args = 'levels.csv --x t --x T --start a=2,b=0.3'
+    const elements = elementsOf(drawn('levels.svg', args, LEVEL_MODEL))
+    const of = (kind: string) =>
+      elements.filter(({ path, attributes }) => path === 'fit' && attributes.class === kind)
+    // Each curve begins and ends at the data of its level.
+    const toPixels = (d: string) => [...d.matchAll(/M([\d.]+) ([\d.]+)h0/g)].map(([, x, y]) => [+x, +y])
+    expect(of('curve')).toHaveLength(3)
+    for (const [k, { attributes }] of of('curve').entries()) {
+      const dots = toPixels(of('data')[k].attributes.d)
+      for (const [place, end] of endsOf(attributes.d).entries())
+        for (const axis of [0, 1])
+          expect(Math.abs((end?.[axis] ?? NaN) - dots[place === 0 ? 0 : 4][axis])).toBeLessThan(1.5)
+    }
+    const texts = elements.filter(({ name, path }) => name === 'text' && path === 'legend')
+    expect(texts.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^T = 150, a = 2.*, b = 0\.3/),
+      'T = 300',
+      'T = 600',
+    ])
+  })
+
+  test('shows more than 24 groups in panels, each with its name and its values once', () => {
+    const groups = Array.from({ length: 27 }, (_, k) => k)
+    const rows = groups.flatMap((k) => levelRows([150, 600], k))
+    write('many.csv', csv(['t', 'T', 'y', 'g'], rows))
+    const args = '--group g --start a=2,b=0.3'
+    const svg = drawn('many.svg', `many.csv --x t --x T ${args}`, LEVEL_MODEL)
+    const elements = elementsOf(svg)
+    expect(elements.filter(({ attributes }) => attributes.class === 'panel')).toHaveLength(27)
+    expect(elements.filter(({ attributes }) => attributes.class === 'curve')).toHaveLength(54)
+    const texts = elements.filter(({ name }) => name === 'text')
+    for (const k of groups) expect(texts.filter(({ text }) => text === `g ${k}`)).toHaveLength(1)
+    expect(texts.filter(({ text }) => /^a = 2\b/.test(text))).toHaveLength(27)
+    expect(texts.filter(({ path }) => path === 'legend').map(({ text }) => text)).toEqual([
+      'T = 150',
+      'T = 600',
+    ])
+    const [width, height] = [elements[0].attributes.width, elements[0].attributes.height].map(Number)
+    for (const { attributes } of texts) {
+      expect(Number(attributes.x)).toBeLessThan(width)
+      expect(Number(attributes.y)).toBeLessThan(height)
+    }
+    expect(svg).not.toContain('NaN')
   })
 
   test('shows error bars for σ, and logarithmic axes with ticks at powers of ten', () => {

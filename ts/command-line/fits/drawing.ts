@@ -7,7 +7,8 @@ import { isColumn } from '../../jobs/fits.js'
 import type { ModelInput } from '../../jobs/model.js'
 import type { Table } from '../../tables/read-csv.js'
 import { writer } from '../plot/file.js'
-import type { DrawableFit } from '../plot/fit.js'
+import type { DrawableFit, DrawnFit } from '../plot/fit-marks.js'
+import { levelsOf, splitByLevel } from '../plot/levels.js'
 import { say } from '../terminal.js'
 import { usesLikelihood } from './error-model.js'
 import type { DateUnits } from './input.js'
@@ -35,21 +36,19 @@ export async function drawing(
   const [column] = Object.keys(model.x)
   if (model.observables)
     throw new OptionError('--plot', 'a model with one observed quantity', model.observables)
-  // The other columns of differential equations are doses and constants, which are not axes.
-  if (column === undefined || (others.length > 0 && options.ode === undefined)) {
-    throw new OptionError(
-      '--plot',
-      'exactly one --x column (the horizontal axis)',
-      column === undefined ? 0 : others.length + 1,
-    )
-  }
+  if (column === undefined) throw new OptionError('--plot', 'an --x column (the horizontal axis)', 0)
+  // The other columns of differential equations are doses and constants, which have no levels.
+  const levelColumns = options.ode === undefined ? others : []
   const write = await writer(output)
   const { drawFits } = await import('../plot/fit.js')
+  const { drawPanels } = await import('../plot/fit-panels.js')
   const { MAX_LINES } = await import('../plot/picture.js')
   return {
-    check({ groups, columns }: Table): void {
-      if (groups.length > MAX_LINES) {
-        throw new OptionError('--plot', `at most ${MAX_LINES} groups in a plot`, groups.length)
+    check({ groups, columns }: Pick<Table, 'groups' | 'columns'>): void {
+      const levels = new Set(groups.flatMap((_, k) => levelsOf(levelColumns.length, columns, k)))
+      if (levels.size > MAX_LINES) {
+        const expected = `at most ${MAX_LINES} levels of ${levelColumns.join(', ')} (one curve per level)`
+        throw new OptionError('--plot', expected, levels.size)
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],
@@ -75,29 +74,26 @@ export async function drawing(
       units: DateUnits,
       models: readonly ModelInput[] = fits.map(() => model),
     ): void {
-      const all = fits.map((fit, k) => {
+      const drawn = fits.map((fit, k): DrawnFit => {
         const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
-        const bars = hasBars ? Array.from(columns[2 + others.length][k]) : null
-        return {
-          name,
-          x: Array.from(columns[0][k]),
-          y: Array.from(columns[1 + others.length][k]),
-          bars,
-          fit,
-          column: Object.keys(models[k].x)[0],
-        }
+        const bars = hasBars ? columns[2 + others.length][k] : null
+        const data = { x: columns[0][k], y: columns[1 + others.length][k], bars }
+        const levels = levelsOf(levelColumns.length, columns, k)
+        return { name, curves: splitByLevel(data, fit, levels, levelColumns, models[k].x) }
       })
-      write(
-        drawFits(all, {
-          title: shorten(
-            `${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable([given, ...rivals].join('; '))}`,
-          ),
-          x: toPrintable(Object.hasOwn(units, x) ? `${x} (${units[x]})` : x),
-          y: toPrintable(y),
-          logX: logX === true,
-          logY: logY === true,
-        }),
+      const titles = {
+        title: shorten(
+          `${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable([given, ...rivals].join('; '))}`,
+        ),
+        x: toPrintable(Object.hasOwn(units, x) ? `${x} (${units[x]})` : x),
+        y: toPrintable(y),
+        logX: logX === true,
+        logY: logY === true,
+      }
+      const all = drawn.flatMap(({ name, curves }) =>
+        curves.map((curve) => ({ ...curve, name: [name, curve.name].filter(Boolean).join(', ') })),
       )
+      write(all.length > MAX_LINES ? drawPanels(drawn, titles) : drawFits(all, titles))
     },
   }
 }
