@@ -11,8 +11,30 @@ import type { Instruction } from './steps.js'
 /** Number of operations between two pauses. The operations take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
-const [ADD, SUBTRACT, MULTIPLY, DIVIDE, SELECT] = (
-  ['add', 'subtract', 'multiply', 'divide', 'select'] as const
+const [
+  ADD,
+  SUBTRACT,
+  MULTIPLY,
+  DIVIDE,
+  SELECT,
+  MULTIPLY_ADD,
+  MULTIPLY_FROM,
+  MULTIPLY_MULTIPLY,
+  BLEND,
+  DIFFERENCE,
+] = (
+  [
+    'add',
+    'subtract',
+    'multiply',
+    'divide',
+    'select',
+    'multiplyAdd',
+    'multiplyFrom',
+    'multiplyMultiply',
+    'blend',
+    'multiplySubtractMultiply',
+  ] as const
 ).map((code) => OPERATIONS.indexOf(code))
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
@@ -177,17 +199,28 @@ export class ProgramRunner {
   #straight(instructions: readonly Instruction[], from: number, to: number): void {
     const slots = this.slots
     const scalars = this.#scalars
+    const isDouble = slots instanceof Float64Array
     // Elements are read by index, because destructuring an instruction would take longer than executing it.
     for (let k = from; k < to; k++) {
       const one = instructions[k]
       const operation = one[0]
       // Calls of functions allocate memory for numbers. The most frequent operations therefore need no call. Storing a
-      // result in `slots` rounds the result to the dtype.
+      // result in `slots` rounds the result to the dtype. In float32, a fused operation rounds its inner results too.
       if (operation === MULTIPLY) slots[one[1]] = slots[one[2]] * slots[one[3]]
       else if (operation === SELECT) slots[one[1]] = slots[one[2]] !== 0 ? slots[one[3]] : slots[one[4]]
       else if (operation === ADD) slots[one[1]] = slots[one[2]] + slots[one[3]]
       else if (operation === SUBTRACT) slots[one[1]] = slots[one[2]] - slots[one[3]]
       else if (operation === DIVIDE) slots[one[1]] = slots[one[2]] / slots[one[3]]
+      else if (isDouble && operation === MULTIPLY_ADD)
+        slots[one[1]] = slots[one[2]] * slots[one[3]] + slots[one[4]]
+      else if (isDouble && operation === MULTIPLY_FROM)
+        slots[one[1]] = slots[one[4]] - slots[one[2]] * slots[one[3]]
+      else if (isDouble && operation === MULTIPLY_MULTIPLY)
+        slots[one[1]] = slots[one[2]] * slots[one[3]] * slots[one[4]]
+      else if (isDouble && operation === BLEND)
+        slots[one[1]] = slots[one[2]] * slots[one[3]] + slots[one[4]] * slots[one[5]]
+      else if (isDouble && operation === DIFFERENCE)
+        slots[one[1]] = slots[one[2]] * slots[one[3]] - slots[one[4]] * slots[one[5]]
       else if (operation < scalars.length)
         slots[one[1]] = scalars[operation](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
       else extensions.matrices?.run(slots, one)

@@ -99,16 +99,29 @@ export interface MethodKind<O extends OptionTable = OptionTable> {
 
 const kinds = new Map<string, MethodKind>()
 
+interface MethodParts {
+  readonly kind: MethodKind
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/** The parts of descriptions that were read here. These descriptions are frozen, and need no second check. */
+const checked = new WeakMap<object, MethodParts>()
+
 /** Registers a method by its name when its function is imported, and returns this function. */
 export function method<O extends OptionTable, M>(kind: MethodKind<O>): (options?: Partial<ValuesOf<O>>) => M {
   kinds.set(kind.name, kind as unknown as MethodKind)
-  return (options = {}) => read(kind as unknown as MethodKind, options) as M
+  return (options = {}) => read(kind as unknown as MethodKind, options).values as M
 }
 
-function read(kind: MethodKind, given: object): Readonly<Record<string, unknown>> {
-  const values = { method: kind.name, ...readOptions(`${kind.name}: options`, given, kind.options) }
+function read(kind: MethodKind, given: object): MethodParts {
+  const values = Object.freeze({
+    method: kind.name,
+    ...readOptions(`${kind.name}: options`, given, kind.options),
+  })
   kind.check(values)
-  return Object.freeze(values)
+  const parts = { kind, values }
+  checked.set(values, parts)
+  return parts
 }
 
 /** Whether a value looks like a description of a method. */
@@ -152,12 +165,14 @@ export function constrain(
  *
  * @throws OptionError if the method's function was not imported, or an option is unknown or out of its range
  */
-export function findMethod(given: Method) {
+export function findMethod(given: Method): MethodParts {
+  const known = checked.get(given)
+  if (known) return known
   const { method, ...options } = ownProperties(given)
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
     throw new OptionError('method', `a method imported from antigrad (imported so far: ${names})`, method)
   }
-  return { kind, values: read(kind, options) }
+  return read(kind, options)
 }

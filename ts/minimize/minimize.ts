@@ -339,11 +339,13 @@ export class Minimization {
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
     const { outcome, report } = this.#descent
-    const isWithout = outcome !== undefined && report === undefined
-    this.gradientSource = isWithout ? 'none' : gradient ? 'analytic' : 'central-differences'
+    this.gradientSource =
+      outcome !== undefined && !report ? 'none' : gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
-    const isContinuable = callback === undefined && clip === undefined && gradient !== undefined
-    this.#continuable = isContinuable ? { objective, settings: { instructionSet, threads } } : null
+    this.#continuable =
+      callback === undefined && clip === undefined && gradient
+        ? { objective, settings: { instructionSet, threads } }
+        : null
     this.#tolerance = tolerance
     this.#box = box
     this.#names = names
@@ -426,13 +428,16 @@ export class Minimization {
     const numbers = end ?? this.#end()
     const { x, gradientNorm } = numbers
     const names = this.#names
-    const values = names === null ? undefined : createRecord(names, (_, i) => x[i])
-    const certificate = {
+    const more = {
+      values: names === null ? undefined : createRecord(names, (_, i) => x[i]),
       atBound: this.#atBound(x),
       projectedGradientNorm: this.#projectedNorm(x, gradientNorm),
+      gradientSource,
+      engine,
+      engineReasons,
     }
-    const report = this.#descent.report?.()
-    return { ...numbers, values, ...certificate, gradientSource, engine, engineReasons, ...report }
+    // The function takes a fraction of the time of an object with spreads.
+    return Object.assign(numbers, more, this.#descent.report?.())
   }
 
   #atBound(x: FloatArray): number[] {
@@ -533,13 +538,11 @@ const table = {
  * @throws OptionError if the options are not an object, or if an option is unknown, invalid or unavailable for a method
  */
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
-  if (!isForMethod) return readOptionsOf('options', given, table)
+  if (!isForMethod || !isRecord(given)) return readOptionsOf('options', given, table)
   // Options with the value undefined are accepted under any name.
-  const names = isRecord(given) ? Object.keys(given) : []
-  const others = createRecord(names, () => passThrough())
-  const options = readOptionsOf('options', given, { ...others, ...table })
-  const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
-  if (stranger === undefined) return options
+  const options = omitUndefined({ ...given } as Record<string, unknown>)
+  const stranger = Object.keys(options).find((name) => !Object.hasOwn(methodOptions, name))
+  if (stranger === undefined) return readOptionsOf('options', options, table)
   const known = Object.keys(methodOptions).join(', ')
   throw new OptionError(
     'options',
