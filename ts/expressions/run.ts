@@ -11,31 +11,19 @@ import type { Instruction } from './steps.js'
 /** Number of operations between two pauses. The operations take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
-const [
-  ADD,
-  SUBTRACT,
-  MULTIPLY,
-  DIVIDE,
-  SELECT,
-  MULTIPLY_ADD,
-  MULTIPLY_FROM,
-  MULTIPLY_MULTIPLY,
-  BLEND,
-  DIFFERENCE,
-] = (
-  [
-    'add',
-    'subtract',
-    'multiply',
-    'divide',
-    'select',
-    'multiplyAdd',
-    'multiplyFrom',
-    'multiplyMultiply',
-    'blend',
-    'multiplySubtractMultiply',
-  ] as const
-).map((code) => OPERATIONS.indexOf(code))
+/**
+ * Codes of the most frequent operations: their indices in `OPERATIONS`. A bundler writes these numbers into the code,
+ * where comparisons with them take the least time.
+ */
+const ADD = 0
+const SUBTRACT = 1
+const MULTIPLY = 2
+const MULTIPLY_ADD = 3
+const MULTIPLY_FROM = 5
+const MULTIPLY_MULTIPLY = 6
+const DIFFERENCE = 16
+const DIVIDE = 17
+const SELECT = 37
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
 
@@ -204,25 +192,21 @@ export class ProgramRunner {
     for (let k = from; k < to; k++) {
       const one = instructions[k]
       const operation = one[0]
+      const a = slots[one[2]]
+      const b = slots[one[3]]
       // Calls of functions allocate memory for numbers. The most frequent operations therefore need no call. Storing a
       // result in `slots` rounds the result to the dtype. In float32, a fused operation rounds its inner results too.
-      if (operation === MULTIPLY) slots[one[1]] = slots[one[2]] * slots[one[3]]
-      else if (operation === SELECT) slots[one[1]] = slots[one[2]] !== 0 ? slots[one[3]] : slots[one[4]]
-      else if (operation === ADD) slots[one[1]] = slots[one[2]] + slots[one[3]]
-      else if (operation === SUBTRACT) slots[one[1]] = slots[one[2]] - slots[one[3]]
-      else if (operation === DIVIDE) slots[one[1]] = slots[one[2]] / slots[one[3]]
-      else if (isDouble && operation === MULTIPLY_ADD)
-        slots[one[1]] = slots[one[2]] * slots[one[3]] + slots[one[4]]
-      else if (isDouble && operation === MULTIPLY_FROM)
-        slots[one[1]] = slots[one[4]] - slots[one[2]] * slots[one[3]]
-      else if (isDouble && operation === MULTIPLY_MULTIPLY)
-        slots[one[1]] = slots[one[2]] * slots[one[3]] * slots[one[4]]
-      else if (isDouble && operation === BLEND)
-        slots[one[1]] = slots[one[2]] * slots[one[3]] + slots[one[4]] * slots[one[5]]
-      else if (isDouble && operation === DIFFERENCE)
-        slots[one[1]] = slots[one[2]] * slots[one[3]] - slots[one[4]] * slots[one[5]]
+      if (operation === MULTIPLY) slots[one[1]] = a * b
+      else if (operation === SELECT) slots[one[1]] = a !== 0 ? b : slots[one[4]]
+      else if (operation === ADD) slots[one[1]] = a + b
+      else if (operation === SUBTRACT) slots[one[1]] = a - b
+      else if (operation === DIVIDE) slots[one[1]] = a / b
+      else if (isDouble && operation === MULTIPLY_ADD) slots[one[1]] = a * b + slots[one[4]]
+      else if (isDouble && operation === MULTIPLY_FROM) slots[one[1]] = slots[one[4]] - a * b
+      else if (isDouble && operation === MULTIPLY_MULTIPLY) slots[one[1]] = a * b * slots[one[4]]
+      else if (isDouble && operation === DIFFERENCE) slots[one[1]] = a * b - slots[one[4]] * slots[one[5]]
       else if (operation < scalars.length)
-        slots[one[1]] = scalars[operation](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
+        slots[one[1]] = scalars[operation](a, b, slots[one[4]], slots[one[5]])
       else extensions.matrices?.run(slots, one)
     }
   }
