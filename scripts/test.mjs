@@ -12,7 +12,20 @@ import { setup, setupForRust } from './setup.mjs'
 const native = ['--workspace', '--exclude', 'antigrad-wasm', '--exclude', 'antigrad-unpack']
 // Features for tests only: a rule with two stages, and the narrowest and widest vectors emulated in plain Rust. Thus
 // kernels also run with vector widths that this processor lacks.
-const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
+const TRIAL = 'antigrad-kernels/trial'
+const forTests = ['--features', `${TRIAL},antigrad-kernels/emulated`]
+// Optimized emulated vectors take five minutes to compile. Without optimization, the tests of each kernel against its
+// reference are fast, and all other tests are slow.
+const ofEachKernel = [
+  ...['-p', 'antigrad-kernels', ...forTests, '--config', 'profile.test.package.antigrad-kernels.opt-level=0'],
+  ...['--test', 'arena', '--', 'kernels::', 'manifest::'],
+]
+
+/** Sums over the test programs of cargo. */
+const countRust = (stdout) => {
+  const lines = [...stdout.matchAll(/^test result: .* (\d+) passed; (\d+) failed;/gm)]
+  return lines.map(([, passed, failed]) => [Number(passed), Number(failed)])
+}
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
 const bin = (name) => `node_modules/.bin/${name}`
 
@@ -25,11 +38,21 @@ const rust = [
   },
   {
     name: 'Rust tests',
+    command: ['cargo', 'test', ...native, '--features', TRIAL, '--no-fail-fast'],
+    count: countRust,
+  },
+  {
+    name: 'Rust tests of each kernel on emulated vectors',
+    command: ['cargo', 'test', ...ofEachKernel],
+    count: countRust,
+  },
+]
+/** Every Rust test on emulated vectors too. */
+const emulated = [
+  {
+    name: 'Rust tests on emulated vectors',
     command: ['cargo', 'test', ...native, ...forTests, '--no-fail-fast'],
-    count: (stdout) => {
-      const lines = [...stdout.matchAll(/^test result: .* (\d+) passed; (\d+) failed;/gm)]
-      return lines.map(([, passed, failed]) => [Number(passed), Number(failed)])
-    },
+    count: countRust,
   },
 ]
 
@@ -109,10 +132,10 @@ const parts = {
     chains: [[vitest(['package'], 'test/package/charts', ...given)]],
     env: { ANTIGRAD_TEST_CHARTS: '1' },
   }),
-  // Large tests, and all other runtimes. (`npm run fuzz` runs more random programs.)
+  // Large tests, emulated vectors, and all other runtimes. (`npm run fuzz` runs more random programs.)
   long: (given) => ({
     ready: () => setup({ trial: true }),
-    chains: [[vitest(['package', 'typescript'], ...long, ...given)]],
+    chains: [[vitest(['package', 'typescript', 'modules'], ...long, ...given)], emulated],
     afterwards: [vitest(['pairs'], 'test/timing/memory.test.ts', ...given)],
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
@@ -121,7 +144,9 @@ const runtimes = ['test/package/runtimes', 'test/package/hosts']
 const long = [
   ...runtimes,
   'test/adversarial/arena.test.ts',
+  'test/adversarial/limits.test.ts',
   'test/adversarial/table.test.ts',
+  'test/minimize-many.test.ts',
   'test/process-exit.test.ts',
 ]
 

@@ -103,6 +103,9 @@ test.each(engineNames)(
   },
 )
 
+/** `npm run test:all` tries twice as many sizes of frames. */
+const FINENESS = process.env.ANTIGRAD_TEST_LARGE === '1' ? 2 : 1
+
 /**
  * Expects that a call near the stack limit succeeds or changes nothing, and that both happen at some depth. The frames
  * up to the limit have `from` words, increased by `by`, with at most `tries` optimizers each.
@@ -116,7 +119,7 @@ function expectWhole(body: string, { from, by, tries }: { from: number; by: numb
       call(done)
       const after = seen(done)
       const counts = { thrown: 0, done: 0, half: 0 }
-      for (let words = ${from}; words < 150; words += ${by}) {
+      for (let words = ${from}; words < 150; words += ${by / FINENESS}) {
         // What is compiled needs less of the stack.
         call(make())
         const all = Array.from({ length: ${tries} }, make)
@@ -175,7 +178,7 @@ describe.each(engineNames)('an optimizer call near the stack limit on the engine
       const call = (optimizer) => ${call}
       const seen = (optimizer) => JSON.stringify([optimizer.save(), optimizer.report()], (_, value) =>
         ArrayBuffer.isView(value) ? [...value] : value)`
-    expectWhole(body, { from: 120, by: 3, tries: 40 })
+    expectWhole(body, { from: 120, by: 6, tries: 40 })
   })
 })
 
@@ -206,7 +209,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
       const call = (optimizer) => optimizer.step(gradients)
       const seen = (optimizer) => JSON.stringify(optimizer.save(), (_, value) =>
         ArrayBuffer.isView(value) ? [...value] : value)`
-      expectWhole(body, { from: 100, by: 7, tries: 30 })
+      expectWhole(body, { from: 100, by: 14, tries: 30 })
     },
   )
 })
