@@ -2,12 +2,16 @@
 
 import { expression } from 'antigrad'
 import {
+  bootstrapSync,
   compare,
+  derive,
   fitMany,
+  fitManySync,
   fit as fitOne,
   fitShared,
   fitStream,
   type GroupFit,
+  inverse,
   models,
   poisson,
   profile,
@@ -269,6 +273,38 @@ describe('CSV', () => {
     expect(head).toEqual(['parameter', 'value', 'error', 'low', 'high', 'reason'])
     expect(rows.map(([, value]) => Number(value))).toEqual([...toTable(found).value])
     expect(toCsv(found, { contents: 'residuals' })).toBe(toCsv(toTable(found, { contents: 'residuals' })))
+  })
+})
+
+describe('a table of estimates', () => {
+  const many = fitManySync(decay, { t, y: [y, twice] }, { start })
+
+  test('has the errors, the bias and the intervals of bootstraps', () => {
+    const one = bootstrapSync(many, { count: 40 }).at(0)
+    const table = toTable(one, { level: 0.9 })
+    expect(table.parameter).toEqual(Object.keys(one.errors))
+    expect(table.error).toEqual(Float64Array.from(Object.values(one.errors)))
+    expect(table.bias[0]).toBe(one.bias.a)
+    expect([table.low[1], table.high[1]]).toEqual([...one.intervals(0.9).b])
+    expect(table.replicates[0]).toBe(40)
+    const all = bootstrapSync(many, { count: 20 })
+    const both = toTable(all, { groups: ['p', 'q'] })
+    expect(both.group).toEqual(['p', 'p', 'p', 'q', 'q', 'q'])
+    expect(both.error[4]).toBe(all.at(1).errors.b)
+    expect(() => toTable(all, { groups: ['p'] })).toThrow('groups: expected 2 labels, like the fits')
+    expect(toCsv(all)).toBe(toCsv({ ...toTable(all) }))
+  })
+
+  test('has derived quantities, and estimates of unknowns', () => {
+    const ratio = derive(many, { ratio: 'a[1]/a[0]' })
+    expect(toTable(ratio)).toMatchObject({ parameter: ['ratio'], value: Float64Array.of(ratio.ratio.value) })
+    expect(toCsv(ratio)).toMatch(/^parameter,value,error,low,high\r\nratio,/)
+    const unknowns = inverse(found, [2, 99])
+    const { value, reason, high } = toTable(unknowns)
+    expect(value).toEqual(Float64Array.from(unknowns, (one) => one.value))
+    expect(high[0]).toBe(unknowns[0].high)
+    expect(reason).toEqual(['found', 'above-curve'])
+    expect(toCsv(unknowns)).toBe(toCsv({ ...toTable(unknowns) }))
   })
 })
 

@@ -143,8 +143,11 @@ export { fromWide, type WideOptions, type WideTable } from './tables/from-wide.j
 export type { CsvOptions, TableContents, TableOptions } from './tables/options.js'
 export { type ReportOptions, report } from './tables/report.js'
 export {
+  type BootstrapTable,
   type ComparisonTable,
   type CurveTable,
+  type DerivedTable,
+  type InverseTable,
   type ParameterTable,
   type ProfileTable,
   type ResidualTable,

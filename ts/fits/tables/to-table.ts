@@ -3,6 +3,7 @@
 import { ArgumentError } from '../../core/errors.js'
 import { isRecord, ownProperties } from '../../core/untrusted-input.js'
 import { readOptions } from '../../options/read.js'
+import type { InverseEstimate, InverseReason } from '../analysis/inverse.js'
 import { readTable } from '../problem/data-table.js'
 import type { FitReason, ProfileEndReason } from '../problem/reasons.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
@@ -13,6 +14,12 @@ import {
   tabulateProfiles,
 } from './analyses.js'
 import { writeCsv } from './csv.js'
+import {
+  type BootstrapResult,
+  type DerivedQuantities,
+  isBootstrapResult,
+  tabulateEstimates,
+} from './estimates.js'
 import { type FitList, type LabeledFit, listFits, type SeveralFits, type SingleFit } from './fit-list.js'
 import { tabulateFits } from './fits.js'
 import {
@@ -113,6 +120,48 @@ export interface ComparisonTable {
   readonly [column: string]: Float64Array | readonly unknown[] | undefined
 }
 
+/** Bootstraps, with one row per parameter (and fit). */
+export interface BootstrapTable {
+  /** Labels of the fits, for results of `fitMany`. */
+  readonly group?: readonly GroupLabel[]
+  readonly parameter: readonly string[]
+  /** Standard errors: the standard deviations of the converged replicates. */
+  readonly error: Float64Array
+  /** Differences between the means of the replicates and the estimates. */
+  readonly bias: Float64Array
+  /** Lower endpoints of the 'bca' intervals. */
+  readonly low: Float64Array
+  /** Upper endpoints of the 'bca' intervals. */
+  readonly high: Float64Array
+  /** Numbers of replicates. */
+  readonly replicates: Float64Array
+  /** Numbers of replicates that have not converged. */
+  readonly failed: Float64Array
+}
+
+/** Quantities of `derive`, with one row per quantity. */
+export interface DerivedTable {
+  readonly parameter: readonly string[]
+  readonly value: Float64Array
+  readonly error: Float64Array
+  readonly low: Float64Array
+  readonly high: Float64Array
+}
+
+/** Estimates of `inverse`, with one row per unknown. */
+export interface InverseTable {
+  /** Measured responses, or their means. */
+  readonly y: Float64Array
+  /** Numbers of responses in the means. */
+  readonly replicates: Float64Array
+  readonly value: Float64Array
+  readonly error: Float64Array
+  readonly low: Float64Array
+  readonly high: Float64Array
+  readonly reason: readonly InverseReason[]
+  readonly message: readonly string[]
+}
+
 interface TablesByContents {
   readonly parameters: ParameterTable
   readonly statistics: StatisticsTable
@@ -124,17 +173,27 @@ interface TablesByContents {
 export type TableByContents<Contents extends TableContents> = TablesByContents[Contents]
 
 /** A result that `toTable` and `toCsv` convert. */
-export type TabularResult = SingleFit | LabeledFit | SeveralFits | NamedProfiles | ComparisonResult
+export type TabularResult =
+  | SingleFit
+  | LabeledFit
+  | SeveralFits
+  | NamedProfiles
+  | ComparisonResult
+  | BootstrapResult
+  | DerivedQuantities
+  | readonly InverseEstimate[]
 
-const EXPECTED = 'a result of fit, fitMany, fitShared, fitStream, profile or compare'
+const EXPECTED =
+  'a result of fit, fitMany, fitShared, fitStream, profile, compare, bootstrap, derive or inverse'
 
 /**
  * Converts a result to a table in long form: an object of columns of equal length. Numbers are in `Float64Array`s, and
  * other columns are arrays. Results with groups have a column `group`.
  *
  * @param found a result of `fit`, `fitMany` or `fitShared`, a fit of `fitStream`, an array of single fits, or a result
- * of `profile` or `compare`
- * @param options contents of the table. Profiles and comparisons have only the option `groups`.
+ * of `profile`, `compare`, `bootstrap` (of one fit or of `fitMany`), `derive` or `inverse`
+ * @param options contents of the table. Profiles and comparisons have only the option `groups`, and bootstraps also
+ * have the option `level`.
  * @throws ArgumentError if the value is not such a result, or if the number of labels is wrong; OptionError if an option
  * is invalid
  * @example
@@ -149,6 +208,15 @@ export function toTable<const Contents extends TableContents = 'parameters'>(
 export function toTable(found: NamedProfiles, options?: Pick<TableOptions, 'groups'>): ProfileTable
 /** Converts comparisons and rankings of models. */
 export function toTable(found: ComparisonResult, options?: Pick<TableOptions, 'groups'>): ComparisonTable
+/** Converts bootstraps. */
+export function toTable(
+  found: BootstrapResult,
+  options?: Pick<TableOptions, 'groups' | 'level'>,
+): BootstrapTable
+/** Converts derived quantities. */
+export function toTable(found: DerivedQuantities): DerivedTable
+/** Converts estimates of unknowns. */
+export function toTable(found: readonly InverseEstimate[]): InverseTable
 export function toTable(found: unknown, options: object = {}): object {
   const values = readOptions('options', options, tableOptions)
   const table = tabulate(found, listFits(found), values)
@@ -177,11 +245,16 @@ export function toCsv(
   if (!isTable) throw new ArgumentError('found', `${EXPECTED}, or a table`, found)
   // Each column of a table is read once.
   const fits = listFits(found)
-  const copy = fits === undefined && isRecord(found) ? ownProperties(found) : found
+  const isPlain = fits === undefined && isRecord(found) && !isBootstrapResult(found)
+  const copy = isPlain ? ownProperties(found) : found
   return writeCsv(readTable('found', tabulate(copy, fits, values) ?? copy), values)
 }
 
 function tabulate(found: unknown, fits: FitList | undefined, values: TableValues) {
   if (fits !== undefined) return tabulateFits(found, fits, values)
-  return tabulateProfiles(found, values.groups) ?? tabulateComparisons(found, values.groups)
+  return (
+    tabulateProfiles(found, values.groups) ??
+    tabulateComparisons(found, values.groups) ??
+    tabulateEstimates(found, values)
+  )
 }
