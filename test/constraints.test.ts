@@ -299,7 +299,7 @@ describe('a run', () => {
     expect(result.maxViolation > 1e-9).toBe(reason === 'infeasible')
   })
 
-  test('finds that a constraint cannot hold, although its linearizations can', () => {
+  test('finds that a constraint cannot hold, although its tangents can', () => {
     const f = expression('sin(z) - 0.75*z^2*y^2 + 2.5*y^3 + 0.05*(y^4 + z^4)')
     const constraints = [{ name: 'parabola', expr: '0.25*sin(z) - 3.25*z^2', equal: 1 }]
     const result = minimize(f, { y: 2, z: 3.5 }, sqp(), { constraints, maxIterations: 500 })

@@ -130,7 +130,7 @@ export class SqpRun {
     if (largest > this.#far) this.outcome = 'diverged'
   }
 
-  /** Minimizes the violation if many steps have not reduced it, as the linearizations of x² = −1 never do. */
+  /** Minimizes the violation if many steps have not reduced it, as steps to the tangents of x² = −1 never do. */
   #watch(): void {
     const { point } = this
     if (point.violation <= PROGRESS * this.#least || point.relativeExcess(FEASIBLE) <= 1) {
