@@ -128,6 +128,22 @@ describe('fits side by side', () => {
     for (const found of others) expect(numbersOf(found)).toEqual(numbersOf(alone))
   })
 
+  test('a fit takes the lane of a fit that has ended', () => {
+    const growth = ode({ states: { x: 1 }, rates: { x: 'r*x*(1 - x/2)' }, observe: 'x', rtol: 1e-5 })
+    const [many, times] = [300, [0.5, 1, 2]]
+    const data = {
+      t: times,
+      y: Array.from({ length: many }, (_, k) =>
+        times.map((x) => 2 / (1 + Math.exp(-(0.5 + 0.01 * (k % 90)) * x))),
+      ),
+    }
+    const [alone, native] = (['typescript', 'native'] as const).map((engine) =>
+      fitManySync(growth, data, { start: { r: 1 }, engine, threads: 1 }),
+    )
+    expect(fitReasons[alone.reason[299]]).toBe('converged')
+    expect(numbersOf(native)).toEqual(numbersOf(alone))
+  })
+
   test('the engine integrates if there are many fits', () => {
     const decay = ode({ states: { c: 1 }, rates: { c: '-k*c' }, observe: 'c' })
     const fits = (many: number) =>

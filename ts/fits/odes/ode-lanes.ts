@@ -3,6 +3,7 @@
  * loads the extension (scripts/build-ts.mjs), because the code would enlarge the bundles of pages.
  */
 
+import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { extensions } from '../../extensions.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { ModelLanes } from '../problem/function-model.js'
@@ -39,6 +40,13 @@ export const odeLanes = {
   },
 }
 
+/**
+ * Maximum number of fits at a time per thread, a block of the engine. The arrays of more fits would survive the
+ * collections of short-lived garbage, and leave the caches.
+ */
+const MAX_FITS_PER_THREAD = BLOCK_OF_RUNS
+const MAX_THREADS = 4
+
 function stepFor(system: OdeSystem, directions: readonly string[]): StepProgram | null {
   const { states, names, time, inputs, doses, method, rtol, atol, controlsSensitivities } = system.definition
   const [n, m] = [states.length, directions.length]
@@ -55,13 +63,15 @@ function stepFor(system: OdeSystem, directions: readonly string[]): StepProgram 
 
 export class OdeLanes implements ModelLanes {
   readonly #system: OdeSystem
+  /** Number of lanes. When a fit ends, the next fit takes its lane. */
   readonly #count: number
   readonly #runner: BatchRunner
+  readonly #laneOf: number[] = []
   #lanes: IntegrationLanes | undefined
 
   constructor(system: OdeSystem, count: number, runner: BatchRunner) {
     this.#system = system
-    this.#count = count
+    this.#count = Math.min(count, MAX_FITS_PER_THREAD * Math.min(MAX_THREADS, runner.threads))
     this.#runner = runner
   }
 
@@ -69,7 +79,7 @@ export class OdeLanes implements ModelLanes {
   explicitFor(run: number, directions: readonly string[]): typeof integrateExplicit {
     const step = stepFor(this.#system, directions)
     if (step === null || (this.#lanes !== undefined && this.#lanes.step !== step)) return integrateExplicit
-    return (...given) => this.#lanesFor(step).integrate(run, ...given)
+    return (...given) => this.#lanesFor(step).integrate(this.#laneOf[run], ...given)
   }
 
   #lanesFor(step: StepProgram): IntegrationLanes {
@@ -78,19 +88,31 @@ export class OdeLanes implements ModelLanes {
   }
 
   *run<Call>(fits: readonly Generator<Call, void>[]): Generator<Call | undefined, void> {
-    const isWaiting = (run: number) => this.#lanes?.isWaiting(run) === true
-    const remove = (run: number) => this.#lanes?.remove(run)
-    function* resume(run: number): Generator<Call | undefined, void> {
+    const fitOf: number[] = []
+    let next = 0
+    const isWaiting = (lane: number) => this.#lanes?.isWaiting(lane) === true
+    const startNext = (lane: number) => {
+      fitOf[lane] = next
+      this.#laneOf[next] = lane
+      next++
+    }
+    const remove = (lane: number) => this.#lanes?.remove(lane)
+    function* resume(lane: number): Generator<Call | undefined, void> {
       for (;;) {
-        const { done, value } = fits[run].next()
-        if (done) remove(run)
-        if (done || isWaiting(run)) return
-        yield value
+        const { done, value } = fits[fitOf[lane]].next()
+        if (done && next >= fits.length) {
+          remove(lane)
+          return
+        }
+        if (done) startNext(lane)
+        else if (isWaiting(lane)) return
+        yield done ? undefined : value
       }
     }
-    for (const run of fits.keys()) yield* resume(run)
-    while (fits.some((_, run) => isWaiting(run))) {
-      for (const run of this.#lanes?.advance() ?? []) yield* resume(run)
+    for (let lane = 0; lane < this.#count; lane++) startNext(lane)
+    for (let lane = 0; lane < this.#count; lane++) yield* resume(lane)
+    while (fitOf.some((_, lane) => isWaiting(lane))) {
+      for (const lane of this.#lanes?.advance() ?? []) yield* resume(lane)
       yield
     }
   }

@@ -176,21 +176,25 @@ export class OdeModel {
     const { system } = this
     const values = this.#valuesOf(prepared, p)
     const { regimen, observed } = prepared
-    const { at } = yield* system.solveInSlices(
+    const make = () => new Float64Array(observed.length).fill(NaN)
+    const columns = directions.map(make)
+    const rows: ObservedRows = {
+      values: make(),
+      slopes: new Map(directions.map((name, d) => [name, columns[d]])),
+    }
+    const slopes = new Float64Array(directions.length)
+    const observe = system.observer(values, directions)
+    yield* system.solveInSlices(
       values,
       directions,
       regimen,
       lane && (lane.lanes as OdeLanes).explicitFor(lane.run, directions),
+      (output, z) => {
+        const { time, rank: row } = regimen.outputs[output]
+        rows.values[row] = observe(time, observed[row], z, slopes)
+        for (let d = 0; d < columns.length; d++) columns[d][row] = slopes[d]
+      },
     )
-    const make = () => new Float64Array(observed.length).fill(NaN)
-    const rows: ObservedRows = { values: make(), slopes: new Map(directions.map((name) => [name, make()])) }
-    const slopes = new Float64Array(directions.length)
-    const columns = [...rows.slopes.values()]
-    const observe = system.observer(values, directions)
-    for (const [output, { time, rank: row }] of regimen.outputs.entries()) {
-      rows.values[row] = observe(time, observed[row], at[output], slopes)
-      for (let d = 0; d < columns.length; d++) columns[d][row] = slopes[d]
-    }
     prepared.last = { point, directions, rows }
     return rows
   }

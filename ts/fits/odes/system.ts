@@ -54,6 +54,7 @@ const MAX_KEPT = 8
 export class OdeSystem {
   readonly definition: OdeDefinition
   readonly #compiled = new Map<string, CompiledSystem>()
+  readonly #orders = new WeakMap<Regimen, readonly number[]>()
 
   constructor(definition: OdeDefinition) {
     this.definition = definition
@@ -94,12 +95,15 @@ export class OdeSystem {
    * @param values numbers of all names of the definition
    * @param directions names of the sensitivities
    * @param explicit the explicit method, alone or in a lane
+   * @param receive receives the index of each output and the solution, which is valid during the call; by default the
+   *   result contains copies of the solutions
    */
   *solveInSlices(
     values: ReadonlyMap<string, number>,
     directions: readonly string[],
     regimen: Regimen,
     explicit: typeof integrateExplicit = integrateExplicit,
+    receive?: (output: number, z: Float64Array) => void,
   ): Slices<OdeSolution> {
     const { states, names, inputs, initialTime, method, rtol, atol, maxSteps, controlsSensitivities } =
       this.definition
@@ -114,10 +118,8 @@ export class OdeSystem {
     for (const [entry, row] of initial.rows.entries())
       z[n * (1 + initial.columns[entry]) + row] = initial.slope(entry)
     const control = new StepControl({ rtol, atol, maxSteps, controlsSensitivities })
-    const at = regimen.outputs.map(() => new Float64Array(z.length).fill(NaN))
-    const order = [...regimen.outputs.keys()].sort((a, b) =>
-      compareOutputs(regimen.outputs[a], regimen.outputs[b]),
-    )
+    const at = receive ? [] : regimen.outputs.map(() => new Float64Array(z.length).fill(NaN))
+    const order = this.#orderOf(regimen)
     const events = this.#events(compiled, numbers, m, regimen.doses)
     const outputs = order.map((k) => regimen.outputs[k])
     const stop = yield* integrate({
@@ -128,11 +130,23 @@ export class OdeSystem {
       outputs,
       method,
       control,
-      emit: (output, from) => at[order[output]].set(from),
+      emit: receive
+        ? (output, from) => receive(order[output], from)
+        : (output, from) => at[order[output]].set(from),
       explicit,
     })
     const { accepted, rejected } = control
     return { at, stop, accepted, rejected, evaluations: flow.evaluations }
+  }
+
+  /** Indices of the outputs in the order of time and rank. */
+  #orderOf(regimen: Regimen): readonly number[] {
+    const { outputs } = regimen
+    const known = this.#orders.get(regimen)
+    if (known !== undefined) return known
+    const order = [...outputs.keys()].sort((a, b) => compareOutputs(outputs[a], outputs[b]))
+    this.#orders.set(regimen, order)
+    return order
   }
 
   #events(
