@@ -105,7 +105,7 @@ const onDemand = new RegExp(
     'objectives/bounds.js$|many/(in-turn|run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
     'fits/(analysis|profiles|shared|shared-solve|likelihood|odes|models/(?!linear-least-squares|model\\.))',
     'fits/(fit/(rout|whitening)|programs/(elimination|group|local|profile-|trace)|solve/(dense|group|lane))',
-    'fits/uncertainty/(bootstrap|comparison|inverse|joint|model-|outlier|rows|shared-bootstrap)',
+    'fits/uncertainty/(bootstrap|comparison|inverse|joint|model-|outlier|rows|shared-)',
   ].join('|')})`,
 )
 /** Modules that the first curve shares with parts that are loaded on demand. */

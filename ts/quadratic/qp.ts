@@ -251,14 +251,24 @@ function writeNumbers(
   }
 }
 
-/** Writes bounds that are all pairs of finite numbers in order, which need no further checks. Returns false for others. */
-function writePlainBounds(given: unknown, size: number, min: Float64Array, max: Float64Array): boolean {
-  if (!Array.isArray(given) || given.length !== size) return false
+/** Copies pairs of bounds, so that each element is read only once. Other forms of bounds are returned as they are. */
+function copyPairs(given: unknown, size: number): unknown {
+  if (!Array.isArray(given) || given.length !== size) return given
+  const pairs: unknown[] = []
   for (let i = 0; i < size; i++) {
-    const bound: unknown = given[i]
-    if (!Array.isArray(bound) || bound.length !== 2) return false
-    const low: unknown = bound[0]
-    const high: unknown = bound[1]
+    const pair: unknown = given[i]
+    pairs.push(Array.isArray(pair) && pair.length === 2 ? [pair[0], pair[1]] : pair)
+  }
+  return pairs
+}
+
+/** Writes pairs of finite numbers in order, which need no further checks. Returns false for other bounds. */
+function writePlainPairs(pairs: unknown, min: Float64Array, max: Float64Array): boolean {
+  if (!Array.isArray(pairs)) return false
+  for (let i = 0; i < pairs.length; i++) {
+    const pair: unknown = pairs[i]
+    if (!Array.isArray(pair) || pair.length !== 2) return false
+    const [low, high]: unknown[] = pair
     if (typeof low !== 'number' || typeof high !== 'number') return false
     if (!(low <= high && low > -Infinity && high < Infinity)) return false
     min[i] = low
@@ -269,8 +279,9 @@ function writePlainBounds(given: unknown, size: number, min: Float64Array, max: 
 
 /** Writes the bounds to the limits. @throws OptionError */
 function readBox(given: unknown, size: number, min: Float64Array, max: Float64Array): void {
-  if (writePlainBounds(given, size, min, max)) return
-  const box = readBounds(given, { names: null, length: size, dtype: 'float64' })
+  const pairs = copyPairs(given, size)
+  if (pairs !== given && writePlainPairs(pairs, min, max)) return
+  const box = readBounds(pairs, { names: null, length: size, dtype: 'float64' })
   for (let i = 0; i < size; i++) {
     min[i] = box === null ? -Infinity : box.min[i]
     max[i] = box === null ? Infinity : box.max[i]
