@@ -9,7 +9,7 @@ import { laneOf, oneByOne, spread } from './lane-runs.js'
 import { waysToRun } from './support.js'
 
 const methods = [
-  ['lbfgs()', lbfgs()],
+  ['lbfgs()', lbfgs({ history: 10 })],
   ['newton()', newton()],
 ] as const
 

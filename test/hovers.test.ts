@@ -77,7 +77,7 @@ const options: readonly (readonly [name: string, details: RegExp])[] = [
   ['pctStart', /Range: .*\. Default: 0\.3\./],
   ['divFactor', /Range: .*\. Default: 25\./],
   ['begin', /Range: an integer ≥ 0\. Default: 0\./],
-  ['history', /≥ 1: .*; default 10/],
+  ['history', /≥ 1: .*; null: 10, or twice/],
   ['c1', /Default: 0\.0001\./],
   ['maxLineSearch', /Default: 25\./],
   ['groups', /by default/],

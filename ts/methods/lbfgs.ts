@@ -5,15 +5,18 @@ import { type MinimizationProblem, method } from '../minimize/method.js'
 import { MethodDescent } from '../minimize/method-descent.js'
 import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
-import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
+import { fraction, integerAtLeast, nullable, type ValuesOf } from '../options/kinds.js'
 import { BoxPath } from './box-path.js'
 import { lbfgsLanes } from './lanes/lbfgs.js'
-import { MAX_IDLE_UPDATES, MAX_ROUNDS, MIN_CURVATURE, ROUNDING_FACTOR } from './lbfgs-limits.js'
+import { historyOf, MAX_IDLE_UPDATES, MAX_ROUNDS, MIN_CURVATURE, ROUNDING_FACTOR } from './lbfgs-limits.js'
 import { search, type Trial } from './line-search.js'
 
 const options = {
-  /** m ≥ 1: count of past steps and gradient changes that are kept, in two arrays per step; default 10 */
-  history: integerAtLeast(1, 10),
+  /**
+   * m ≥ 1: count of past steps and gradient changes that are kept, in two arrays per step; null: 10, or twice the number
+   * of parameters if that is less
+   */
+  history: nullable(integerAtLeast(1)),
   /** c1 in (0, c2): a step must achieve at least this fraction of the decrease that the slope predicts */
   c1: fraction(1e-4),
   /** c2 in (c1, 1): a step must reduce the absolute slope to at most this fraction of the initial slope */
@@ -58,6 +61,7 @@ class LbfgsDescent extends MethodDescent {
   startNorm = NaN
   readonly #problem: MinimizationProblem
   readonly #values: LbfgsValues
+  readonly #history: number
   /** Correction pairs of steps and gradient changes, newest first. */
   readonly #pairs: CorrectionPair[] = []
   /** Point at which the line search evaluates the objective. */
@@ -93,6 +97,7 @@ class LbfgsDescent extends MethodDescent {
     this.#box = problem.box
     if (problem.box !== null) project(this.params, problem.box)
     this.#values = values
+    this.#history = historyOf(values.history, this.params.length)
     this.#problem = problem
   }
 
@@ -240,7 +245,7 @@ class LbfgsDescent extends MethodDescent {
       curvature > epsilon[8] * Math.abs(dot(s, start.grads)) && rho * dot(y, y) > 0 && rho < Infinity
     if (isUseful) {
       this.#pairs.unshift({ s, y, rho })
-      const oldest = this.#pairs.length > this.#values.history ? this.#pairs.pop() : undefined
+      const oldest = this.#pairs.length > this.#history ? this.#pairs.pop() : undefined
       this.#spare = oldest ?? pairOf(s.length)
     }
     this.params.set(point)

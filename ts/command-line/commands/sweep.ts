@@ -42,7 +42,10 @@ interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<R
 
 /** Options of methods: the flag, and the description. */
 const methodOptions = {
-  history: ['history', 'count of past steps that lbfgs keeps (default: 10)'],
+  history: [
+    'history',
+    'count of past steps that lbfgs keeps (default: 10, or twice the number of parameters if that is less)',
+  ],
   c1: ['c1', 'least decrease of a step of lbfgs, as a fraction of the predicted decrease (default: 1e-4)'],
   c2: ['c2', 'largest slope after a step of lbfgs, as a fraction of the slope before (default: 0.9)'],
   maxLineSearch: ['max-line-search', 'maximum number of trial points per line search of lbfgs (default: 25)'],

@@ -7,7 +7,7 @@
  */
 
 import { EPSILON } from '../../core/numbers.js'
-import { MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
+import { historyOf, MAX_IDLE_UPDATES, MAX_ROUNDS, ROUNDING_FACTOR } from '../lbfgs-limits.js'
 import { defineLines, INFINITY, type LaneBuilder, type NamedNodes } from './lines.js'
 import { LanePairs, type PairList } from './pairs.js'
 import { LanePath, type LaneWay } from './path.js'
@@ -28,7 +28,7 @@ const STOP = 3
 const PROBE = 4
 
 interface LbfgsLimits {
-  readonly history: number
+  readonly history: number | null
   readonly c1: number
   readonly c2: number
   readonly maxLineSearch: number
@@ -134,7 +134,10 @@ class LbfgsLanes {
     this.#updates = new LaneUpdates(problem, fields, { b, vectors: this.#vectors, box: this.#box })
     this.#path = new LanePath(b, this.#vectors, this.#box)
     this.#search = new LaneSearch(b, this.#vectors, fields, length)
-    this.#pairs = new LanePairs(b, this.#vectors, fields, { history: values.history, length })
+    this.#pairs = new LanePairs(b, this.#vectors, fields, {
+      history: historyOf(values.history, length),
+      length,
+    })
     this.#way = {
       direction: zeros('direction'),
       ends: isBounded ? zeros('end') : [],
