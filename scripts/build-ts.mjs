@@ -101,21 +101,29 @@ writeFileSync('dist/browser/worker.d.ts', 'export {}\n')
 // The file is a script, and its declarations must resolve as CommonJS.
 writeFileSync('dist/browser/package.json', '{ "type": "commonjs" }\n')
 
-// The parser of functions is bundled, so that installing antigrad installs no dependencies. Its validation of regular
-// expressions, a fifth of its size, is left out: functions with regular expressions are refused.
-const withoutValidation = {
-  name: 'without validation',
+// The parser of functions is bundled, so that installing antigrad installs no dependencies. A quarter of its size is left
+// out: the validation of regular expressions, which functions may not contain, and the statements of modules.
+const sections = [
+  [
+    'var scriptValuesAddedInUnicode',
+    '// Object type used to represent tokens',
+    `function RegExpValidationState() {}
+    RegExpValidationState.prototype.reset = function() {}
+    Parser.prototype.validateRegExpFlags = Parser.prototype.validateRegExpPattern = function() {}\n`,
+  ],
+  ['// Parses module export declaration.', '// Set `ExpressionStatement#directive`', ''],
+]
+const withoutSections = {
+  name: 'without sections',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\bacorn\.mjs$/ }, ({ path }) => {
-      const text = readFileSync(path, 'utf8')
-      const [from, to] = ['var scriptValuesAddedInUnicode', '// Object type used to represent tokens'].map(
-        (part) => text.indexOf(part),
-      )
-      if (from < 0 || to < from) throw new Error(`${path} has no validation of regular expressions`)
-      const none = `function RegExpValidationState() {}
-        RegExpValidationState.prototype.reset = function() {}
-        Parser.prototype.validateRegExpFlags = Parser.prototype.validateRegExpPattern = function() {}\n`
-      return { contents: text.slice(0, from) + none + text.slice(to) }
+      let contents = readFileSync(path, 'utf8')
+      for (const [begin, end, replacement] of sections) {
+        const [from, to] = [begin, end].map((part) => contents.indexOf(part))
+        if (from < 0 || to < from) throw new Error(`${path} has no section ${begin}`)
+        contents = contents.slice(0, from) + replacement + contents.slice(to)
+      }
+      return { contents }
     }),
 }
 const { metafile: parser } = await build({
@@ -127,7 +135,7 @@ const { metafile: parser } = await build({
   target: 'es2022',
   metafile: true,
   logLevel: 'warning',
-  plugins: [withoutValidation],
+  plugins: [withoutSections],
 })
 
 // Loops and functions are duplicated per dtype: see `twice` in ts/arena/kernel.ts and ts/functions/twice.ts.

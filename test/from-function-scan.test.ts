@@ -95,6 +95,17 @@ describe('scan', () => {
     expect(hunt.value([0.5, 0.1])).toBeCloseTo(total, 9)
   })
 
+  test('gives states names that the function does not contain', () => {
+    const f = fromFunction(({ s1, s3 }, { x }, { scan }) => {
+      const [one, other] = scan([s1, s3], ([p, q]) => [p * x, q + s3 * p])
+      return s1 * one + other
+    })
+    expect(f.text).toContain('s2[t-1]')
+    expect(f.text).toContain('s4[t-1]')
+    expect(f.with({ x: [2, 3] }).parameters).toEqual(['s1', 's3'])
+    expect(f.with({ x: [2, 3] }).value([5, 7])).toBe(5 * 10 + (7 + 35) + 5 * 30 + (42 + 70))
+  })
+
   test('is a model of a fit', () => {
     const t = Float64Array.from({ length: 40 }, (_, i) => i)
     const model = fromFunction(({ k, s0 }, { dose }, { scan }) => scan(s0, (s) => s * Math.exp(-k) + dose))
@@ -124,8 +135,8 @@ describe('scan', () => {
     ],
     ['no function', ({ a }, _, { scan }) => scan(a, 3 as never), /a call of a number/],
     [
-      'a name that is taken',
-      ({ s1 }, { x }, { scan }) => s1 * scan(s1, (s) => s * x),
+      'a hidden name that is taken',
+      new Function('return ({ \\u00731 }, { x }, { scan }) => scan(\\u00731, (s) => s * x)')(),
       /s1 is the name of a state/,
     ],
   ])('refuses %s', (_, fn, message) => {

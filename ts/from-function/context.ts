@@ -77,9 +77,10 @@ export class Context {
   readonly loops: Place[] = []
   /** Names of variables by node, for the names of lines. */
   readonly hints = new Map<number, string>()
-  /** Numbers that rows carry, and their count. */
+  /** Numbers that rows carry. */
   readonly states: CarriedState[] = []
-  stateCount = 0
+  #stateCount = 0
+  #words: Set<string> | undefined
   readonly readers: Readers
   /** For each open branch, the cells that the branch has changed, with the values before the branch. */
   readonly #layers: Map<ValueCell, Value>[] = []
@@ -121,6 +122,14 @@ export class Context {
 
   leave(): void {
     this.#depth--
+  }
+
+  /** A name for a number that rows carry, which is no name of the source. */
+  nextState(): string {
+    this.#words ??= new Set(this.source.text.match(/\w+/g))
+    do this.#stateCount++
+    while (this.#words.has(`s${this.#stateCount}`))
+    return `s${this.#stateCount}`
   }
 
   /** Runs a call in a frame of its own. */

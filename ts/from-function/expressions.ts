@@ -9,11 +9,12 @@ import type {
   Pattern,
 } from 'acorn'
 import { isTruth, type Truth } from './algebra.js'
-import { invoke } from './arrays.js'
+import { invoke, valuesOf } from './arrays.js'
 import { type Context, describe } from './context.js'
 import { readProperty, writeProperty } from './members.js'
 import { bind, readMember } from './patterns.js'
 import {
+  ChoiceValue,
   Closure,
   Fields,
   LateNumber,
@@ -41,6 +42,10 @@ const refused: Readonly<Record<string, readonly [construct: string, remedy: stri
 
 /** Istanbul's counters, which belong to the measurement of coverage. */
 const COUNTER = /^cov_\w+$/
+
+/** Helpers of TypeScript, esbuild, Babel and SWC, whose code is outside of the function. */
+const HELPER =
+  /^__(?:read|rest|assign|values|spread|objRest)|^_(?:to_?cons|sliced_?to|object_?|create_?for|define_?prop)/i
 
 export function evaluate(context: Context, node: AnyNode, scope: Scope): Value {
   context.enter(node)
@@ -114,6 +119,8 @@ function readVariable(context: Context, node: Expression & { type: 'Identifier' 
   const cell = scope.find(name)
   if (cell?.isReady) return cell.value
   if (cell) return context.fail(node, `${name} is used before its declaration`, 'move the declaration up')
+  if (HELPER.test(name))
+    return context.fail(node, `${name} is a helper of a compiler`, 'compile for ES2018 or later')
   if (name in globalThis && !/^__/.test(name))
     return context.fail(node, `${name} is a global object that fromFunction does not read`, 'use Math')
   return context.fail(node, `${name} is not visible to fromFunction`, 'pass it in constants')
@@ -207,9 +214,13 @@ function equality(
   [leftAt, rightAt]: readonly [Place, Place],
 ): Value {
   const { algebra } = context
+  const isMissing = (value: Value): Truth =>
+    value instanceof ChoiceValue
+      ? (algebra.select(value.condition, isMissing(value.yes), isMissing(value.no)) as Truth)
+      : value === undefined
   const isEqual = (): Truth => {
-    const isPlain = (value: Value) =>
-      value === undefined || typeof value === 'string' || value instanceof List
+    if (left === undefined || right === undefined) return isMissing(left === undefined ? right : left)
+    const isPlain = (value: Value) => typeof value === 'string' || value instanceof List
     if (isPlain(left) || isPlain(right)) {
       const other = [left, right].find((value) => !isPlain(value))
       if (other !== undefined && typeof other !== 'number' && !isTruth(other))
@@ -343,9 +354,10 @@ function spread(context: Context, nodes: readonly (AnyNode | null)[], scope: Sco
   for (const node of nodes) {
     if (node?.type === 'SpreadElement') {
       const list = evaluate(context, node.argument, scope)
-      if (!(list instanceof List))
+      const elements = valuesOf(context, list)
+      if (elements === undefined)
         return context.fail(node, `... of ${describe(list)}`, 'use an array of fixed length')
-      for (const { value } of list.cells) {
+      for (const value of elements) {
         values.push(value)
         places.push(node)
       }
@@ -383,8 +395,9 @@ function readCall(context: Context, node: CallExpression, scope: Scope): Value {
   if (optional) return context.fail(callee, 'optional chaining (?.)', 'use values that exist')
   if (isCounter(callee as Expression, scope)) return undefined
   const target = evaluate(context, callee, scope)
-  if (!(target instanceof Closure || target instanceof Native))
-    return context.fail(callee, `a call of ${describe(target)}`, 'call functions of Math, or inner functions')
+  // Other values are refused before the arguments are read.
+  if (!(target instanceof Closure || target instanceof Native || target instanceof ChoiceValue))
+    return invoke(context, target, [], [], callee)
   const { values, places } = spread(context, given, scope)
   return invoke(context, target, values, places, callee)
 }

@@ -1,6 +1,6 @@
 /** Properties of values, elements of arrays, and methods of arrays. */
 
-import { invoke, METHODS, methods } from './arrays.js'
+import { callMethod, invoke, methodNames } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
 import {
@@ -78,9 +78,8 @@ function readElement(context: Context, list: List, { key, keyAt }: Member): Valu
   if (key === 'length') return context.algebra.constant(cells.length)
   const index = typeof key === 'number' ? key : Number(key)
   if (!Number.isNaN(index)) return cells[index]?.value
-  const method = methods.get(key as string)
-  if (method !== undefined)
-    return new Native(`${key}`, (values, places, at) => method(context, list, values, places, at))
+  const name = methodNames.find((one) => one === key)
+  if (name !== undefined) return new Native(name, (...given) => callMethod(context, list, name, given))
   const isLonger = ['push', 'pop', 'shift', 'unshift', 'splice'].includes(key as string)
   return isLonger
     ? context.fail(
@@ -88,7 +87,7 @@ function readElement(context: Context, list: List, { key, keyAt }: Member): Valu
         `${key} on an array: an array that changes its length`,
         'write an array of fixed length',
       )
-    : context.fail(keyAt, `${key} has no counterpart`, `use loops, or ${METHODS}`)
+    : context.fail(keyAt, `${key} has no counterpart`, `use loops, or ${methodNames.join(', ')}`)
 }
 
 /** Assigns a property. */

@@ -4,6 +4,7 @@ import { functionNames, functions } from '../expressions/names.js'
 import { type Operation, operations } from '../expressions/operations.js'
 import { makeArray } from './arrays.js'
 import type { Context } from './context.js'
+import { makeNumber, makeObject } from './objects.js'
 import { makeScan } from './scan.js'
 import { Namespace, Native, type Value } from './values.js'
 
@@ -151,6 +152,8 @@ export function makeGlobals(context: Context): ReadonlyMap<string, Value> {
     ['Infinity', algebra.constant(Infinity)],
     ['Math', makeMath(context)],
     ['Array', makeArray(context)],
+    ['Object', makeObject(context)],
+    ...makeNumber(context),
     ['__pow', native(context, '__pow', ...composed.pow)],
     ['__name', new Native('__name', ([value]) => value)],
   ])

@@ -1,11 +1,11 @@
 /** Declarations: variables of blocks and functions, destructuring, and assignments. */
 
 import type { Function as AnyFunction, AnyNode, MemberExpression, Pattern } from 'acorn'
-import { makeList, toKey } from './arrays.js'
+import { makeList, toKey, valuesOf } from './arrays.js'
 import type { Context } from './context.js'
 import { describe } from './context.js'
 import { type Member, readProperty, writeProperty } from './members.js'
-import { Closure, Fields, Inputs, List, type Scope, type Value, ValueCell } from './values.js'
+import { Closure, Fields, Inputs, type Scope, type Value, ValueCell } from './values.js'
 
 /** Writes a value to a pattern: declares variables of the scope if `isDeclaration`, otherwise assigns. */
 export interface Binding {
@@ -55,9 +55,7 @@ function writeVariable({ context, scope, isDeclaration }: Binding, name: string,
 }
 
 function elementsOf(context: Context, value: Value, at: Pattern): readonly Value[] {
-  return value instanceof List
-    ? value.cells.map((cell) => cell.value)
-    : context.fail(at, `the elements of ${describe(value)}`, 'use an array')
+  return valuesOf(context, value) ?? context.fail(at, `the elements of ${describe(value)}`, 'use an array')
 }
 
 function bindElements(binding: Binding, pattern: Pattern & { type: 'ArrayPattern' }, value: Value): void {

@@ -16,10 +16,8 @@ export function makeScan(context: Context): Native {
     const [initial, next] = values
     const [initialAt = at, nextAt = at] = places
     const numbers = leaves(context, initial, initial, initialAt)
-    const first = context.stateCount + 1
-    context.stateCount += numbers.length
     const { graph } = context.algebra
-    const names = numbers.map((_, k) => `s${first + k}`)
+    const names = numbers.map(() => context.nextState())
     const before = rebuild(context, initial, names.map((name) => graph.name(`${name}[t-1]`)).values())
     const after = leaves(context, initial, invoke(context, next, [before], [initialAt], nextAt), nextAt)
     for (const [k, name] of names.entries())

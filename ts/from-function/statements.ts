@@ -1,7 +1,7 @@
 /** Reads statements and calls of functions. */
 
 import type { AnyNode, BlockStatement, Statement } from 'acorn'
-import { makeList } from './arrays.js'
+import { makeList, valuesOf } from './arrays.js'
 import type { Call, Completion, Context } from './context.js'
 import { describe } from './context.js'
 import { bind, declareBlock, declareParameters, declareVars } from './patterns.js'
@@ -157,14 +157,17 @@ function runForOf(
   const { left, right } = node
   const list = context.readers.evaluate(context, right, outside)
   if (node.await) return context.fail(node, 'for await', 'use for … of over an array')
-  if (!(list instanceof List))
+  const choice = valuesOf(context, list)
+  if (choice === undefined)
     return context.fail(right, `for … of over ${describe(list)}`, 'use an array of fixed length')
   let at = 0
   return loop(context, node, () => {
-    if (at === list.cells.length) return 'break'
+    if (at === choice.length) return 'break'
     context.enter(node)
     context.leave()
-    const { value } = list.cells[at++]
+    // Statements of the loop can change later elements.
+    const value = list instanceof List ? list.cells[at].value : choice[at]
+    at++
     const scope = new Scope(outside)
     const isDeclaration = left.type === 'VariableDeclaration'
     if (isDeclaration) declareBlock(context, [left], scope)
@@ -215,6 +218,10 @@ export function call(context: Context, closure: Closure, { values, at }: Call): 
     const scope = new Scope(closure.scope)
     if (node.type === 'FunctionExpression' && node.id)
       scope.cells.set(node.id.name, new ValueCell(closure, context.frame))
+    if (node.type !== 'ArrowFunctionExpression') {
+      const given = values.map((value) => new ValueCell(value, undefined, true))
+      scope.cells.set('arguments', new ValueCell(new List(given), undefined, true))
+    }
     declareParameters(context, node, scope)
     const binding = { context, scope, isDeclaration: true }
     node.params.forEach((pattern, i) => {
