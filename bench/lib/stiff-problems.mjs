@@ -1,0 +1,46 @@
+// Stiff systems with published solutions (Mazzia and Magherini, Test Set for Initial Value Problem Solvers).
+export const published = [
+  {
+    name: 'Robertson',
+    initial: { a: 1, b: 0, c: 0 },
+    equations: { a: '-k1*a + k3*b*c', b: 'k1*a - k3*b*c - k2*b^2', c: 'k2*b^2' },
+    parameters: { k1: 0.04, k2: 3e7, k3: 1e4 },
+    times: [1e11],
+    states: { a: [0.2083340149701255e-7], b: [0.8333360770334713e-13], c: [0.999999979166505] },
+    atol: [1e-10, 1e-16, 1e-3],
+  },
+  {
+    name: 'HIRES',
+    initial: { y1: 1, y2: 0, y3: 0, y4: 0, y5: 0, y6: 0, y7: 0, y8: 0.0057 },
+    equations: {
+      y1: '-1.71*y1 + 0.43*y2 + 8.32*y3 + 0.0007',
+      y2: '1.71*y1 - 8.75*y2',
+      y3: '-10.03*y3 + 0.43*y4 + 0.035*y5',
+      y4: '8.32*y2 + 1.71*y3 - 1.12*y4',
+      y5: '-1.745*y5 + 0.43*y6 + 0.43*y7',
+      y6: '-k*y6*y8 + 0.69*y4 + 1.71*y5 - 0.43*y6 + 0.69*y7',
+      y7: 'k*y6*y8 - 1.81*y7',
+      y8: '-k*y6*y8 + 1.81*y7',
+    },
+    parameters: { k: 280 },
+    times: [321.8122],
+    states: {
+      y1: [0.7371312573325668e-3],
+      y2: [0.1442485726316185e-3],
+      y3: [0.5888729740967575e-4],
+      y4: [0.1175651343283149e-2],
+      y5: [0.2386356198831331e-2],
+      y6: [0.6238968252742796e-2],
+      y7: [0.2849998395185769e-2],
+      y8: [0.2850001604814231e-2],
+    },
+  },
+  {
+    name: 'Oregonator',
+    initial: { x: 1, y: 2, z: 3 },
+    equations: { x: 's*(y + x*(1 - q*x - y))', y: '(z - (1 + x)*y)/s', z: 'w*(x - z)' },
+    parameters: { s: 77.27, q: 8.375e-6, w: 0.161 },
+    times: [360],
+    states: { x: [0.1000814870318523e1], y: [0.1228178521549917e4], z: [0.1320554942846706e3] },
+  },
+].map((one) => ({ ...one, start: 0, stiff: true }))
