@@ -285,9 +285,7 @@ describe('several --model options', () => {
   })
 
   test('refuse a name that no model uses, and a loss that is not a likelihood', async () => {
-    expect((await runFit(single(), ...args, '--fixed', 'q=1')).stderr).toContain(
-      'names that one of the models uses',
-    )
+    expect((await runFit(single(), ...args, '--fixed', 'q=1')).stderr).toContain('names in one of the models')
     expect((await runFit(single(), ...args, '--loss', 'cauchy')).stderr).toContain(
       '--model: expected the loss squared',
     )

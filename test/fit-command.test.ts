@@ -805,7 +805,7 @@ describe('the command-line option', () => {
   })
 
   test.each([
-    ['--start zz=1', '--start: expected names that one of the models uses'],
+    ['--start zz=1', '--start: expected names in one of the models'],
     ['--weights =1/f^2', '--compare: expected a column for sigma or weights'],
     ['--loss huber', '--compare: expected the loss squared or poisson'],
   ])('--compare with %s is refused', (args, message) => {

@@ -85,7 +85,7 @@ function orderStages(
     const { operation: code, operands } = node
     // Makes a number that all elements share the first operand, so that kernels load the number once.
     const isTurned = symmetric.has(code) && sorts[operands[1]] < PER_ELEMENT
-    return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
+    return [{ number, code, operands: isTurned ? [...operands].reverse() : operands, section: 0 }]
   })
   const order = orderByCriticalPath(steps.fused(all, uses, wanted), wanted)
   const read = [...new Set([...order.flatMap(({ operands }) => operands), ...wanted])]
@@ -106,7 +106,7 @@ function orderByCriticalPath(
   const depthOf = (node: number) => depths.get(node) ?? 0
   for (const { number, operands } of order) depths.set(number, 1 + Math.max(...operands.map(depthOf)))
   const found: steps.ProgramStep[] = []
-  const ahead = wanted.toReversed().sort((a, b) => depthOf(a) - depthOf(b))
+  const ahead = [...wanted].reverse().sort((a, b) => depthOf(a) - depthOf(b))
   while (ahead.length > 0) {
     const step = left.get(ahead.at(-1) as number)
     const missing = step?.operands.filter((operand) => left.has(operand)) ?? []

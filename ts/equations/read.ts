@@ -254,7 +254,7 @@ function checkSorts(
   statements: readonly Statement[],
   fail: MakeError,
 ): void {
-  const end = (name: string) => statements.findLast(({ target }) => target === name)?.at ?? 0
+  const end = (name: string) => statements.filter(({ target }) => target === name).at(-1)?.at ?? 0
   for (const { name, final } of scalars) {
     if (sorts[final] === PER_ELEMENT)
       throw fail(end(name), `${name}: one number per tensor`, 'one number per element')

@@ -164,7 +164,7 @@ function matchesOperands(
 export function lastUses(order: readonly ProgramStep[], kept: readonly number[], count: number): Int32Array {
   const lastUse = new Int32Array(count).fill(-1)
   const isBeforeRows = new Uint8Array(count)
-  const endOfBody = order.findLastIndex(({ section }) => section === 1)
+  const endOfBody = order.map(({ section }) => section).lastIndexOf(1)
   for (let step = 0; step < order.length; step++) {
     const { number, operands, section, code } = order[step]
     // Copies are initial values of carried values. Each row replaces a carried value.

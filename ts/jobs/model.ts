@@ -141,7 +141,11 @@ export function readModels(options: ModelSelection, others: readonly string[]): 
   ]) {
     const stranger = names.find((name) => uses.every((used) => !used.has(name)))
     if (stranger === undefined || (option === 'x' && names.length === 1)) continue
-    throw new OptionError(`--${option}`, `names that one of the models uses: ${texts.join('; ')}`, stranger)
+    throw new OptionError(
+      `--${option}`,
+      `names in ${texts.length === 1 ? 'the model' : 'one of the models'}: ${texts.join('; ')}`,
+      stranger,
+    )
   }
   return texts.map((model, k) => {
     const only = <T>(given: Readonly<Record<string, T>> = {}) =>

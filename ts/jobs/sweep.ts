@@ -202,7 +202,7 @@ class PreparedSweep {
     const { method, rule } = this.#settings
     let rest = number
     const values: (readonly [string, unknown])[] = []
-    for (const [name, all] of this.#options.toReversed()) {
+    for (const [name, all] of [...this.#options].reverse()) {
       values.unshift([name, all[rest % all.length]])
       rest = Math.floor(rest / all.length)
     }

@@ -106,7 +106,7 @@ function thin(points: readonly number[]): number[] {
 function entry({ name, y }: Metric, i: number): string {
   const at = LEGEND + ROW * i
   const [low, high] = computeRange(y).map(short)
-  const last = y.findLast(Number.isFinite) ?? NaN
+  const last = y.filter(Number.isFinite).at(-1) ?? NaN
   return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${at - 4.5}h30"/><text x="${LEFT + 40}" y="${at}">${escapeXml(toPrintable(name))}: last ${short(last)}, from ${low} to ${high}</text>`
 }
 

@@ -205,7 +205,9 @@ class DerivedSearch<Hessian> {
       min: replace(problem.min, -Infinity),
       max: replace(problem.max, Infinity),
     }
-    const found = minimizeNewton({ ...moved, ...profileSettings, fixed: place }, start.with(place, value))
+    const begin = start.slice()
+    begin[place] = value
+    const found = minimizeNewton({ ...moved, ...profileSettings, fixed: place }, begin)
     const x = solved(found.x)?.x ?? found.x
     return {
       ...{ x, value: found.value, slope: found.gradient[place], end: value },
@@ -225,7 +227,8 @@ function solveFor(
 ) {
   let from = start
   const goal = y[place]
-  const x = y.with(place, from)
+  const x = y.slice()
+  x[place] = from
   const scale = Math.abs(goal)
   let [at, best] = [quantity(x), Infinity]
   for (let step = 0; step < MAX_STEPS; step++) {

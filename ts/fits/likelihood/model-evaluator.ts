@@ -146,7 +146,8 @@ export class ModelEvaluator {
   *#difference(x: Float64Array, i: number, step: number): Slices<Float64Array | null> {
     const gradients: Float64Array[] = []
     for (const factor of [1, -1, 2, -2]) {
-      const at = x.with(i, x[i] + factor * step)
+      const at = x.slice()
+      at[i] += factor * step
       yield* this.advance(at)
       gradients.push(this.evaluate(at).gradient)
     }

@@ -367,7 +367,7 @@ class BracketingSearch {
   #runsAway(): boolean[] {
     const { t, point } = this.last
     const [first] = this.#positions
-    const before = this.#positions.findLast((place) => place.t <= t / 2) ?? first
+    const before = this.#positions.filter((place) => place.t <= t / 2).at(-1) ?? first
     const most = exp(MIN_RUN_FRACTION * (t - before.t))
     return point.map((x, i) => {
       return [first, before].every((place) => Math.abs(x) > most * Math.abs(place.point[i]))
