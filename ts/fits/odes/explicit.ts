@@ -109,7 +109,8 @@ export function* continueExplicit(
   mayStop: boolean,
 ): Slices<number> {
   const k = NODES.map((_, stage) => (stage === 0 ? from.rates : new Float64Array(z.length)))
-  const state: ExplicitState = { ...from, k, next: z.slice(), error: z.slice(), at: z.slice() }
+  const error = new Float64Array(control.tolerances.controlsSensitivities ? z.length : flow.n)
+  const state: ExplicitState = { ...from, k, next: z.slice(), error, at: z.slice() }
   // Loops of generators are slower than loops of functions.
   while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
   for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)
@@ -151,7 +152,7 @@ function takeSteps(
     const isLast = t + h >= end || isReached(t + h, end)
     const step = isLast ? end - t : h
     evaluateStages(flow, t, step, z, k, at, next)
-    combine(error, ERRORS, 7, k, step)
+    combine(error, ERRORS, 7, k, step, z)
     const norm = control.norm(error, z, next, n)
     if (!(norm <= 1) || !areFinite(next)) {
       state.isRetry = true
@@ -201,15 +202,14 @@ function evaluateStages(
 ): void {
   for (let stage = 1; stage < NODES.length; stage++) {
     const to = stage === 6 ? next : at
-    combine(to, STAGES[stage], stage, k, h)
-    for (let i = 0; i < z.length; i++) to[i] += z[i]
+    combine(to, STAGES[stage], stage, k, h, z)
     flow.all(t + NODES[stage] * h, to, k[stage])
   }
 }
 
 /**
- * Writes h·Σ factor·k over the first `count` stages to `out`. Other stages may contain NaN. Sums over more than five
- * stages do not use the second stage.
+ * Writes h·Σ factor·k over the first `count` stages to `out`, plus z for sums over fewer than seven stages. Other stages
+ * may contain NaN. Sums over more than five stages do not use the second stage.
  */
 function combine(
   out: Float64Array,
@@ -217,6 +217,7 @@ function combine(
   count: number,
   k: readonly Float64Array[],
   h: number,
+  z: Float64Array,
 ): void {
   // Elements are read by index, because destructuring an array takes longer than a short loop.
   const a = factors[0] * h
@@ -236,22 +237,24 @@ function combine(
   const { length } = out
   switch (count) {
     case 1:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i]
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + z[i]
       break
     case 2:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i]
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + z[i]
       break
     case 3:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i]
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + z[i]
       break
     case 4:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i]
+      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i] + z[i]
       break
     case 5:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i] + e * k4[i]
+      for (let i = 0; i < length; i++)
+        out[i] = a * k0[i] + b * k1[i] + c * k2[i] + d * k3[i] + e * k4[i] + z[i]
       break
     case 6:
-      for (let i = 0; i < length; i++) out[i] = a * k0[i] + c * k2[i] + d * k3[i] + e * k4[i] + f * k5[i]
+      for (let i = 0; i < length; i++)
+        out[i] = a * k0[i] + c * k2[i] + d * k3[i] + e * k4[i] + f * k5[i] + z[i]
       break
     default:
       for (let i = 0; i < length; i++)
@@ -268,7 +271,7 @@ function interpolate(
   k: readonly Float64Array[],
   out: Float64Array,
 ): void {
-  combine(out, DENSE, 7, k, h)
+  combine(out, DENSE, 7, k, h, z)
   const rest = 1 - x
   for (let i = 0; i < out.length; i++) {
     const change = next[i] - z[i]

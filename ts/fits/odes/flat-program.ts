@@ -75,8 +75,7 @@ function execute(code: Int32Array, s: Float64Array): void {
     const to = code[k + 2]
     const a = s[code[k + 3]]
     const b = s[code[k + 4]]
-    const c = s[code[k + 5]]
-    const d = s[code[k + 6]]
+    // Most operations have two operands. Reading an operand takes as long as the operation.
     switch (code[k]) {
       case 0:
         s[to] = a + b
@@ -88,58 +87,58 @@ function execute(code: Int32Array, s: Float64Array): void {
         s[to] = a * b
         break
       case 3:
-        s[to] = a * b + c
+        s[to] = a * b + s[code[k + 5]]
         break
       case 4:
-        s[to] = a * b - c
+        s[to] = a * b - s[code[k + 5]]
         break
       case 5:
-        s[to] = c - a * b
+        s[to] = s[code[k + 5]] - a * b
         break
       case 6:
-        s[to] = a * b * c
+        s[to] = a * b * s[code[k + 5]]
         break
       case 7:
-        s[to] = a + b + c
+        s[to] = a + b + s[code[k + 5]]
         break
       case 8:
-        s[to] = a + b - c
+        s[to] = a + b - s[code[k + 5]]
         break
       case 9:
-        s[to] = (a + b) * c
+        s[to] = (a + b) * s[code[k + 5]]
         break
       case 10:
-        s[to] = a - b + c
+        s[to] = a - b + s[code[k + 5]]
         break
       case 11:
-        s[to] = a - b - c
+        s[to] = a - b - s[code[k + 5]]
         break
       case 12:
-        s[to] = (a - b) * c
+        s[to] = (a - b) * s[code[k + 5]]
         break
       case 13:
-        s[to] = a * b + c * d
+        s[to] = a * b + s[code[k + 5]] * s[code[k + 6]]
         break
       case 14:
-        s[to] = a * b - c * d
+        s[to] = a * b - s[code[k + 5]] * s[code[k + 6]]
         break
       case 15:
         s[to] = a / b
         break
       case 16:
-        s[to] = (a * b) / c
+        s[to] = (a * b) / s[code[k + 5]]
         break
       case 17:
-        s[to] = (a / b) * c
+        s[to] = (a / b) * s[code[k + 5]]
         break
       case 18:
         s[to] = -a
         break
       case 19:
-        s[to] = a !== 0 ? b : c
+        s[to] = a !== 0 ? b : s[code[k + 5]]
         break
       default:
-        s[to] = scalars[code[k + 1]](a, b, c, d)
+        s[to] = scalars[code[k + 1]](a, b, s[code[k + 5]], s[code[k + 6]])
     }
   }
 }

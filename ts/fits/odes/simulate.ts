@@ -77,7 +77,11 @@ export function simulate(
     outputs: Array.from(at, (t, rank) => ({ time: t, rank })),
   })
   const n = states.length
-  const pick = (index: number) => Float64Array.from(solved.at, (z) => z[index])
+  const pick = (index: number) => {
+    const column = new Float64Array(at.length)
+    for (let row = 0; row < at.length; row++) column[row] = solved.at[row][index]
+    return column
+  }
   const slopes = new Float64Array(directions.length)
   const compute = system.observer(numbers, directions)
   const quantities = [...observe.keys()].map((name) => name || 'y')
