@@ -9,6 +9,7 @@ import { Builder, differentiate } from '../dist/expressions/differentiate.js'
 import { Graph } from '../dist/expressions/graph.js'
 import { compile } from '../dist/expressions/program.js'
 import { digest, withOneNaN } from './bits.js'
+import { dtypes } from './helpers.js'
 import { programOf, runProgram } from './program-runs.js'
 import { waysToRun } from './support.js'
 
@@ -35,6 +36,26 @@ test('an integration of 20,000 operations has exact values and derivatives', () 
     const h = 1e-6 * point[i]
     const moved = (sign: number) => at(point.with(i, point[i] + sign * h))
     expect(slope / ((moved(1) - moved(-1)) / (2 * h))).toBeCloseTo(1, 6)
+  }
+})
+
+// The slots of 256 lanes would exceed a second-level cache, so that the native engine runs fewer lanes at a time.
+test.each(dtypes)('a program of many slots has the same bits alone and in 300 lanes, in %s', (dtype) => {
+  const graph = new Graph()
+  const b = new Builder(graph)
+  const names = parameters.map((name) => b.name(name))
+  const { value, gradient } = differentiate(graph, lorenz(b, names, 40), parameters, () => false)
+  const program = programOf(graph, [value, ...gradient], parameters, [])
+  expect(program.slots).toBeGreaterThan(700)
+  const points = Array.from({ length: 300 }, (_, k) =>
+    point.map((x, i) => x * (1 + ((k * (i + 3)) % 17) / 64)),
+  )
+  const run = (some: readonly (readonly number[])[], way: (typeof ways)[number]) =>
+    runProgram(program, { columns: [], points: some, dtype }, way)
+  const wanted = run(points, typescript)
+  for (const way of ways) {
+    expect(digest(run(points, way)), JSON.stringify(way)).toBe(digest(wanted))
+    expect(digest(run([points[299]], way)), JSON.stringify(way)).toBe(digest([wanted[299]]))
   }
 })
 

@@ -1,5 +1,5 @@
 // Performance targets of the engines, relative to the best alternatives on the same machine.
-import { adagrad, adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
+import { adagrad, adam, expression, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
 import { compileTimes } from './compiling.mjs'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
@@ -217,6 +217,10 @@ function addMinimize(add, timing) {
     75,
     `gradient ${gradientTakes} ns`,
   )
+  const text = expression('(1 - x)^2 + 100*(y - x^2)^2')
+  const ofText = { name: 'minimize of a text', call: () => minimize(text, x, adam(), options) }
+  const perIteration = measure([ofText], timing)(ofText).map((sample) => sample / iterations)
+  add('minimize of the text of Rosenbrock, an iteration', 2, summary(perIteration), 'ns', 150)
 }
 
 /** Number of elements whose update takes negligible time compared with the call. */
