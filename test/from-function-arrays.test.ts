@@ -71,6 +71,8 @@ test.each([
   ['s = Object.¦freeze([a])[0]', 'Object.freeze has no counterpart'],
   ['const f = function (u) { ¦arguments[0] = 1; return u }; s = f(a)', 'a changed constant'],
   ['s = (¦x > 1 ? a : [a])(x)', 'a call of a number'],
+  ['¦async function f() { return a } s = f()', 'an async function'],
+  ['function¦* f() { yield a } s = a', 'a generator'],
   ['s = ¦__spreadArray([a], [b])[0]', '__spreadArray is a helper of a compiler'],
   ['s = ¦_sliced_to_array([a, b], 2)[0]', 'is a helper of a compiler'],
   ['s = ¦_slicedToArray([a, b], 2)[0]', 'compile for ES2018 or later'],

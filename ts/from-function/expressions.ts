@@ -12,7 +12,7 @@ import { isTruth, type Truth } from './algebra.js'
 import { invoke, valuesOf } from './arrays.js'
 import { type Context, describe } from './context.js'
 import { readProperty, writeProperty } from './members.js'
-import { bind, readMember } from './patterns.js'
+import { bind, makeClosure, readMember } from './patterns.js'
 import {
   ChoiceValue,
   Closure,
@@ -87,7 +87,7 @@ function read(context: Context, node: Expression, scope: Scope): Value {
       return node.expressions.reduce<Value>((_, one) => evaluate(context, one, scope), undefined)
     case 'ArrowFunctionExpression':
     case 'FunctionExpression':
-      return readFunction(context, node, scope)
+      return makeClosure(context, node, scope)
     case 'ArrayExpression':
       return new List(
         spread(context, node.elements, scope).values.map((one) => new ValueCell(one, context.frame)),
@@ -338,13 +338,6 @@ function isCounter(node: Expression, scope: Scope): boolean {
   while (inner.type === 'MemberExpression') inner = inner.object
   if (inner.type === 'CallExpression') inner = inner.callee
   return inner.type === 'Identifier' && COUNTER.test(inner.name) && scope.find(inner.name) === undefined
-}
-
-function readFunction(context: Context, node: AnyNode & { type: string }, scope: Scope): Value {
-  const { async, generator } = node as { async?: boolean; generator?: boolean }
-  if (async || generator)
-    return context.fail(node, async ? 'an async function' : 'a generator', 'use a plain function')
-  return new Closure(node as never, scope, context.frame)
 }
 
 /** Values of elements or arguments, with arrays after `...` taken apart. */

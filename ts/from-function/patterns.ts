@@ -131,11 +131,24 @@ export function declareParameters(context: Context, { params }: AnyFunction, sco
     namesOf(parameter, (name) => scope.cells.set(name, new ValueCell(undefined, context.frame)))
 }
 
+/** An inner function, which is neither async nor a generator. */
+export function makeClosure(context: Context, node: AnyFunction, scope: Scope): Closure {
+  if (node.async) context.fail(node, 'an async function', 'use a plain function')
+  if (node.generator) {
+    const { text, shift } = context.source
+    const star = text.startsWith('function', node.start - shift)
+      ? text.indexOf('*', node.start - shift) + shift
+      : node.start
+    context.fail({ start: star }, 'a generator', 'use a plain function')
+  }
+  return new Closure(node as never, scope, context.frame)
+}
+
 /** Declares the functions and the variables `let` and `const` of a list of statements. */
 export function declareBlock(context: Context, statements: readonly AnyNode[], scope: Scope): void {
   for (const statement of statements) {
     if (statement.type === 'FunctionDeclaration' && statement.id !== null) {
-      const closure = new Closure(statement as never, scope, context.frame)
+      const closure = makeClosure(context, statement as AnyFunction, scope)
       scope.cells.set(statement.id.name, new ValueCell(closure, context.frame))
     }
     if (statement.type === 'VariableDeclaration' && statement.kind !== 'var') {

@@ -73,7 +73,7 @@ function parseSource(text: string, fail: Fail): FunctionSource {
     const node = parseExpressionAt(whole, 0, options)
     if (comment !== undefined)
       fail(comment - shift, 'an HTML comment', 'write // for a comment, or spaces between < and !')
-    return { text, node: toFunction(node, isMethod, fail), shift }
+    return { text, node: toFunction(node, isMethod, text, fail), shift }
   } catch (error) {
     if (error instanceof FunctionError) throw error
     if (error instanceof RangeError)
@@ -85,17 +85,17 @@ function parseSource(text: string, fail: Fail): FunctionSource {
 }
 
 /** The syntax tree of the function itself. */
-function toFunction(node: unknown, isMethod: boolean, fail: Fail): FunctionNode {
+function toFunction(node: unknown, isMethod: boolean, text: string, fail: Fail): FunctionNode {
   const { type, ...rest } = node as { type: string } & Record<string, unknown>
   if (isMethod && type === 'ObjectExpression') {
     const [{ kind, computed, value }] = rest.properties as (Record<string, unknown> & { value: unknown })[]
     if (kind !== 'init') fail(0, `a ${kind}ter`, 'pass a function')
     if (computed === true) fail(0, 'a method with a computed name', 'pass a function')
-    return toFunction(value, false, fail)
+    return toFunction(value, false, text, fail)
   }
   const isFunction = type === 'ArrowFunctionExpression' || type === 'FunctionExpression'
   if (!isFunction) fail(0, type === 'ClassExpression' ? 'a class' : 'no function', 'pass a function')
   if (rest.async === true) fail(0, 'an async function', 'pass a function that returns a number')
-  if (rest.generator === true) fail(0, 'a generator', 'pass a function that returns a number')
+  if (rest.generator === true) fail(text.indexOf('*'), 'a generator', 'pass a function that returns a number')
   return node as FunctionNode
 }
