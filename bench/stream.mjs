@@ -1,4 +1,5 @@
-// npm run bench:stream: fitStream next to fitManySync, and the memory of a stream, on data of 10 rows per group.
+// npm run bench:stream: fitStream next to fitMany, and the memory of a stream, on data of 10 rows per group. fitMany fits
+// ready arrays with one column t for all groups, or creates its arrays from the rows or groups that the stream reads.
 //
 // --groups 20000 --rounds 7 select the size and the number of rounds of the comparison. In each round all subjects run
 // once, in an order that is reversed from round to round. The script prints medians of the ratios within a round.
@@ -7,7 +8,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { expression } from 'antigrad'
-import { fitManySync, fitStream } from 'antigrad/fit'
+import { fitMany, fitStream } from 'antigrad/fit'
 
 const { values } = parseArgs({
   options: {
@@ -43,49 +44,68 @@ async function sumOf(source, more) {
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 
+/** Fits arrays with `fitMany`, and returns the sum of a parameter. */
+async function sumOfMany(data) {
+  const { values } = await fitMany(options.model, data, { start: options.start })
+  return values.b.reduce((sum, b) => sum + b, 0)
+}
+
+/** The arrays of `fitMany` with the numbers of rows. */
+function arraysOfRows(rows) {
+  const data = { t: [], y: [] }
+  let label
+  for (const { well, t, y } of rows) {
+    if (well !== label) for (const name of ['t', 'y']) data[name].push([])
+    label = well
+    data.t.at(-1).push(t)
+    data.y.at(-1).push(y)
+  }
+  return data
+}
+
+const arraysOfGroups = (groups) => ({
+  t: groups.map(({ data }) => data.t),
+  y: groups.map(({ data }) => data.y),
+})
+
 async function compare(groups, rounds) {
   const ys = Array.from({ length: groups }, (_, k) => yOf(k))
+  const [allRows, allGroups] = [[...rowsOf(groups)], [...groupsOf(groups)]]
   const subjects = [
-    {
-      name: 'fitMany on arrays',
-      call: () => {
-        const { values } = fitManySync(options.model, { t, y: ys }, { start: options.start })
-        return values.b.reduce((sum, b) => sum + b, 0)
-      },
-    },
-    { name: 'stream of groups', source: 'groups', call: () => sumOf(groupsOf(groups)) },
-    { name: 'stream of rows', source: 'rows', call: () => sumOf(rowsOf(groups), { group: 'well' }) },
-    // The sources alone: their time is part of the time of the streams.
-    { name: 'groups', call: () => drain(groupsOf(groups)) },
-    { name: 'rows', call: () => drain(rowsOf(groups)) },
+    { name: 'fitMany on arrays', call: () => sumOfMany({ t, y: ys }) },
+    { name: 'fitMany from groups', call: () => sumOfMany(arraysOfGroups(allGroups)) },
+    { name: 'fitMany from rows', call: () => sumOfMany(arraysOfRows(allRows)) },
+    { name: 'stream of groups', rival: 'fitMany from groups', call: () => sumOf(allGroups) },
+    { name: 'stream of rows', rival: 'fitMany from rows', call: () => sumOf(allRows, { group: 'well' }) },
   ]
-  const times = Object.fromEntries(subjects.map(({ name }) => [name, []]))
+  const times = Object.fromEntries(subjects.map(({ name }) => [name, { wall: [], cpu: [] }]))
   const sums = new Set()
   // The first round warms up the compiler.
   for (let round = 0; round <= rounds; round++) {
     for (const { name, call } of round % 2 ? subjects : [...subjects].reverse()) {
-      const start = performance.now()
-      const sum = await call()
-      if (round > 0) times[name].push(performance.now() - start)
-      if (!['groups', 'rows'].includes(name)) sums.add(sum)
+      const [start, began] = [performance.now(), process.cpuUsage()]
+      sums.add(await call())
+      const { user, system } = process.cpuUsage(began)
+      if (round === 0) continue
+      times[name].wall.push(performance.now() - start)
+      times[name].cpu.push((user + system) / 1e3)
     }
   }
-  console.log(`${groups} groups of ${ROWS} rows; speeds relative to fitMany, medians of ${rounds} rounds`)
-  const base = times['fitMany on arrays']
-  for (const { name, source } of subjects.filter(({ source }) => source)) {
-    const ratio = median(base.map((ms, round) => ms / times[name][round]))
-    const net = median(base.map((ms, round) => ms / (times[name][round] - times[source][round])))
-    console.log(`${name}: ${ratio.toFixed(2)}; without the time of the source: ${net.toFixed(2)}`)
+  console.log(`${groups} groups of ${ROWS} rows; medians of ${rounds} rounds`)
+  for (const { name } of subjects) {
+    const [wall, cpu] = ['wall', 'cpu'].map((kind) => ((1e3 * median(times[name][kind])) / groups).toFixed(2))
+    console.log(`${name}: ${wall} µs per group, CPU time ${cpu} µs`)
+  }
+  for (const { name, rival } of subjects.filter(({ rival }) => rival)) {
+    for (const other of [rival, 'fitMany on arrays']) {
+      const [wall, cpu] = ['wall', 'cpu'].map((kind) =>
+        median(times[other][kind].map((ms, round) => ms / times[name][kind][round])).toFixed(2),
+      )
+      console.log(`${name} relative to ${other}: speed ${wall}, by CPU time ${cpu}`)
+    }
   }
   console.log(sums.size === 1 ? 'all results have the same sum' : `the sums differ: ${[...sums].join(', ')}`)
   if (sums.size !== 1) process.exitCode = 1
-}
-
-/** The number of items of a source. */
-function drain(source) {
-  let count = 0
-  for (const item of source) count += item === undefined ? 0 : 1
-  return count
 }
 
 /** Peak memory of a stream in a process of its own, in MB. */

@@ -1,5 +1,6 @@
 /** Fits of streams: batches, slow and failing sources, aborts, and errors that name the group. */
 
+import { inspect } from 'node:util'
 import { AntigradError, expression, OptionError } from 'antigrad'
 import { fitManySync, fitStream, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
@@ -16,6 +17,8 @@ const ysOf = (k: number) =>
 const ks = Array.from({ length: COUNT }, (_, k) => k)
 const rowsOf = (k: number) => timesOf(k).map((t, i) => ({ well: `w${k}`, t, y: ysOf(k)[i], note: 'x' }))
 const rows = ks.flatMap(rowsOf)
+/** The same data as whole groups. */
+const groups = ks.map((group) => ({ group, data: { t: timesOf(group), y: ysOf(group) } }))
 const expected = fitManySync(model, { t: ks.map(timesOf), y: ks.map(ysOf) }, { start })
 const options = { model, group: 'well', start } as const
 /** Modules of `dist` have classes of their own. */
@@ -111,6 +114,8 @@ describe('the results', () => {
       observations: 4,
       reason: 'converged',
     })
+    expect(inspect(first)).toMatch(/^GroupFit \{\s+group: 'w0',\s+values: \{ a: /)
+    expect(first.values).toBe(first.values)
     expect(first.chiSquared).toBe(expected.chiSquared[0])
     expect(first.fit.intervals(0.9)).toEqual(expected.at(0).intervals(0.9))
   })
@@ -238,6 +243,41 @@ describe('a source', () => {
       })
     },
   )
+
+  test('may be an array that grows while it is read, or that has an iterator of its own', async () => {
+    const growing = rows.slice(0, 9)
+    Object.defineProperty(growing, 2, {
+      get() {
+        if (growing.length < rows.length) growing.push(...rows.slice(growing.length))
+        return rows[2]
+      },
+    })
+    const reversed = Object.assign([...groups], {
+      *[Symbol.iterator]() {
+        yield* [...groups].reverse()
+      },
+    })
+    expect((await collect(fitStream(growing, options))).map(({ values }) => values)).toEqual(
+      ks.map((k) => expected.at(k).values),
+    )
+    expect((await collect(fitStream(reversed, { model, start }))).map(({ group }) => group)).toEqual(
+      [...ks].reverse(),
+    )
+  })
+
+  test('may be an array with an item that throws', async () => {
+    const failing = [...rows]
+    const cause = new Error('no item')
+    Object.defineProperty(failing, rowsOf(0).length + 1, {
+      get() {
+        throw cause
+      },
+    })
+    const { found, error } = await untilError(fitStream(failing, options))
+    expect(found.map(({ group }) => group)).toEqual(['w0'])
+    expect(error).toBeInstanceOf(AntigradError)
+    expect(error).toMatchObject({ cause, message: 'rows: the source failed after 1 group: no item' })
+  })
 
   test('may end in a group, which ends the group', async () => {
     const found = await collect(fitStream(rows.slice(0, 4 + 3), options))

@@ -38,6 +38,10 @@ const FLUSH_INTERVAL_MS = 20
 export class BatchSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>
   readonly #isAsync: boolean
+  /** The items of an array. Its iterator would create an object for each item. */
+  readonly #items: readonly unknown[] | undefined
+  /** Index of the next item of the array. */
+  #at = 0
   readonly #reader: GroupReader
   readonly #limits: BatchLimits
   #deliver: ((batch: SourceBatch) => void) | undefined
@@ -52,12 +56,15 @@ export class BatchSource {
   #failure: StreamFailure | undefined
 
   constructor(
-    iterator: Iterator<unknown> | AsyncIterator<unknown>,
+    rows: Iterable<unknown> | AsyncIterable<unknown>,
     isAsync: boolean,
     reader: GroupReader,
     limits: BatchLimits,
   ) {
-    this.#iterator = iterator
+    this.#iterator = isAsync
+      ? (rows as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      : (rows as Iterable<unknown>)[Symbol.iterator]()
+    this.#items = !isAsync && isPlainArray(rows) ? rows : undefined
     this.#isAsync = isAsync
     this.#reader = reader
     this.#limits = limits
@@ -117,10 +124,38 @@ export class BatchSource {
   /** Reads items until the next look at the clock. Returns whether the batch is complete. */
   #readItems(): boolean {
     if (this.#isClosed) return true
+    if (this.#items) return this.#readArray(this.#items)
     for (let left = this.#itemsPerLook; left > 0; left--) {
       if (this.#accept(this.#next() as IteratorResult<unknown>)) return true
     }
     return false
+  }
+
+  #readArray(items: readonly unknown[]): boolean {
+    for (let left = this.#itemsPerLook; left > 0; left--) {
+      // The array may grow or shrink meanwhile, as with its iterator.
+      if (this.#at >= items.length) return this.#end()
+      if (this.#reader.accept(this.#itemOf(items)) && this.#isFull) return true
+    }
+    return false
+  }
+
+  /** The next item. An exception of a getter ends the source. */
+  #itemOf(items: readonly unknown[]): unknown {
+    try {
+      return items[this.#at++]
+    } catch (thrown) {
+      this.#hasEnded = true
+      throw thrown
+    }
+  }
+
+  /** Ends the last group. */
+  #end(): true {
+    this.#hasEnded = true
+    this.#isLast = true
+    this.#reader.end()
+    return true
   }
 
   async #readItemsAsync(): Promise<boolean> {
@@ -134,12 +169,7 @@ export class BatchSource {
 
   /** Accepts an item or the end of the source. Returns whether the batch is complete. */
   #accept(step: IteratorResult<unknown>): boolean {
-    if (step.done) {
-      this.#hasEnded = true
-      this.#isLast = true
-      this.#reader.end()
-      return true
-    }
+    if (step.done) return this.#end()
     return this.#reader.accept(step.value) && this.#isFull
   }
 
@@ -181,3 +211,7 @@ export class BatchSource {
     else await ending
   }
 }
+
+/** Whether a value is an array that is iterated over like every array. */
+const isPlainArray = (rows: unknown): rows is readonly unknown[] =>
+  Array.isArray(rows) && rows[Symbol.iterator] === Array.prototype[Symbol.iterator]

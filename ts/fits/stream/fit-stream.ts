@@ -39,11 +39,11 @@ type RowModel<Start, Columns, Y> = FunctionModel<
 >
 
 /** Limits of a batch. Larger batches are not faster. */
-const LIMITS: BatchLimits = { groups: 4096, rows: 262_144 }
+const LIMITS: BatchLimits = { groups: 16_384, rows: 262_144 }
 
 /**
  * Fits a model to each group of a stream, in constant memory. The groups are read in batches and fitted like the data
- * sets of `fitMany`, and the results have the same bits. The stream reads at most two batches (of 4096 groups or
+ * sets of `fitMany`, and the results have the same bits. The stream reads at most two batches (of 16,384 groups or
  * 262,144 rows) ahead of the consumer. If the source is slow, smaller batches are fitted as they arrive.
  *
  * @param rows an iterable or async iterable of rows, with the option `group`, or of groups, `{ group, data }`. The data
@@ -157,10 +157,7 @@ async function* fitBatches(
   const { signal } = stop
   const fitter = new BatchFitter(options, signal)
   const reader = new GroupReader(options.group, (columns) => fitter.select(columns))
-  const iterator = isAsync
-    ? (rows as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-    : (rows as Iterable<unknown>)[Symbol.iterator]()
-  const source = new BatchSource(iterator, isAsync, reader, limits)
+  const source = new BatchSource(rows, isAsync, reader, limits)
   const pipeline = new Pipeline(source, fitter)
   let count = 0
   let hasFailed = false
