@@ -1,5 +1,7 @@
-// npm run bench:stream: fitStream next to fitMany, and the memory of a stream, on data of 10 rows per group. fitMany fits
-// ready arrays with one column t for all groups, or creates its arrays from the rows or groups that the stream reads.
+// npm run bench:stream: fitStream next to fitMany, and the memory of a stream, on data of 10 rows per group.
+//
+// fitMany fits finished arrays with one column t for all groups. In other rows of the report, fitMany creates its arrays
+// from the rows or groups that the stream reads.
 //
 // --groups 20000 --rounds 7 select the size and the number of rounds of the comparison. In each round all subjects run
 // once, in an order that is reversed from round to round. The script prints medians of the ratios within a round.

@@ -6,7 +6,7 @@ import type { GroupLabel } from '../problem/shared-parameters.js'
 export class GroupFit<Names extends string = string> {
   /** Label of the group. Without labels, the index of the group. */
   readonly group: GroupLabel
-  // Properties that nobody reads cost nothing: a stream hands out millions of results.
+  // Getters compute only the properties that the caller reads. A stream hands out millions of results.
   readonly #fits: FitManyResult<Names>
   readonly #index: number
   #values: Readonly<Record<Names, number>> | undefined
