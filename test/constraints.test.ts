@@ -370,3 +370,36 @@ test('the reason of a run by sqp() is one of the reasons of a minimization', () 
   const reason: MinimizeReason | 'infeasible' | 'not-finite' = minimize(squares, [1, 1], sqp()).reason
   expect(reason).toBe('converged')
 })
+
+describe('runs that share memory', () => {
+  const options = { constraints: [{ expr: 'x*y', min: 1 }], bounds: { x: [0.5, 3] as const } }
+  const begin = (x: number) => new Minimization(squares, { x, y: 3 }, sqp(), options)
+  const pointsOf = (runs: readonly Minimization[]) => {
+    const points: number[][] = runs.map(() => [])
+    for (let step = 0; step < 30; step++)
+      for (const [k, run] of runs.entries()) if (run.step()) points[k].push(...run.params)
+    return points
+  }
+
+  test('do not depend on runs at the same time, and on runs before', () => {
+    const apart = [pointsOf([begin(2)])[0], pointsOf([begin(0.7)])[0]]
+    const first = minimize(squares, { x: 2, y: 3 }, sqp(), options)
+    minimize(squares, { x: 0.7, y: 3 }, sqp(), { constraints: [{ expr: 'x*y', equal: 7 }] })
+    expect(pointsOf([begin(2), begin(0.7)])).toEqual(apart)
+    const second = minimize(squares, { x: 2, y: 3 }, sqp(), options)
+    expect(second).toEqual(first)
+    expect(second.x).not.toBe(first.x)
+  })
+
+  test('an objective may minimize a problem with the same parameters', () => {
+    const inner = () => minimize(squares, { x: 2, y: 3 }, sqp(), options).value
+    const plain = minimize({ value: (x) => x[0] * x[0] + x[1] * x[1] + 2 }, [2, 3], sqp(), {
+      constraints: [{ expr: (x) => x[0] * x[1], min: 1 }],
+    })
+    inner()
+    const nested = minimize({ value: (x) => x[0] * x[0] + x[1] * x[1] + inner() }, [2, 3], sqp(), {
+      constraints: [{ expr: (x) => x[0] * x[1], min: 1 }],
+    })
+    expect(nested.value).toBeCloseTo(plain.value, 6)
+  })
+})

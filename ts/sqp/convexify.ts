@@ -9,7 +9,7 @@ import { diagonalize } from './eigen.js'
 /** Pivots that are at least this large relative to the diagonal count as positive. */
 const MIN_PIVOT = 1e-13
 /** Multiples of the norm of the Hessian that are added across active constraints. */
-const PENALTIES = [0, 1, 10, 100, 1e4, 1e6]
+const PENALTIES = [1, 10, 100, 1e4, 1e6]
 /** Smallest eigenvalue relative to the norm of the Hessian. */
 const MIN_EIGENVALUE = 1e-12
 /** Curvature that counts as none. */
@@ -89,6 +89,9 @@ export function restrict(matrix: Float64Array, size: number, basis: readonly Flo
   return reduced
 }
 
+/** The memory of {@link addNormals}. */
+let saved = new Float64Array(0)
+
 /** Adds growing multiples of aaᵀ until the matrix is positive definite. Returns whether one suffices. */
 function addNormals(
   matrix: Float64Array,
@@ -96,9 +99,11 @@ function addNormals(
   normals: readonly Float64Array[],
   norm: number,
 ): boolean {
-  const given = matrix.slice()
+  const length = size * size
+  if (saved.length < length) saved = new Float64Array(length)
+  const given = saved.subarray(0, length)
+  given.set(matrix)
   for (const penalty of PENALTIES) {
-    if (penalty === 0) continue
     matrix.set(given)
     for (const a of normals) addSquare(matrix, size, a, penalty * norm)
     if (isDefinite(matrix, size)) return true

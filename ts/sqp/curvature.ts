@@ -47,18 +47,26 @@ export function findDescending(
   return { direction, curvature: reduced[lowest * free + lowest], norm }
 }
 
+/** The memory of {@link tangents}, for the last count of variables. */
+let shared: ReturnType<typeof createMemory> | undefined
+
+function createMemory(size: number) {
+  const factors = new ActiveFactors(size)
+  const identity = new Float64Array(size * size)
+  for (let i = 0; i < size; i++) identity[i * size + i] = 1
+  factors.factorize(identity, 0, 0)
+  return { factors, work: new Float64Array(size), rest: new Float64Array(size) }
+}
+
 /** An orthonormal basis of the directions along active constraints. */
 export function tangents(
   { size }: NonlinearProblem,
   point: Iterate,
   active: readonly number[],
 ): Float64Array[] {
-  const factors = new ActiveFactors(size)
-  const identity = new Float64Array(size * size)
-  for (let i = 0; i < size; i++) identity[i * size + i] = 1
-  factors.factorize(identity, 0, 0)
-  const work = new Float64Array(size)
-  const rest = new Float64Array(size)
+  if (shared?.factors.size !== size) shared = createMemory(size)
+  const { factors, work, rest } = shared
+  factors.reset()
   for (const normal of normals(size, point, active)) {
     if (factors.count < size && factors.project(normal, work, rest, size) > 0) factors.add()
   }

@@ -8,9 +8,10 @@ import { MethodDescent } from '../minimize/method-descent.js'
 import { project } from '../objectives/bounds.js'
 import type { ConstraintFunction } from './functions.js'
 import type { NonlinearProblem } from './problem.js'
-import { createProgram, moveToLinear, setBounds } from './program.js'
-import { FEASIBLE, SqpRun } from './run.js'
-import { ScaledProgram } from './scaling.js'
+import { moveToLinear, setBounds } from './program.js'
+import { FEASIBLE, type SqpRun } from './run.js'
+import { keepRunMemory, type RunMemory, takeRunMemory } from './run-memory.js'
+import type { ScaledProgram } from './scaling.js'
 
 /** The largest count of parameters. */
 const MAX_PARAMETERS = 200
@@ -25,11 +26,13 @@ export class SqpDescent extends MethodDescent {
   readonly grads: Float64Array
   /** Names or indices of the constraints. */
   readonly keys: readonly (string | number)[]
+  readonly #memory: RunMemory
   readonly #run: SqpRun
   readonly #program: NonlinearProblem
   readonly #scaled: ScaledProgram
   readonly #problem: MinimizationProblem
   #changesOfScale = 0
+  #report: ConstraintReport | undefined
 
   constructor(problem: MinimizationProblem) {
     super()
@@ -41,9 +44,12 @@ export class SqpDescent extends MethodDescent {
       throw new OptionError('dtype', "'float64', in which sqp() computes", 'float32')
     this.keys = constraints.map(({ key }) => key)
     this.#problem = problem
-    this.#program = createProgram(problem, constraints)
-    this.#scaled = new ScaledProgram(this.#program)
-    this.#run = new SqpRun(this.#scaled, tolerance)
+    this.#memory = takeRunMemory(problem, constraints)
+    const { program, scaled, run } = this.#memory
+    this.#program = program
+    this.#scaled = scaled
+    this.#run = run
+    run.tolerance = tolerance
     this.params = new Float64Array(start.length)
     this.grads = new Float64Array(start.length)
     this.restart(Float64Array.from(start))
@@ -89,7 +95,15 @@ export class SqpDescent extends MethodDescent {
     return value
   }
 
+  /** The report at the end of the run. Afterwards, other runs reuse the memory of the run. */
   report(): ConstraintReport {
+    if (this.#report !== undefined) return this.#report
+    this.#report = this.#measure()
+    keepRunMemory(this.#memory)
+    return this.#report
+  }
+
+  #measure(): ConstraintReport {
     const run = this.#run
     run.evaluateStart()
     const { keys } = this

@@ -1,13 +1,11 @@
 /** Reads constraints, and combines the objective and the constraints into one nonlinear program. */
 
 import { AntigradError, OptionError } from '../core/errors.js'
-import type { FloatArray } from '../core/numbers.js'
 import { isObject, isRecord, readMember } from '../core/untrusted-input.js'
 import { type Expression, expression } from '../expressions/expression.js'
 import type { ConstrainedObjective } from '../minimize/method.js'
 import { type ObjectiveFunctions, readObjective } from '../objectives/arguments.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
-import { centralDifferences } from '../objectives/gradient.js'
 import { type ReadConstraint, readConstraints } from '../quadratic/limits.js'
 
 /** The largest count of constraints. */
@@ -41,7 +39,15 @@ export function constrainObjective(
     const unknown = indices.indexOf(-1)
     if (unknown >= 0)
       throw new OptionError(`${argument}: expr`, `names among ${names.join(', ')}`, own[unknown])
-    return { ...constraint, argument, functions, indices }
+    // Differences need a function of all parameters.
+    return functions.gradient === undefined
+      ? {
+          ...constraint,
+          argument,
+          functions: widen(functions, { indices, size: names.length }),
+          indices: null,
+        }
+      : { ...constraint, argument, functions, indices }
   })
   return { objective: extend(objective, names), constraints }
 }
@@ -125,7 +131,7 @@ function extend(objective: ObjectiveFunctions, names: readonly string[] | null):
 
 /** A function of all parameters, which calls a function of some parameters. */
 export function widen(
-  { value, gradient, hessian }: ObjectiveFunctions,
+  { value, gradient, hessian, both }: ObjectiveFunctions,
   { indices, size }: { readonly indices: readonly number[]; readonly size: number },
 ): ObjectiveFunctions {
   const { length } = indices
@@ -155,61 +161,29 @@ export function widen(
           for (let b = 0; b < length; b++) out[indices[a] * size + indices[b]] = matrix[a * length + b]
       }
     },
-    both: undefined,
+    both: both && widenBoth(both, narrow, { indices, size }),
     names: null,
   }
 }
 
-/** Adds a multiple of second derivatives to a matrix. */
-export type HessianSum = (x: Float64Array, weight: number, hessian: Float64Array) => void
-
-/**
- * @param second second derivatives of a function of some parameters
- * @param indices indices of these parameters; null for all parameters
- * @param size count of all parameters
- */
-export function addSecond(
-  second: (x: Float64Array, out: Float64Array) => void,
-  indices: readonly number[] | null,
-  size: number,
-): HessianSum {
-  if (indices === null) {
-    const matrix = new Float64Array(size * size)
-    return (x, weight, hessian) => {
-      second(x, matrix)
-      for (let i = 0; i < matrix.length; i++) hessian[i] += weight * matrix[i]
-    }
-  }
+/** The value and the derivatives with respect to all parameters in one call. */
+function widenBoth(
+  both: NonNullable<ObjectiveFunctions['both']>,
+  narrow: (x: ArrayLike<number>) => Float64Array,
+  { indices, size }: { readonly indices: readonly number[]; readonly size: number },
+): NonNullable<ObjectiveFunctions['both']> {
   const { length } = indices
-  const point = new Float64Array(length)
+  const slope = new Float64Array(length)
   const matrix = new Float64Array(length * length)
-  const places = Uint32Array.from(matrix, (_, at) => {
-    const column = at % length
-    return indices[(at - column) / length] * size + indices[column]
-  })
-  return (x, weight, hessian) => {
-    for (let k = 0; k < length; k++) point[k] = x[indices[k]]
-    second(point, matrix)
-    for (let at = 0; at < matrix.length; at++) hessian[places[at]] += weight * matrix[at]
-  }
-}
-
-/** The functions of a constraint with all derivatives that it has, and with differences in place of a gradient. */
-export function complete(
-  { functions, indices }: ConstraintFunction,
-  size: number,
-  box: BoundsBox | null,
-): {
-  readonly value: (x: FloatArray) => number
-  readonly gradient: (x: FloatArray, out: FloatArray) => void
-  readonly addHessian: HessianSum | undefined
-} {
-  const { value, gradient } = indices === null ? functions : widen(functions, { indices, size })
-  const second = functions.gradient && functions.hessian()
-  return {
-    value,
-    gradient: gradient ?? centralDifferences(value, new Float64Array(size), undefined, box),
-    addHessian: second && addSecond(second, indices, size),
+  return (x, out, second) => {
+    const value = both(narrow(x), slope, second && matrix)
+    for (let i = 0; i < size; i++) out[i] = 0
+    for (let k = 0; k < length; k++) out[indices[k]] = slope[k]
+    if (second === undefined) return value
+    for (let i = 0; i < size * size; i++) second[i] = 0
+    for (let a = 0; a < length; a++)
+      for (let b = 0; b < length; b++) second[indices[a] * size + indices[b]] = matrix[a * length + b]
+    return value
   }
 }
 

@@ -1,113 +1,188 @@
 /** The nonlinear program of a run, and its start. */
 
-import { AntigradError } from '../core/errors.js'
 import { EPSILON } from '../core/numbers.js'
 import type { MinimizationProblem } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
-import { requireWritten } from '../objectives/gradient.js'
 import type { ConvexSolver } from '../quadratic/convex.js'
-import { addDifferences, addSecond, type ConstraintFunction, complete, type HessianSum } from './functions.js'
+import { addDifferences, type ConstraintFunction } from './functions.js'
 import type { NonlinearProblem } from './problem.js'
+import { SmoothFunction } from './smooth-function.js'
 
 /** Combines the objective, the bounds and the constraints. */
-export function createProgram(
-  problem: MinimizationProblem,
-  constraints: readonly ConstraintFunction[],
-): NonlinearProblem {
-  const { start, box } = problem
-  const size = start.length
-  const functions = constraints.map((constraint) => complete(constraint, size, box))
-  const ownHessian = problem.hessian()
-  const addOwn = ownHessian && addSecond(ownHessian, null, size)
-  const sums = functions.map(({ addHessian }, k) => (constraints[k].isLinear ? undefined : addHessian))
-  const hasHessian =
-    addOwn !== undefined &&
-    sums.every((add, k) => add !== undefined || constraints[k].isLinear) &&
-    canDifferentiate([addOwn, ...sums], start)
-  const limits = (side: 'min' | 'max') =>
-    Float64Array.from([...Array.from(start, () => NaN), ...constraints.map((constraint) => constraint[side])])
-  const row = new Float64Array(size)
-  const differentiate = checkFirst(problem, functions)
-  const program: NonlinearProblem = {
-    size,
-    count: constraints.length,
-    min: limits('min'),
-    max: limits('max'),
-    isLinear: Uint8Array.from(constraints, ({ isLinear }) => (isLinear ? 1 : 0)),
-    hasHessian,
-    evaluate(x, out) {
-      for (let k = 0; k < functions.length; k++) out[k] = functions[k].value(x)
-      return problem.value(x)
-    },
-    differentiate,
-    linear(x, out, rows) {
-      for (let k = 0; k < functions.length; k++) {
-        if (!constraints[k].isLinear) continue
-        out[k] = functions[k].value(x)
-        functions[k].gradient(x, rows.subarray(k * size, (k + 1) * size))
-      }
-    },
-    curvature(x, factor, multipliers, hessian) {
-      if (hasHessian) {
-        if (factor !== 0) addOwn(x, factor, hessian)
-        for (let k = 0; k < sums.length; k++)
-          if (multipliers[size + k] !== 0) sums[k]?.(x, -multipliers[size + k], hessian)
-        return
-      }
-      const gradient = (at: Float64Array, out: Float64Array) => {
-        out.fill(0)
-        if (factor !== 0) problem.gradient(at, out)
-        for (let k = 0; k < functions.length; k++) {
-          const weight = multipliers[size + k]
-          if (weight === 0 || constraints[k].isLinear) continue
-          functions[k].gradient(at, row)
-          for (let i = 0; i < size; i++) out[i] -= weight * row[i]
-        }
-      }
-      addDifferences(gradient, x, box, hessian)
-    },
+export class CombinedProgram implements NonlinearProblem {
+  readonly size: number
+  readonly count: number
+  readonly min: Float64Array
+  readonly max: Float64Array
+  readonly isLinear: Uint8Array
+  hasHessian = false
+  #box: BoundsBox | null = null
+  readonly #objective: SmoothFunction
+  readonly #functions: readonly SmoothFunction[]
+  /** Parts of a matrix of gradients that belong to one function each. */
+  readonly #row: Float64Array
+  readonly #rows: readonly Float64Array[]
+  readonly #gradient: Float64Array
+  /** Whether one call per function computes the value and the derivatives. */
+  #isJoint = false
+  /** The point of which the derivatives are known. */
+  readonly #known: Float64Array
+  #isKnown = false
+  /** Whether derivatives are computed together with the next values, because the last point needed derivatives. */
+  #isWanted = true
+  /** 1 for constraints whose second derivatives were used last, and for constraints whose second derivatives are known. */
+  readonly #isCurved: Uint8Array
+  readonly #isCurvatureKnown: Uint8Array
+
+  constructor(size: number, constraints: readonly ConstraintFunction[]) {
+    const count = constraints.length
+    this.size = size
+    this.count = count
+    this.min = new Float64Array(size + count)
+    this.max = new Float64Array(size + count)
+    this.isLinear = Uint8Array.from(constraints, ({ isLinear }) => (isLinear ? 1 : 0))
+    this.#objective = new SmoothFunction(null, size)
+    this.#functions = constraints.map(({ indices }) => new SmoothFunction(indices, size))
+    this.#row = new Float64Array(size)
+    this.#gradient = new Float64Array(size)
+    this.#rows = constraints.map(() => new Float64Array(size))
+    this.#known = new Float64Array(size)
+    this.#isCurved = new Uint8Array(count)
+    this.#isCurvatureKnown = new Uint8Array(count)
   }
-  return program
-}
 
-type CompiledFunctions = ReturnType<typeof complete>
+  /** Whether a problem has the same parameters and constraints of the same parameters. */
+  fits(size: number, constraints: readonly ConstraintFunction[]): boolean {
+    if (size !== this.size || constraints.length !== this.count) return false
+    for (let k = 0; k < constraints.length; k++) {
+      const { isLinear, indices } = constraints[k]
+      if (isLinear !== (this.isLinear[k] === 1) || !this.#functions[k].fits(indices)) return false
+    }
+    return true
+  }
 
-/** Evaluates all gradients. The first call checks that each function writes its whole gradient. */
-function checkFirst(
-  { gradient, start }: MinimizationProblem,
-  functions: readonly CompiledFunctions[],
-): NonlinearProblem['differentiate'] {
-  const size = start.length
-  let isFirst = true
-  return (x, out, rows) => {
-    if (isFirst) {
-      requireWritten(gradient, out)(x, out)
-      for (let k = 0; k < functions.length; k++) {
-        const row = rows.subarray(k * size, (k + 1) * size)
-        requireWritten(functions[k].gradient, row)(x, row)
-      }
-      isFirst = false
+  /** Replaces the functions and the limits. */
+  bind(problem: MinimizationProblem, constraints: readonly ConstraintFunction[]): void {
+    const { start, box } = problem
+    const { size } = this
+    this.#box = box
+    this.#objective.bind(problem, box)
+    const x = Float64Array.from(start)
+    let hasHessian = this.#objective.hasSecond(x)
+    let isJoint = this.#objective.isJoint
+    for (let k = 0; k < constraints.length; k++) {
+      const { functions, isLinear, min, max } = constraints[k]
+      this.#functions[k].bind(functions, box)
+      this.min[size + k] = min
+      this.max[size + k] = max
+      hasHessian &&= isLinear || this.#functions[k].hasSecond(x)
+      isJoint &&= this.#functions[k].isJoint
+      this.#isCurved[k] = isLinear ? 0 : 1
+    }
+    this.hasHessian = hasHessian
+    this.#isJoint = isJoint
+    this.#isKnown = false
+    this.#isWanted = true
+  }
+
+  unbind(): void {
+    this.#objective.unbind()
+    for (const constraint of this.#functions) constraint.unbind()
+  }
+
+  evaluate(x: Float64Array, out: Float64Array): number {
+    const functions = this.#functions
+    // After a refused point, the derivatives at the next one may not be wanted either.
+    const isJoint = this.#isJoint && this.#isWanted
+    this.#isWanted = false
+    this.#isKnown = false
+    if (!isJoint) {
+      for (let k = 0; k < functions.length; k++) out[k] = functions[k].value(x)
+      return this.#objective.value(x)
+    }
+    const { hasHessian } = this
+    for (let k = 0; k < functions.length; k++) {
+      const isCurved = hasHessian && this.#isCurved[k] === 1
+      out[k] = functions[k].computeAll(x, this.#rows[k], isCurved)
+      this.#isCurvatureKnown[k] = isCurved ? 1 : 0
+    }
+    const value = this.#objective.computeAll(x, this.#gradient, hasHessian)
+    this.#known.set(x)
+    this.#isKnown = true
+    return value
+  }
+
+  differentiate(x: Float64Array, gradient: Float64Array, rows: Float64Array): void {
+    const { size } = this
+    const functions = this.#functions
+    this.#isWanted = true
+    if (this.#knows(x)) {
+      gradient.set(this.#gradient)
+      for (let k = 0; k < functions.length; k++) rows.set(this.#rows[k], k * size)
       return
     }
-    gradient(x, out)
-    for (let k = 0; k < functions.length; k++)
-      functions[k].gradient(x, rows.subarray(k * size, (k + 1) * size))
+    this.#objective.writeGradient(x, gradient)
+    for (let k = 0; k < functions.length; k++) {
+      functions[k].writeGradient(x, this.#row)
+      rows.set(this.#row, k * size)
+    }
   }
-}
 
-/** Whether functions have second derivatives; some operations of expressions have none. */
-function canDifferentiate(
-  sums: readonly (HessianSum | undefined)[],
-  start: MinimizationProblem['start'],
-): boolean {
-  const x = Float64Array.from(start)
-  const out = new Float64Array(x.length * x.length)
-  try {
-    for (const add of sums) add?.(x, 0, out)
+  linear(x: Float64Array, out: Float64Array, rows: Float64Array): void {
+    const functions = this.#functions
+    for (let k = 0; k < functions.length; k++) {
+      if (this.isLinear[k] === 0) continue
+      out[k] = functions[k].value(x)
+      functions[k].writeGradient(x, this.#row)
+      rows.set(this.#row, k * this.size)
+    }
+  }
+
+  curvature(x: Float64Array, factor: number, multipliers: Float64Array, hessian: Float64Array): void {
+    const { size } = this
+    const functions = this.#functions
+    if (!this.hasHessian) {
+      addDifferences((at, out) => this.#combine(at, factor, multipliers, out), x, this.#box, hessian)
+      return
+    }
+    const isKnown = this.#knows(x)
+    if (factor !== 0) {
+      if (!isKnown) this.#objective.computeSecond(x)
+      this.#objective.addSecond(factor, hessian)
+    }
+    for (let k = 0; k < functions.length; k++) {
+      const weight = multipliers[size + k]
+      if (this.isLinear[k] === 1) continue
+      this.#isCurved[k] = weight === 0 ? 0 : 1
+      if (weight === 0) continue
+      if (!isKnown || this.#isCurvatureKnown[k] === 0) functions[k].computeSecond(x)
+      if (isKnown) this.#isCurvatureKnown[k] = 1
+      functions[k].addSecond(-weight, hessian)
+    }
+    // The matrices of this point have replaced the matrices of the known point.
+    if (!isKnown) this.#isKnown = false
+  }
+
+  /** Writes the gradient of factor·f − Σ λ·c without the linear constraints. */
+  #combine(x: Float64Array, factor: number, multipliers: Float64Array, out: Float64Array): void {
+    const { size } = this
+    const row = this.#row
+    out.fill(0)
+    if (factor !== 0) this.#objective.writeGradient(x, out)
+    for (let k = 0; k < this.count; k++) {
+      const weight = multipliers[size + k]
+      if (weight === 0 || this.isLinear[k] === 1) continue
+      this.#functions[k].writeGradient(x, row)
+      for (let i = 0; i < size; i++) out[i] -= weight * row[i]
+    }
+  }
+
+  /** Whether the derivatives at a point are known. */
+  #knows(x: Float64Array): boolean {
+    if (!this.#isKnown) return false
+    const known = this.#known
+    for (let i = 0; i < known.length; i++) if (known[i] !== x[i]) return false
     return true
-  } catch (error) {
-    if (error instanceof AntigradError) return false
-    throw error
   }
 }
 

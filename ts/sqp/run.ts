@@ -41,7 +41,8 @@ export class SqpRun {
   outcome: SqpOutcome | null = null
   readonly subproblem: Subproblem
   readonly #problem: NonlinearProblem
-  readonly #tolerance: number
+  /** Length of a step below which the run ends, relative to the point or to 1. */
+  tolerance = 0
   readonly #trial: Iterate
   readonly #weights: Float64Array
   readonly #filter = new Filter()
@@ -50,7 +51,7 @@ export class SqpRun {
   readonly #residual: Float64Array
   readonly #approximation: Float64Array
   /** Whether the Hessian of the Lagrangian is that of the objective, for all multipliers. */
-  readonly #isOwnHessian: boolean
+  #isOwnHessian = false
   /** Whether the Hessian at the point is known to be positive definite. */
   #isDefinite = false
   #isFirst = true
@@ -67,10 +68,9 @@ export class SqpRun {
   #least = Infinity
   #wait = 0
 
-  constructor(problem: NonlinearProblem, tolerance: number) {
+  constructor(problem: NonlinearProblem) {
     const { size, count } = problem
     this.#problem = problem
-    this.#tolerance = tolerance
     this.point = new Iterate(problem)
     this.#trial = new Iterate(problem)
     this.multipliers = new Float64Array(size + count)
@@ -80,7 +80,6 @@ export class SqpRun {
     this.#residual = new Float64Array(size)
     this.#approximation = new Float64Array(size * size)
     this.subproblem = new Subproblem(problem)
-    this.#isOwnHessian = problem.hasHessian && !problem.isLinear.includes(0)
   }
 
   /**
@@ -89,7 +88,8 @@ export class SqpRun {
    * @param x a point within the bounds and the linear constraints
    */
   start(x: Float64Array): void {
-    const { size } = this.#problem
+    const { size, hasHessian, isLinear } = this.#problem
+    this.#isOwnHessian = hasHessian && !isLinear.includes(0)
     this.point.start(x)
     this.outcome = null
     this.multipliers.fill(0)
@@ -251,7 +251,7 @@ export class SqpRun {
     const noise = 10 * EPSILON * Math.max(Math.abs(point.value), 1e-6 * this.#firstValue)
     const isIdle = isFeasible && Math.abs(slope) + curvature <= noise
     this.#idle = isIdle ? this.#idle + 1 : 0
-    const isDone = (isFeasible && length <= this.#tolerance) || this.#idle >= MAX_IDLE
+    const isDone = (isFeasible && length <= this.tolerance) || this.#idle >= MAX_IDLE
     if (isDone) this.#finish()
     else if (!this.#search(slope, isIdle)) {
       if (isFeasible && point.violation <= 1e-12 && this.kktResidual() <= RESIDUAL) this.#finish()

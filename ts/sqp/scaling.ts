@@ -18,7 +18,6 @@ export class ScaledProgram implements NonlinearProblem {
   readonly min: Float64Array
   readonly max: Float64Array
   readonly isLinear: Uint8Array
-  readonly hasHessian: boolean
   readonly #program: NonlinearProblem
   /** The scales s, ω and φ. */
   readonly #unit: Float64Array
@@ -37,12 +36,15 @@ export class ScaledProgram implements NonlinearProblem {
     this.min = min.slice()
     this.max = max.slice()
     this.isLinear = program.isLinear
-    this.hasHessian = program.hasHessian
     this.#program = program
     this.#unit = new Float64Array(size)
     this.#weights = new Float64Array(count)
     this.#x = new Float64Array(size)
     this.#multipliers = new Float64Array(size + count)
+  }
+
+  get hasHessian(): boolean {
+    return this.#program.hasHessian
   }
 
   get units(): Float64Array | null {

@@ -35,12 +35,12 @@ function bindData({ objective, columns, numbersInRun }: InTurnProblem): (run: nu
 
 /** The objective with the data of the current run. */
 class CurrentObjective implements ObjectiveFunctions {
-  readonly both = undefined
   readonly names: readonly string[]
   readonly #bind: (run: number) => TwiceDifferentiable
   #bound: TwiceDifferentiable | undefined
   #functions: ObjectiveFunctions | undefined
   #hessian: ReturnType<ObjectiveFunctions['hessian']>
+  #both: ObjectiveFunctions['both']
 
   constructor(given: InTurnProblem) {
     this.#bind = bindData(given)
@@ -53,12 +53,17 @@ class CurrentObjective implements ObjectiveFunctions {
     this.#bound = bound
     const functions = readObjective(bound)
     this.#functions = functions
+    this.#both = functions.both
     this.#hessian = functions.hessian()
   }
 
   readonly value: ObjectiveFunctions['value'] = (x) => (this.#functions as ObjectiveFunctions).value(x)
 
   readonly gradient: ObjectiveFunctions['gradient'] = (x, out) => this.#functions?.gradient?.(x, out)
+
+  /** Expressions compute everything in one call. */
+  readonly both: ObjectiveFunctions['both'] = (x, out, second) =>
+    (this.#both as NonNullable<ObjectiveFunctions['both']>)(x, out, second)
 
   readonly hessian = () => this.#second
 
@@ -154,12 +159,12 @@ class SqpRuns implements RunsInTurn {
       this.#descent.restart(start)
       return this.#descent
     }
-    const { value, gradient, hessian } = this.#objective
+    const { value, gradient, hessian, both } = this.#objective
     this.#descent = new SqpDescent({
       start,
       value,
       gradient: gradient as NonNullable<typeof gradient>,
-      both: undefined,
+      both,
       hessian,
       tolerance: this.#given.tolerance,
       box: this.#box,
