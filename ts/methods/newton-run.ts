@@ -18,9 +18,8 @@ import {
   SHRINK_FACTOR,
 } from './newton-limits.js'
 
-/** The value and the derivatives at a trial point. */
-export interface Evaluation {
-  readonly value: number
+/** The derivatives at a trial point. */
+export interface TrialDerivatives {
   readonly gradient: FloatArray
   /** Matrix of second derivatives by rows, of which the lower triangle is read. */
   readonly hessian: FloatArray
@@ -89,28 +88,38 @@ export class NewtonRun {
     this.#work = new Float64Array(size)
   }
 
-  /** Accepts or rejects the trial point, and adjusts the trust radius. Returns whether the point is accepted. */
-  judge(trial: Evaluation): boolean {
-    const { value, gradient } = trial
+  /**
+   * Accepts or rejects the trial point, and adjusts the trust radius. Returns whether the point is accepted. TrialDerivatives
+   * are requested only if the value alone does not reject the point.
+   */
+  judge(value: number, derive: () => TrialDerivatives): boolean {
     const isFirst = this.#isFirst
     this.#isFirst = false
+    const reduction = this.value - value
+    const noise = NOISE_FACTOR * this.#epsilon * Math.abs(this.value)
+    const isNoise = Math.abs(reduction) <= noise
+    const isLess = reduction > 0 && reduction >= MIN_RATIO * this.#predicted
+    const shorter = SHRINK_FACTOR * Math.min(this.#length, this.#radius)
+    const isTooShort = this.#moved < this.#tolerance || (isNoise && this.#predicted <= noise)
+    if (!isFirst && !isLess && !isNoise && value !== -Infinity) {
+      // Such a reduction is also poor.
+      this.#radius = shorter
+      this.isStuck = isTooShort
+      return false
+    }
+    const trial = derive()
+    const { gradient } = trial
     const scale = this.#sum(trial.hessian)
     let sum = 0
     for (let i = 0; i < gradient.length; i++) sum += Math.abs(gradient[i])
     const norm = this.#freeNorm(this.trial, gradient)
     const isUsable = Math.abs(value) < Infinity && sum + scale < Infinity
-    const reduction = this.value - value
-    const noise = NOISE_FACTOR * this.#epsilon * Math.abs(this.value)
-    const isNoise = Math.abs(reduction) <= noise
-    const isLess = reduction > 0 && reduction >= MIN_RATIO * this.#predicted
     const isFlatter = isUsable && isNoise && !isLess && norm <= FLATTER * this.#norm
     const isBetter = isFirst || (isUsable ? isLess || isFlatter : value === -Infinity)
     const isPoor = !(isUsable && reduction > 0 && reduction >= POOR_RATIO * this.#predicted)
     const isGood = reduction >= GOOD_RATIO * this.#predicted && this.#reach >= BORDER * this.#radius
-    const shorter = SHRINK_FACTOR * Math.min(this.#length, this.#radius)
     const changed = isPoor ? shorter : isGood ? GROWTH_FACTOR * this.#radius : this.#radius
     this.#radius = isFirst ? this.#firstRadius() : isFlatter ? this.#radius : changed
-    const isTooShort = this.#moved < this.#tolerance || (isNoise && this.#predicted <= noise)
     this.isStuck = isBetter ? !isUsable : isTooShort
     if (!isBetter) return false
     // A start without finite derivatives has no usable value.

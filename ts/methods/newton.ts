@@ -9,7 +9,7 @@ import type { Objective } from '../objectives/objective.js'
 import { positive, type ValuesOf } from '../options/kinds.js'
 import { newtonLanes } from './lanes/newton.js'
 import { CHECKED_EVALUATIONS, requireFewParameters } from './newton-limits.js'
-import { type Evaluation, NewtonRun } from './newton-run.js'
+import { NewtonRun, type TrialDerivatives } from './newton-run.js'
 
 const options = {
   /** > 0: radius of the first trust region, in units of the largest |xᵢ| at the start or of 1; default 3 */
@@ -67,30 +67,34 @@ class NewtonDescent extends MethodDescent {
   update(): number {
     const run = this.#run
     if (this.#evaluated === 0) {
-      run.judge(this.#evaluate(run.trial))
+      this.#judge()
       this.startNorm = freeNorm(this.params, this.grads, this.decay(), this.#problem.box)
     }
     while (!run.isStuck) {
       run.propose()
-      if (!run.isIdle && !run.isStuck && run.judge(this.#evaluate(run.trial))) break
+      if (!run.isIdle && !run.isStuck && this.#judge()) break
     }
     return run.value
   }
 
-  #evaluate(point: FloatArray): Evaluation {
-    const { value, gradient, both } = this.#problem
+  #judge(): boolean {
+    const point = this.#run.trial
+    return this.#run.judge(this.#problem.value(point), () => this.#derive(point))
+  }
+
+  #derive(point: FloatArray): TrialDerivatives {
+    const { gradient, both } = this.#problem
     const out = { gradient: this.#gradientOut, hessian: this.#hessianOut }
     const isChecked = this.#evaluated++ % CHECKED_EVALUATIONS === 0
-    if (both) return { value: both(point, out.gradient, out.hessian), ...out }
-    const found = value(point)
-    if (isChecked) {
+    if (both) both(point, out.gradient, out.hessian)
+    else if (isChecked) {
       requireWritten(gradient, out.gradient)(point, out.gradient)
       requireWritten(this.#hessian, out.hessian, 'hessian')(point, out.hessian)
     } else {
       gradient(point, out.gradient)
       this.#hessian(point, out.hessian)
     }
-    return { value: found, ...out }
+    return out
   }
 }
 

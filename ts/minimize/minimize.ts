@@ -321,7 +321,8 @@ export class Minimization {
       both:
         both &&
         ((at: FloatArray, out: FloatArray, second?: FloatArray) => {
-          evaluations.values++
+          // Methods that need second derivatives have evaluated the value before.
+          if (second === undefined) evaluations.values++
           evaluations.gradients++
           return both(at, out, second)
         }),
