@@ -95,6 +95,22 @@ describe('scan', () => {
     expect(hunt.value([0.5, 0.1])).toBeCloseTo(total, 9)
   })
 
+  test('carries choices of arrays and objects, such as the results of two returns', () => {
+    const f = fromFunction(({ a, b }, { x }, { scan }) => {
+      const first = a > 1 ? [a, b] : [b, a]
+      const [p, q] = scan(first, ([p, q]) => {
+        if (x > 2) return [q, p * x]
+        return [p + x, q]
+      })
+      const { u } = scan({ u: a, v: b }, ({ u, v }) => (x > 2 ? { u: v, v: u * x } : { u: u + x, v }))
+      return 100 * p + 10 * q + u
+    }).with({ x: [1, 3, 2] })
+    const wanted = (p: number, q: number, u: number) => 100 * p + 10 * q + u
+    // The states after the rows x = 1, 3 and 2, from p = u = 5 and q = v = 7.
+    expect(f.value([5, 7])).toBe(wanted(6, 7, 6) + wanted(7, 18, 7) + wanted(9, 18, 9))
+    expect(f.value([-5, 7])).toBe(wanted(8, -5, -4) + wanted(-5, 24, 7) + wanted(-3, 24, 9))
+  })
+
   test('gives states names that the function does not contain', () => {
     const f = fromFunction(({ s1, s3 }, { x }, { scan }) => {
       const [one, other] = scan([s1, s3], ([p, q]) => [p * x, q + s3 * p])

@@ -4,16 +4,19 @@
  * `s1[t-1]` is the value before the present row, and `s1` is the value after the present row.
  */
 
-import { invoke, makeList } from './arrays.js'
+import { invoke, makeList, valuesOf } from './arrays.js'
 import type { Context } from './context.js'
-import { Fields, List, Native, type Place, type Value, ValueCell } from './values.js'
+import { ChoiceValue, Fields, List, Native, type Place, type Value, ValueCell } from './values.js'
 
 /** The function `scan` of the third argument. */
 export function makeScan(context: Context): Native {
   return new Native('scan', (values, places, at) => {
     if (values.length !== 2)
       context.fail(at, `scan of ${values.length} arguments`, 'pass scan(initial, (state) => next)')
-    const [initial, next] = values
+    const [given, next] = values
+    // A choice of two arrays, such as the result of a function with two returns, is an array of choices.
+    const elements = valuesOf(context, given)
+    const initial = elements === undefined ? given : makeList(context, elements)
     const [initialAt = at, nextAt = at] = places
     const numbers = leaves(context, initial, initial, initialAt)
     const { graph } = context.algebra
@@ -29,16 +32,19 @@ export function makeScan(context: Context): Native {
 /** The numbers of a value with a given shape, in order. */
 function leaves(context: Context, shape: Value, value: Value, at: Place): number[] {
   if (shape instanceof List) {
-    if (!(value instanceof List) || value.cells.length !== shape.cells.length) failShape(context, at)
-    const { cells } = value as List
-    return shape.cells.flatMap((cell, i) => leaves(context, cell.value, cells[i].value, at))
+    const values = valuesOf(context, value)
+    if (values?.length !== shape.cells.length) return failShape(context, at)
+    return shape.cells.flatMap((cell, i) => leaves(context, cell.value, values[i], at))
   }
   if (shape instanceof Fields) {
-    if (!(value instanceof Fields) || value.cells.size !== shape.cells.size) failShape(context, at)
-    return [...shape.cells].flatMap(([key, cell]) => {
-      const own = (value as Fields).cells.get(key) ?? failShape(context, at)
-      return leaves(context, cell.value, own.value, at)
-    })
+    const read = (one: Value, key: string): Value => {
+      if (one instanceof ChoiceValue)
+        return context.algebra.select(one.condition, read(one.yes, key), read(one.no, key))
+      if (!(one instanceof Fields) || one.cells.size !== shape.cells.size || !one.cells.has(key))
+        return failShape(context, at)
+      return one.cells.get(key)?.value
+    }
+    return [...shape.cells].flatMap(([key, cell]) => leaves(context, cell.value, read(value, key), at))
   }
   return [context.number(value, at)]
 }
