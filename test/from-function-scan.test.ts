@@ -1,5 +1,6 @@
 /** The function `scan` of functions that are read: states that rows carry. */
 
+import { readFileSync } from 'node:fs'
 import { type expression, lbfgs, minimize, recurrence } from 'antigrad'
 import { fit as fitOne } from 'antigrad/fit'
 import { fromFunction, type SpecialFunctions } from 'antigrad/from-function'
@@ -33,6 +34,45 @@ const garch = fromFunction(
   },
   { constants: { v0: 0.3 } },
 )
+
+interface Golden {
+  readonly name: string
+  readonly constants: Readonly<Record<string, number>>
+  readonly tolerance: number
+  readonly points: readonly { parameters: Numbers; value: number; gradient: Numbers }[]
+  readonly data: Readonly<Record<string, readonly number[]>>
+}
+type Numbers = Readonly<Record<string, number>>
+type Sources = Readonly<Record<string, { init: string; step: string; final?: string }>>
+
+const dataOf = (name: string) =>
+  JSON.parse(readFileSync(new URL(`data/${name}.json`, import.meta.url), 'utf8'))
+const sources: Sources = dataOf('recurrence-sources')
+
+// A function of the reference data returns the next state and the contribution of a row. `final` belongs to the last row.
+test.each<Golden>(dataOf('recurrences').cases)('has the golden values and gradients: $name', (golden) => {
+  const { name, constants, data, points, tolerance } = golden
+  const { init, step, final } = sources[name]
+  const tools = `{ ${Object.keys(constants).join(', ')} }`
+  const text = `(p, d, { scan, ${tools.slice(1)}) => {
+    const [after, score] = scan([(${init})(p, ${tools}), 0], ([before]) => (${step})(before, p, d, ${tools}))
+    return score${final === undefined ? '' : ` + (d.last === 1 ? (${final})(after, p, ${tools}) : 0)`}
+  }`
+  const rows = Object.values(data)[0].length
+  const last = Array.from({ length: rows }, (_, row) => (row === rows - 1 ? 1 : 0))
+  const f = fromFunction(new Function(`return ${text}`)(), { constants })
+  const objective = f.with(final === undefined ? data : { ...data, last })
+  for (const { parameters, value, gradient } of points) {
+    const [found, ...slopes] = resultsAt(
+      objective,
+      objective.parameters.map((one) => parameters[one]),
+    )
+    expect(Math.abs(found - value)).toBeLessThan(tolerance * Math.abs(value))
+    const scale = Math.max(...Object.values(gradient).map(Math.abs))
+    for (const [i, slope] of slopes.entries())
+      expect(Math.abs(slope - gradient[objective.parameters[i]])).toBeLessThan(tolerance * scale)
+  }
+})
 
 describe('scan', () => {
   test('gives the values, gradients and minimum of the recurrence as a text', () => {
