@@ -10,6 +10,7 @@ import {
   derive,
   fit,
   fitManySync,
+  fitShared,
   gamma,
   negativeBinomial,
   normal,
@@ -126,15 +127,78 @@ test('a likelihood that grows without limit as σ vanishes does not converge', (
   expect(exact.reason).toBe('singular')
 })
 
+describe('σ models with several parameters', () => {
+  // Rows whose likelihood has a minimum at add = 0 and another one at prop = 0.
+  const rows = { t: t.slice(0, 8), y: y.slice(0, 8) }
+  const fitFrom = (from: object) => fit(decay, rows, { start: { ...start, ...from }, distribution: combined })
+  const best = fitFrom({ add: 0 })
+
+  test.each([
+    { add: 0.2, prop: 0.2 },
+    { add: 0.5, prop: 0.01 },
+    { add: 0.3, prop: 0 },
+    { add: 1e-3, prop: 0.5 },
+  ])('reach the lowest of two minima from %o', (from) => {
+    const found = fitFrom(from)
+    expect(found.reason).toBe('converged')
+    expect(found.minus2LogLikelihood).toBeCloseTo(best.minus2LogLikelihood, 8)
+    expect(best.minus2LogLikelihood).toBeLessThan(-9.6)
+    expect(found.values.prop).toBeCloseTo(best.values.prop, 6)
+  })
+
+  test('keep the minimum if another one has no scatter', () => {
+    // The line meets the response 0 exactly, so that σ of that row vanishes with add.
+    const line = expression('a*x')
+    const data = { x, y: x.map((v) => 2 * v + (v > 0 ? (-1) ** v : 0)) }
+    const options = { start: { a: 1, add: 1, prop: 0.1 }, distribution: normal({ sigma: 'add + prop*f' }) }
+    const found = fit(line, data, options)
+    expect(found.reason).toBe('converged')
+    expect(found.values.add).toBeGreaterThan(0.1)
+  })
+
+  test('have the same bits on every engine', () => {
+    const many = {
+      t,
+      y: [y, y.map((v, row) => v * (1 + 0.1 * (-1) ** row)), y.map((v, row) => v + 0.2 * (-1) ** row)],
+    }
+    const run = (engine: 'native' | 'wasm' | 'typescript') =>
+      fitManySync(decay, many, { y: 'y', start: { ...start, add: 0.5 }, distribution: combined, engine })
+    const expected = run('typescript')
+    for (const engine of ['native', 'wasm'] as const) {
+      const found = run(engine)
+      expect(found.values).toEqual(expected.values)
+      expect(found.minus2LogLikelihood).toEqual(expected.minus2LogLikelihood)
+      expect(found.evaluations).toEqual(expected.evaluations)
+    }
+  })
+})
+
+test('multiStart reaches the lowest minimum of a likelihood, except with groups', async () => {
+  const at = Array.from({ length: 40 }, (_, row) => row / 4)
+  const wave = at.map((v, row) => 3 * Math.sin(2.2 * v) + 0.3 * Math.sin(97 * row))
+  const model = expression('a*sin(w*at)')
+  const settings = { start: { a: 1, w: { start: 6, min: 0.1, max: 8 }, sigma: 1 }, distribution: normal() }
+  const one = fit(model, { at, y: wave }, settings)
+  const found = fit(model, { at, y: wave }, { ...settings, multiStart: 30 })
+  expect(one.minus2LogLikelihood).toBeGreaterThan(150)
+  expect(found.reason).toBe('converged')
+  expect(found.values.w).toBeCloseTo(2.2, 1)
+  expect(found.minus2LogLikelihood).toBeLessThan(50)
+  const groups = { at: [at, at], y: [wave, wave] }
+  const shared = { ...settings, start: { a: 1, w: 6, sigma: 1 }, shared: ['w'] as const, multiStart: 3 }
+  await expect(fitShared(model, groups, shared)).rejects.toThrow('multiStart: expected 1 with a distribution')
+})
+
 test('censored rows enter by their probability', () => {
   const limit = 0.5
   const below = y.map((value) => Number(value < limit))
   const data = { t, y: y.map((value) => Math.max(value, limit)), below }
-  const distribution = normal({ sigma: 'sqrt(add^2 + (prop*f)^2)', below: 'below' })
-  const found = fit(decay, data, { y: 'y', start, distribution })
+  const options = { start: { a: 8, b: 0.1, sigma: 0.1 } }
+  const found = fit(decay, data, { ...options, y: 'y', distribution: normal({ below: 'below' }) })
   expect(found.reason).toBe('converged')
   expect(found.censoredRows).toBe(2)
-  const omitted = fit(decay, { t: t.slice(0, 8), y: y.slice(0, 8) }, { start, distribution: combined })
+  const rest = { t: t.slice(0, 8), y: y.slice(0, 8) }
+  const omitted = fit(decay, rest, { ...options, distribution: normal() })
   expect(found.values.b).not.toBeCloseTo(omitted.values.b, 6)
 })
 

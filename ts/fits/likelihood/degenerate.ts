@@ -1,6 +1,7 @@
 /** Fits whose scatter is as small as rounding errors. */
 
 import { log } from '../../functions/log.js'
+import type { LikelihoodFamily } from './families.js'
 import { fittedRows } from './prediction.js'
 import type { LikelihoodSource } from './source.js'
 
@@ -25,7 +26,18 @@ export function isDegenerate({ run, fit }: LikelihoodSource): boolean {
   // Most fits need no further evaluation.
   if (!(solutions.cost[fit] < y.length * (2 * log(largest) + LOW_COST))) return false
   const { mean, variance } = fittedRows({ run, fit }, rows)
-  const noise = family.name === 'gamma' ? GAMMA_NOISE : NOISE
+  return hasVanishingScatter(family, y, mean, variance)
+}
+
+/** Whether the standard deviation of a row is as small as the rounding errors of the response. */
+export function hasVanishingScatter(
+  { name, isDiscrete }: LikelihoodFamily,
+  y: Float64Array,
+  mean: Float64Array,
+  variance: Float64Array,
+): boolean {
+  if (isDiscrete) return false
+  const noise = name === 'gamma' ? GAMMA_NOISE : NOISE
   return mean.some(
     (value, row) => Math.sqrt(variance[row]) <= noise * Math.max(Math.abs(value), Math.abs(y[row])),
   )

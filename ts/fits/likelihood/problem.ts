@@ -41,6 +41,10 @@ export function namesOfDistribution({ texts, below, above }: Likelihood): string
   return [...new Set([...used.filter((name) => name !== PREDICTION), ...marks])]
 }
 
+/** Names in the expression of an option. */
+export const namesOfOption = ({ texts }: Pick<Likelihood, 'texts'>, option: string): readonly string[] =>
+  texts[option] === undefined ? [] : namesIn(texts[option])
+
 /** The programs of a likelihood, for one choice of parameters and columns. */
 export interface LikelihoodProblem extends Likelihood {
   /** The problem with external parameters for predictions; `inSteps` contains the internal parameters. */

@@ -9,12 +9,10 @@ import { checkRows, concatenate, type DataColumn, numbersInRun } from '../../man
 import type { BatchRunner } from '../../many/engines/engines.js'
 import { selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
-import { ManyRuns } from '../../many/run.js'
-import { newton } from '../../methods/newton.js'
 import { type GuessArguments, readModel } from '../models/model.js'
 import { countFits, type ParsedData, readData } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
-import { moveInside } from '../problem/multi-start.js'
+import { isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData, FitValues } from '../problem/options.js'
 import {
   type FitParameter,
@@ -25,12 +23,13 @@ import {
 import { CONVERGED, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
-import { fromInternal, toInternal } from '../programs/internal-parameters.js'
+import { fromInternal, fromInternalInterval, toInternal } from '../programs/internal-parameters.js'
 import type { DistributionFits } from '../solve/distribution.js'
 import { forceTypeScript, selectFunctionEngine } from '../solve/function-engine.js'
-import { isDegenerate } from './degenerate.js'
+import { hasVanishingScatter, isDegenerate } from './degenerate.js'
 import { checkResponse, findInvalidStart } from './domains.js'
-import { createEvaluator } from './evaluate.js'
+import { createEvaluator, evaluateRows } from './evaluate.js'
+import { keepLower, type LaneBatch, type LaneMinima, minimizeInLanes } from './lanes.js'
 import { ModelEvaluator } from './model-evaluator.js'
 import {
   FACTOR,
@@ -40,13 +39,12 @@ import {
   namesOfDistribution,
 } from './problem.js'
 import { LikelihoodResult } from './result.js'
+import { scaleStarts, scalesOf } from './scale-starts.js'
 import { createSolutions, type LikelihoodSolutions, refine, solveModel } from './solutions.js'
 import type { PendingRun } from './source.js'
 
 /** Default of the predicted decrease of −2 log L below which a fit has converged. */
 export const TOLERANCE = 1e-10
-/** Tolerance of the runs in lanes, whose solutions are refined afterwards. */
-const LANE_TOLERANCE = 1e-6
 
 /** Options that have no meaning with a distribution, with the value that they keep. */
 const refused = {
@@ -103,6 +101,9 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
         'an expression or a model of ode if distribution is set (fromFunction makes one of a function)',
         model,
       )
+    const { count } = given.multiStart
+    if (count > 1 && (exact || labels))
+      throw new OptionError('multiStart', '1 with a distribution and groups or a model of ode', count)
     const prepared = read === undefined ? exact?.prepare(data, given) : undefined
     const options = prepared?.options ?? given
     this.options = options
@@ -205,37 +206,20 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
 
   /** Minimizes in lanes, and refines the minima in TypeScript. */
   *#solve(fits: Uint32Array): Generator<EngineCall> {
-    const { inSteps, objective, columns } = this.likelihood
-    const { engine } = this.choice
-    const { tolerance = TOLERANCE, maxIterations = 1000, instructionSet, threads, workers } = this.options
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
-    const inside = free.map((parameter) => {
-      const own = this.starts.get(parameter.name) as Float64Array
-      return toInternal(
-        parameter,
-        Float64Array.from(fits, (fit) => own[fit]),
-      )
-    })
-    const data = columns.map((name) => [name, this.#columnOf(name, fits)] as const)
-    const settings = {
-      data: Object.fromEntries(data),
-      dtype: 'float64',
-      bounds: inSteps.free.map((_, i) => [inSteps.min[i], inSteps.max[i]] as const),
-      tolerance: LANE_TOLERANCE,
-      maxIterations,
-      engine,
-      instructionSet,
-      threads,
-      workers,
-    }
-    const starts = Object.fromEntries(inSteps.free.map((name, i) => [name, inside[i]]))
-    const many = new ManyRuns(objective, starts, newton(), settings, wasmModule)
-    yield* many.calls()
-    const found = many.result()
+    const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
+    const found = yield* minimizeInLanes(
+      this.#laneBatch(fits),
+      this.#internal((parameter) => {
+        const own = this.starts.get(parameter.name) as Float64Array
+        return Float64Array.from(fits, (fit) => own[fit])
+      }),
+    )
+    yield* this.#startElsewhere(fits, found)
+    yield* this.#startAgain(fits, found)
     const isPauseDue = pauseAfterNumbers()
     for (const [k, fit] of fits.entries()) {
       const evaluate = createEvaluator(this.likelihood, this.rowsOf(fit))
-      const start = Float64Array.from(inSteps.free, (name) => found.x[name][k])
+      const start = Float64Array.from(found.x, (column) => column[k])
       const request = { evaluate, tolerance, maxIterations, likelihood: this.likelihood }
       refine(request, start, {
         to: this.solutions,
@@ -245,6 +229,87 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       if (isPauseDue(200 * this.selection.observations[fit])) yield
     }
     this.#complete(fits)
+  }
+
+  /** Replaces minima by lower ones from the starts of the option `multiStart`. */
+  *#startElsewhere(fits: Uint32Array, found: LaneMinima): Generator<EngineCall> {
+    const { multiStart } = this.options
+    const { problem, inSteps } = this.likelihood
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    const samples = sampleStarts(problem, inSteps, multiStart, true)
+    const runs = Uint32Array.from(fits.keys())
+    for (let n = 1; n < multiStart.count; n++) {
+      const starts = free.map((parameter, i) => {
+        const part = samples[i][n - 1]
+        if (isBounded(inSteps.min[i], inSteps.max[i])) return new Float64Array(fits.length).fill(part)
+        const own = this.starts.get(parameter.name) as Float64Array
+        const around = Float64Array.from(fits, (fit) =>
+          moveInside(parameter, sampleAround(own[fit], part, undefined)),
+        )
+        return toInternal(parameter, around)
+      })
+      const other = yield* minimizeInLanes(this.#laneBatch(fits), starts)
+      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
+    }
+  }
+
+  /** Replaces minima by lower ones from further starts of the parameters of σ. */
+  *#startAgain(fits: Uint32Array, found: LaneMinima): Generator<EngineCall> {
+    const { likelihood } = this
+    const scales = scalesOf(likelihood)
+    if (scales.length < 2) return
+    const isPauseDue = pauseAfterNumbers()
+    const points: number[][][] = []
+    for (const [k, fit] of fits.entries()) {
+      const point = this.#externalPoint(
+        fit,
+        Float64Array.from(found.x, (column) => column[k]),
+      )
+      points.push(scaleStarts(likelihood, this.rowsOf(fit), point, scales))
+      if (isPauseDue(50 * this.selection.observations[fit])) yield
+    }
+    for (let n = 0; ; n++) {
+      const runs = Uint32Array.from(fits.keys()).filter((k) => points[k].length > n)
+      if (runs.length === 0) return
+      const starts = this.#internal((parameter, i) =>
+        Float64Array.from(runs, (k) => moveInside(parameter, points[k][n][i])),
+      )
+      const some = runs.map((k) => fits[k])
+      const other = yield* minimizeInLanes(this.#laneBatch(some), starts)
+      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
+    }
+  }
+
+  /** Whether σ of no row is as small as rounding errors. */
+  #hasScatter(fit: number, internal: Float64Array): boolean {
+    const { likelihood } = this
+    const rows = this.rowsOf(fit)
+    const outputs = evaluateRows(likelihood, this.#externalPoint(fit, internal), rows)
+    const y = rows[likelihood.columns.indexOf(likelihood.problem.y)]
+    return !hasVanishingScatter(likelihood.family, y, outputs[3], outputs[4])
+  }
+
+  /** External values of the free parameters, followed by the parameters that are fixed per fit. */
+  #externalPoint(fit: number, internal: Float64Array): number[] {
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    const fixed = this.likelihood.problem.fixed.map((name) => (this.starts.get(name) as Float64Array)[fit])
+    return [...free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
+  }
+
+  /** Internal values of the free parameters, as columns. */
+  #internal(external: (parameter: Parameter, i: number) => Float64Array): Float64Array[] {
+    const free = this.parameters.filter(({ isFixed }) => !isFixed)
+    return free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
+  }
+
+  #laneBatch(fits: Uint32Array): LaneBatch {
+    const { maxIterations = 1000, instructionSet, threads, workers } = this.options
+    return {
+      likelihood: this.likelihood,
+      data: this.likelihood.columns.map((name) => this.#columnOf(name, fits)),
+      maxIterations,
+      running: { engine: this.choice.engine, instructionSet, threads, workers },
+    }
   }
 
   /** Minimizes −2 log L of models that compute all rows together, side by side where the model can. */
@@ -327,6 +392,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       ...this.options,
       weights: undefined,
       missing: undefined,
+      multiStart: { ...this.options.multiStart, count: 1 },
       signal: undefined,
       onProgress: undefined,
     }
@@ -357,8 +423,6 @@ function checkOptions(options: LikelihoodValues): void {
     throw new OptionError('loss', "'squared' if distribution is set", options.loss)
   if (typeof options.weights === 'string')
     throw new OptionError('weights', 'numbers if distribution is set', options.weights)
-  if (options.multiStart.count > 1)
-    throw new OptionError('multiStart', '1 if distribution is set', options.multiStart.count)
 }
 
 function startsOf({ start, min, max }: Parameter, count: number): Float64Array {

@@ -1,0 +1,78 @@
+/**
+ * Further starting points of σ models with several parameters. The likelihood of sqrt(add^2 + (prop*f)^2) can have one
+ * minimum in which `add` explains the scatter, and another one for `prop`.
+ */
+
+import { log } from '../../functions/log.js'
+import { evaluateRows } from './evaluate.js'
+import { type LikelihoodProblem, namesOfOption, rowOutputs } from './problem.js'
+
+/** Maximum number of further starting points. */
+const MAX_STARTS = 3
+/** Median of the absolute value of a standard normal variate. */
+const NORMAL_MEDIAN = 0.6744897501960817
+/** The other parameters of σ start at this fraction of the value at which they would explain the scatter alone. */
+const SHARE = 0.05
+
+/** Indices of the free parameters that only σ uses. */
+export function scalesOf(likelihood: LikelihoodProblem): readonly number[] {
+  const { problem, ofModel } = likelihood
+  const used = namesOfOption(likelihood, 'sigma')
+  return [...problem.free.keys()].filter(
+    (i) => used.includes(problem.free[i]) && !ofModel.includes(problem.free[i]),
+  )
+}
+
+/**
+ * Points at which another parameter of σ explains the scatter of the rows around the curve alone. If one parameter does
+ * so at the given point, the last point shares the scatter among all of them.
+ *
+ * @param point external values of the free parameters, followed by the parameters that are fixed per fit
+ * @param scales indices of the free parameters of σ
+ */
+export function scaleStarts(
+  likelihood: LikelihoodProblem,
+  rows: readonly Float64Array[],
+  point: ArrayLike<number>,
+  scales: readonly number[],
+): number[][] {
+  const sizes = scales.map((i) => sizeAlone(likelihood, rows, point, scales, i))
+  const known = scales.filter((_, k) => sizes[k] > 0 && sizes[k] < Infinity)
+  if (known.length < 2) return []
+  const sizeOf = (i: number) => sizes[scales.indexOf(i)]
+  const share = (i: number) => point[i] / sizeOf(i)
+  const order = [...known].sort((i, j) => share(i) - share(j))
+  // A minimum in which one parameter explains the scatter alone is its own corner.
+  const isCorner = share(order[order.length - 2]) < SHARE
+  const corners: readonly (number | null)[] = isCorner ? [...order.slice(0, -1), null] : order
+  return corners.slice(-MAX_STARTS).map((alone) => {
+    const to = Array.from(point)
+    const part = (i: number) => (alone === null ? Math.sqrt(1 / known.length) : i === alone ? 1 : SHARE)
+    for (const i of known) to[i] = part(i) * sizeOf(i)
+    return to
+  })
+}
+
+/** The value with which one parameter explains the scatter if all others are 0; NaN if σ would vanish. */
+function sizeAlone(
+  likelihood: LikelihoodProblem,
+  rows: readonly Float64Array[],
+  point: ArrayLike<number>,
+  scales: readonly number[],
+  alone: number,
+): number {
+  const { columns, problem, texts, family } = likelihood
+  const at = Array.from(point)
+  for (const i of scales) at[i] = i === alone ? 1 : 0
+  const outputs = evaluateRows(likelihood, at, rows)
+  const f = outputs[0]
+  const sigma = outputs[rowOutputs.length + Object.keys(texts).indexOf('sigma')]
+  const y = rows[columns.indexOf(problem.y)]
+  if (!sigma.every((value) => value > 0 && value < Infinity)) return NaN
+  const isLog = family.name === 'lognormal'
+  const sizes = sigma
+    .map((value, row) => Math.abs(isLog ? log(y[row] / f[row]) : y[row] - f[row]) / value)
+    .sort()
+  const half = sizes.length >> 1
+  return (sizes.length % 2 === 1 ? sizes[half] : (sizes[half - 1] + sizes[half]) / 2) / NORMAL_MEDIAN
+}
