@@ -14,7 +14,7 @@ const MIN_GAIN = 1e-6
 const CONVERGED = minimizeReasons.indexOf('converged')
 
 /** The batch of some fits. */
-export interface LaneBatch {
+export interface LikelihoodBatch {
   readonly likelihood: LikelihoodProblem
   /** Columns of the objective, in order. */
   readonly data: readonly (Float64Array | Float64Array[])[]
@@ -33,7 +33,7 @@ export interface LaneMinima {
 
 /** @param starts internal values of the free parameters, one column per parameter */
 export function* minimizeInLanes(
-  { likelihood, data, maxIterations, running }: LaneBatch,
+  { likelihood, data, maxIterations, running }: LikelihoodBatch,
   starts: readonly Float64Array[],
 ): Generator<EngineCall, LaneMinima> {
   const { inSteps, objective, columns } = likelihood

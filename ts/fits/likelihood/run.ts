@@ -29,7 +29,7 @@ import { forceTypeScript, selectFunctionEngine } from '../solve/function-engine.
 import { hasVanishingScatter, isDegenerate } from './degenerate.js'
 import { checkResponse, findInvalidStart } from './domains.js'
 import { createEvaluator, evaluateRows } from './evaluate.js'
-import { keepLower, type LaneBatch, type LaneMinima, minimizeInLanes } from './lanes.js'
+import { keepLower, type LaneMinima, type LikelihoodBatch, minimizeInLanes } from './lanes.js'
 import { ModelEvaluator } from './model-evaluator.js'
 import {
   FACTOR,
@@ -302,7 +302,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     return free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
   }
 
-  #laneBatch(fits: Uint32Array): LaneBatch {
+  #laneBatch(fits: Uint32Array): LikelihoodBatch {
     const { maxIterations = 1000, instructionSet, threads, workers } = this.options
     return {
       likelihood: this.likelihood,
