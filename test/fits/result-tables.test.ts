@@ -295,6 +295,53 @@ describe('a table of estimates', () => {
     expect(toCsv(all)).toBe(toCsv({ ...toTable(all) }))
   })
 
+  test('has the shared and the local parameters of bootstraps', async () => {
+    const resampled = bootstrapSync(await joint(), { count: 20, seed: 1 })
+    const { errors, bias } = resampled
+    const { low, high } = resampled.intervals(0.9)
+    const table = toTable(resampled, { level: 0.9, groups: ['p', 'q'] })
+    const rows = table.parameter.map((name, row) => [table.group?.[row], table.scope?.[row], name].join())
+    expect(rows[0]).toBe(',shared,b')
+    expect(rows).toEqual(expect.arrayContaining(['p,group,a', 'p,group,c', 'q,group,a', 'q,group,c']))
+    expect(rows).toHaveLength(new Set(rows).size)
+    expect([table.error[0], table.bias[0]]).toEqual([errors.shared.b, bias.shared.b])
+    expect([table.low[0], table.high[0]]).toEqual([low.shared.b, high.shared.b])
+    const row = rows.indexOf('q,group,a')
+    expect([table.error[row], table.bias[row]]).toEqual([errors.local.a[1], bias.local.a[1]])
+    expect([table.low[row], table.high[row]]).toEqual([low.local.a[1], high.local.a[1]])
+    expect(table.replicates[row]).toBe(20)
+    expect(toTable(resampled).group?.at(row)).toBe(1)
+    expect(toCsv(resampled)).toBe(toCsv({ ...toTable(resampled) }))
+    expect(() => toTable(resampled, { groups: ['p'] })).toThrow('groups: expected 2 labels, like the fits')
+  })
+
+  test('has a row per subset of the groups for a parameter that subsets share', async () => {
+    const labels = ['p', 'q', 'r', 's']
+    const repeat = <T>(read: (label: string, k: number) => T) =>
+      labels.flatMap((label, k) => t.map(() => read(label, k)))
+    const data = {
+      t: labels.flatMap(() => t),
+      y: labels.flatMap((_, k) => y.map((x, i) => x * (1 + k / 4) + ((i * 7 + k) % 5) / 99)),
+      well: repeat((label) => label),
+      plate: repeat((_, k) => (k < 2 ? 'first' : 'second')),
+    }
+    const options = { group: 'well', sharedBy: { b: 'plate' }, start: { a: 1, b: 1, c: 1 } } as const
+    const resampled = bootstrapSync(await fitShared(decay, data, options), { count: 20, seed: 1 })
+    const { group, scope, parameter, error } = toTable(resampled)
+    expect(scope?.slice(0, 2)).toEqual(['subset', 'subset'])
+    expect(parameter.slice(0, 2)).toEqual(['b', 'b'])
+    expect(group?.slice(0, 2)).toEqual([0, 1])
+    expect([...error.slice(0, 2)]).toEqual([...resampled.errors.sharedBy.b])
+    expect(parameter).toHaveLength(2 + 4 * 2)
+  })
+
+  test('is refused for the promise of a result', () => {
+    const unread = fitMany(decay, { t, y: [y, twice] }, { start })
+    for (const convert of [toTable, toCsv])
+      expect(() => convert(unread as never)).toThrow(/^found: expected a result of fit.*, got a Promise/)
+    return unread
+  })
+
   test('has derived quantities, and estimates of unknowns', () => {
     const ratio = derive(many, { ratio: 'a[1]/a[0]' })
     expect(toTable(ratio)).toMatchObject({ parameter: ['ratio'], value: Float64Array.of(ratio.ratio.value) })

@@ -454,6 +454,15 @@ describe('an error names', () => {
     )
   })
 
+  test('the column and the row in the only group', async () => {
+    const text = rowsOf(0).map((row, i) => (i === 3 ? { ...row, y: 'x' } : row))
+    for (const source of [text, watched(text)]) {
+      const { error } = await untilError(fitStream(source as never, options))
+      expect(error).toBeInstanceOf(OptionError)
+      expect(error?.message).toBe('group "w0": data: y[3]: expected a number, got "x"')
+    }
+  })
+
   test('typed arrays that are detached or claim another length', async () => {
     const [t, y] = [Float64Array.of(0, 1, 2), Float64Array.of(3, 2, 1)]
     const lying = Object.defineProperty(Float64Array.of(3, 2, 1), 'length', { value: 2 })

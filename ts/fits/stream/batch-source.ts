@@ -51,6 +51,8 @@ export class BatchSource {
   #isClosed = false
   /** Whether the source has ended or failed. Such a source needs no `return`. */
   #hasEnded = false
+  /** Whether the source has thrown an exception. */
+  #hasThrown = false
   #isLast = false
   #itemsPerLook = 1
   #failure: StreamFailure | undefined
@@ -113,7 +115,7 @@ export class BatchSource {
         turn = look = performance.now()
       }
     } catch (error) {
-      this.#failure = { error, isOfSource: this.#hasEnded }
+      this.#failure = { error, isOfSource: this.#hasThrown }
       this.#isLast = true
     } finally {
       this.#isReading = false
@@ -145,7 +147,7 @@ export class BatchSource {
     try {
       return items[this.#at++]
     } catch (thrown) {
-      this.#hasEnded = true
+      this.#hasEnded = this.#hasThrown = true
       throw thrown
     }
   }
@@ -178,7 +180,7 @@ export class BatchSource {
     try {
       return this.#iterator.next()
     } catch (thrown) {
-      this.#hasEnded = true
+      this.#hasEnded = this.#hasThrown = true
       throw thrown
     }
   }
@@ -190,7 +192,7 @@ export class BatchSource {
     try {
       return await step
     } catch (thrown) {
-      this.#hasEnded = true
+      this.#hasEnded = this.#hasThrown = true
       throw thrown
     } finally {
       this.#isWaiting = false

@@ -122,8 +122,10 @@ export interface ComparisonTable {
 
 /** Bootstraps, with one row per parameter (and fit). */
 export interface BootstrapTable {
-  /** Labels of the fits, for results of `fitMany`. */
-  readonly group?: readonly GroupLabel[]
+  /** Labels of the fits, for results of `fitMany` and `fitShared`; null for a parameter that all groups share. */
+  readonly group?: readonly (GroupLabel | null)[]
+  /** For `fitShared`, whether the parameter belongs to all groups, to a subset, or to one group. */
+  readonly scope?: readonly ('shared' | 'subset' | 'group')[]
   readonly parameter: readonly string[]
   /** Standard errors: the standard deviations of the converged replicates. */
   readonly error: Float64Array
@@ -191,7 +193,7 @@ const EXPECTED =
  * other columns are arrays. Results with groups have a column `group`.
  *
  * @param found a result of `fit`, `fitMany` or `fitShared`, a fit of `fitStream`, an array of single fits, or a result
- * of `profile`, `compare`, `bootstrap` (of one fit or of `fitMany`), `derive` or `inverse`
+ * of `profile`, `compare`, `bootstrap`, `derive` or `inverse`
  * @param options contents of the table. Profiles and comparisons have only the option `groups`, and bootstraps also
  * have the option `level`.
  * @throws ArgumentError if the value is not such a result, or if the number of labels is wrong; OptionError if an option
@@ -241,7 +243,8 @@ export function toCsv(
   options: CsvOptions = {},
 ): string {
   const values = readOptions('options', options, csvOptions)
-  const isTable = isRecord(found) || Array.isArray(found)
+  // Results of calls without `await` are promises.
+  const isTable = (isRecord(found) && !(found instanceof Promise)) || Array.isArray(found)
   if (!isTable) throw new ArgumentError('found', `${EXPECTED}, or a table`, found)
   // Each column of a table is read once.
   const fits = listFits(found)
