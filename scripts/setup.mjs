@@ -2,6 +2,7 @@
 // that a second run takes about a second. This script uses no packages, because it installs them.
 import { createHash } from 'node:crypto'
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -200,30 +201,37 @@ const rustSources = [
   'wasm/unpack',
 ]
 
-const addon = builtAddon('Node addon', 'native', ['--release'])
-// An addon for tests, one of whose kernels panics.
-const failingAddon = builtAddon('Node addon that fails', 'target/trial/addon', [
-  ...['--profile', 'trial', '--features', 'trial'],
-])
+const addon = builtAddon('Node addon', 'native', async (folder) => {
+  const options = ['--release', '--platform', '--manifest-path', 'crates/native/Cargo.toml']
+  // ts/ declares the types of the addon, so napi's declarations are written to an unused place.
+  const places = ['--output-dir', folder, '--no-js', '--dts', relative(folder, 'target/setup/addon.d.ts')]
+  await run('node_modules/.bin/napi', ['build', ...options, ...places], { label: 'addon', advice: ofRust })
+})
 
-function builtAddon(name, folder, args) {
+// An addon for tests, one of whose kernels panics. The Rust tests have the same profile and features, and thus find the
+// compiled kernels in cargo's target folder. (The command napi would compile to another folder.)
+const failingAddon = builtAddon('Node addon that fails', 'target/trial/addon', async (folder) => {
+  const args = ['build', '--package', 'antigrad-native', '--features', 'trial']
+  await run('cargo', args, { label: 'failing addon', advice: ofRust })
+  const { target_directory } = JSON.parse(output('cargo', ['metadata', '--no-deps', '--format-version=1']))
+  const [start, end] = { darwin: ['lib', 'dylib'], win32: ['', 'dll'] }[process.platform] ?? ['lib', 'so']
+  mkdirSync(at(folder), { recursive: true })
+  copyFileSync(
+    join(target_directory, 'debug', `${start}antigrad_native.${end}`),
+    at(`${folder}/antigrad.node`),
+  )
+})
+
+const ofRust = "The lines above are the Rust compiler's."
+
+function builtAddon(name, folder, make) {
   return built({
     name,
     doing: 'compiling (about half a minute)',
     inputs: () => [...rustSources, 'package.json', 'package-lock.json'],
     compiler: () => output('rustc', ['-vV']),
     isThere: () => filesIn(folder).some((file) => file.endsWith('.node')),
-    make: async () => {
-      await run(
-        'node_modules/.bin/napi',
-        [
-          ...['build', ...args, '--platform', '--manifest-path', 'crates/native/Cargo.toml'],
-          // ts/ declares the types of the addon, so napi's declarations are written to an unused place.
-          ...['--output-dir', folder, '--no-js', '--dts', relative(folder, 'target/setup/addon.d.ts')],
-        ],
-        { label: 'addon', advice: "The lines above are the Rust compiler's." },
-      )
-    },
+    make: () => make(folder),
   })
 }
 

@@ -17,7 +17,7 @@ const forTests = ['--features', `${TRIAL},antigrad-kernels/emulated`]
 // Optimized emulated vectors take five minutes to compile. Without optimization, the tests of each kernel against its
 // reference are fast, and all other tests are slow.
 const ofEachKernel = [
-  ...['-p', 'antigrad-kernels', ...forTests, '--config', 'profile.test.package.antigrad-kernels.opt-level=0'],
+  ...['-p', 'antigrad-kernels', ...forTests, '--config', 'profile.dev.package.antigrad-kernels.opt-level=0'],
   ...['--test', 'arena', '--', 'kernels::', 'manifest::'],
 ]
 

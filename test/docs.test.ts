@@ -121,7 +121,7 @@ describe('the example rule in contributing/extending.md', () => {
       expect(run('cargo', 'fmt', '--check', '-p', 'antigrad-kernels')).toBe('')
       // Only the tests of kernels and of the manifest run, compiled without optimization. The Rust checks run all other
       // tests.
-      const quick = ['--config', 'profile.test.package.antigrad-kernels.opt-level=0']
+      const quick = ['--config', 'profile.dev.package.antigrad-kernels.opt-level=0']
       const tests = ['--test', 'arena', '--', 'kernels::', 'manifest::']
       expect(run('cargo', 'test', '--quiet', '-p', 'antigrad-kernels', ...quick, ...tests)).toBe('')
     },
