@@ -1,12 +1,10 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { planFits } from '../../chunks/plan/build-plan.js'
 import { AntigradError, OptionError } from '../../core/errors.js'
 import { formatCount, toKebabCase } from '../../core/text.js'
 import { omitUndefined } from '../../core/untrusted-input.js'
-import { engineNames } from '../../engines/select-engine.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
 import { rout } from '../../fits/fit/rout.js'
-import { losses } from '../../fits/problem/loss.js'
 import { fitReasons } from '../../fits/problem/reasons.js'
 import {
   compareModels,
@@ -21,15 +19,15 @@ import {
   toJson,
   withoutDerived,
 } from '../../jobs/fits.js'
-import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
+import type { ModelInput } from '../../jobs/model.js'
 import { execute } from '../../many/engines/execute.js'
-import { integerBetween } from '../../options/kinds.js'
 import type { Table } from '../../tables/read-csv.js'
 import { checkElsewhere } from '../atomic-write.js'
-import { checkCsv, csvContents, printComparisonAsCsv, printFitsAsCsv } from '../fits/csv.js'
+import { addFitOptions } from '../fits/command-options.js'
+import { checkCsv, printComparisonAsCsv, printFitsAsCsv } from '../fits/csv.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { drawing, type FitDrawing } from '../fits/drawing.js'
-import { distributionNames, readErrorModel, usesLikelihood } from '../fits/error-model.js'
+import { readErrorModel, usesLikelihood } from '../fits/error-model.js'
 import {
   type DateUnits,
   describeDates,
@@ -44,16 +42,6 @@ import {
 } from '../fits/input.js'
 import type { FitCommandOptions, ParsedFitOptions } from '../fits/options.js'
 import {
-  collectColumn,
-  collectModels,
-  collectText,
-  parseDelimiter,
-  parseFraction,
-  parseNames,
-  parseScale,
-  parseSharing,
-} from '../fits/parsers.js'
-import {
   describeRivalGroups,
   describeRivals,
   type FitsOfModel,
@@ -66,15 +54,7 @@ import { NOT_CONVERGED, reportFailures, untilStopped } from '../fits/until-stopp
 import { describeRate } from '../sweep/progress.js'
 import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import { addPlanOptions, checkPlanOptions, planTitle, readSizing, writePlan } from './plan.js'
-import {
-  checkGiven,
-  choice,
-  makeParser,
-  parseFile,
-  parseMaxIterations,
-  parseTolerance,
-  suggest,
-} from './shared.js'
+import { checkGiven } from './shared.js'
 
 export function configureFit(command: Command): void {
   command
@@ -87,161 +67,7 @@ export function configureFit(command: Command): void {
       '<file>',
       'a table: CSV with a header, NDJSON or .safetensors; - reads CSV or NDJSON from standard input',
     )
-    .addOption(
-      suggest(
-        new Option(
-          '--model <model>',
-          `an expression such as 'a*exp(-b*t) + c', or a built-in model that guesses its starting values: ${modelNames.join(', ')}; repeat --model to rank several models by AICc`,
-        ).argParser(collectModels),
-        modelNames,
-      ),
-    )
-    .option(
-      '--x <name>',
-      'an independent variable; t="time (s)" reads the variable t from the column "time (s)"; repeatable (default: "x")',
-      collectColumn,
-    )
-    .addOption(
-      new Option(
-        '--ode <file>',
-        'a model of differential equations instead of --model: a JSON file with the options of ode()',
-      ).argParser((text) => text),
-    )
-    .option('--y <column>', 'the dependent variable (response)', 'y')
-    .addOption(
-      new Option(
-        '--sigma <column>',
-        "column of the standard deviations of y; a formula of the model's value f and --x, such as '=0.1*f'; or an expression of f and parameters such as 'sqrt(add^2 + (prop*f)^2)', which are fitted by maximum likelihood",
-      ).conflicts('weights'),
-    )
-    .option(
-      '--weights <column>',
-      "column of the weights of the squared residuals (such as 1/σ²), or a formula such as '=1/f^2'",
-    )
-    .addOption(
-      new Option(
-        '--covariance <file>',
-        'covariance matrix of y, a table of numbers without a header; replaces --sigma and --weights',
-      ).conflicts(['sigma', 'weights', 'dropInvalid']),
-    )
-    .option('--absolute-sigma', 'take σ as known: standard errors do not depend on how well the model fits')
-    .option('--group <column>', 'column of group labels; each group is fitted separately')
-    .option(
-      '--shared <list>',
-      'fit all groups at once with shared parameters: top,bottom have one value for all groups, slope:plate has one ' +
-        'value per label of the column plate; all other parameters have one value per group',
-      parseSharing,
-    )
-    .option(
-      '--start <list>',
-      'starting values of parameters, such as a=1,b=0.5 (default: 1)',
-      parseNumbers('--start'),
-    )
-    .option('--min <list>', 'lower bounds of parameters', parseNumbers('--min'))
-    .option('--max <list>', 'upper bounds of parameters', parseNumbers('--max'))
-    .option(
-      '--fixed <list>',
-      'fixed parameters, such as c=0; a name alone (b) fixes the parameter at its starting value',
-      parseFixed,
-    )
-    .option(
-      '--positive <list>',
-      'positive parameters, such as a,b; they are fitted as logarithms',
-      parseNames,
-    )
-    .option(
-      '--expr <name=text>',
-      'a parameter defined by an expression, such as c=2*a; repeatable',
-      collectText,
-    )
-    .option('--derive <name=text>', "a derived quantity, such as 'half=log(2)/b'; repeatable", collectText)
-    .addOption(
-      suggest(
-        new Option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc'),
-        modelNames,
-      ),
-    )
-    .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
-    .option(
-      '--outliers <q>',
-      'mark outliers by the ROUT method at the false discovery rate q, such as 0.01; plots draw them as open circles',
-      parseFraction,
-    )
-    .option('--drop-outliers', 'repeat fits without the outliers (--outliers)')
-    .option(
-      '--unknown <file>',
-      'a table of new responses in the column of --y: print the x of each response on the fitted curve',
-    )
-    .option(
-      '--sample <column>',
-      'column of the --unknown table whose equal labels mark replicates of one unknown',
-    )
-    .addOption(
-      choice('--loss <name>', 'loss function of the residuals', Object.keys(losses).map(toKebabCase)).default(
-        'squared',
-      ),
-    )
-    .addOption(
-      choice(
-        '--distribution <name>',
-        'distribution of y; the fit maximizes the likelihood, and estimates sigma, df, theta or shape as parameters',
-        distributionNames,
-      ),
-    )
-    .option('--trials <column>', 'number of trials, or its column, for --distribution binomial')
-    .option(
-      '--below <column>',
-      'column that marks values below y, a limit of quantification, by a number other than 0',
-    )
-    .option('--above <column>', 'column that marks values above y by a number other than 0')
-    .option(
-      '--loss-scale <number>',
-      'residual, in units of σ, beyond which a robust loss is not quadratic (default: 1)',
-      parseScale,
-    )
-    .option(
-      '--multi-start <count>',
-      'number of starting points between --min and --max',
-      makeParser(integerBetween(1, 4096)),
-    )
-    .option(
-      '--tolerance <number>',
-      'relative change of χ² or of the parameters that counts as converged',
-      parseTolerance,
-      1e-10,
-    )
-    .option('--max-iterations <number>', 'maximum number of evaluations', parseMaxIterations, 1000)
-    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
-    .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
-    .option(
-      '--delimiter <character>',
-      'field delimiter, or tab (default: the one of tab, semicolon, space and comma that yields the most numeric cells)',
-      parseDelimiter,
-    )
-    .addOption(
-      choice(
-        '--decimal <sign>',
-        'decimal sign of the numbers; the other sign separates thousands (default: detected)',
-        ['.', ','],
-      ),
-    )
-    .option(
-      '--date-format <format>',
-      "format of the dates in columns of --x, such as '%d.%m.%Y %H:%M' (default: ISO 8601); x is then in days since the earliest date",
-    )
-    .option('--comment <text>', 'comment prefix: lines that begin with the prefix are skipped', '#')
-    .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
-    .option('--json', 'print JSON, one line per fit')
-    .option('--csv', 'print CSV: one row per parameter and group, or the ranking of several models')
-    .addOption(choice('--contents <name>', 'contents of the CSV table (default: parameters)', csvContents))
-    .option('--correlations', 'print the correlations of the parameters below the table')
-    .option(
-      '--plot <file>',
-      'draw data, curve, 95% confidence band and residuals into this .svg or .png file',
-      parseFile,
-    )
-    .option('--log-x', 'draw a logarithmic x axis')
-    .option('--log-y', 'draw a logarithmic y axis')
+  addFitOptions(command)
   addPlanOptions(command, 'groups')
     .addHelpText(
       'after',
@@ -258,15 +84,40 @@ engine cannot run, ${STOPPED} after Ctrl-C (fits that are done by then are print
 async function run(file: string, given: ParsedFitOptions, command: Command): Promise<void> {
   if (given.ode === undefined) checkGiven(command, '--model <model>', given.model)
   const { options, errorModel } = await readModelOptions(given)
-  const { rivals } = options
-  const { group, delimiter, decimal, comment, dropInvalid } = options
   if (options.shared !== undefined) checkShared(options)
-  if (rivals.length > 0) checkRivals(options)
-  const read = readFits(options, rivals, errorModel)
-  const { model, other, x, columns } = read
+  if (options.rivals.length > 0) checkRivals(options)
+  const read = readFits(options, options.rivals, errorModel)
   checkCombinations(file, options)
   checkCsv(options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
+  const inputs = await readInputs(file, read, options)
+  const { table, draw, dates, unknown } = inputs
+  if (options.shared !== undefined) return fitTogether(table, read, options, { draw, dates, errorModel })
+  if (errorModel !== undefined) {
+    const { fitByLikelihood } = await import('../fits/likelihood.js')
+    return fitByLikelihood(table, read, options, errorModel, { draw, dates, unknown })
+  }
+  const source = { ...table, covariance: await readCovariance(options) }
+  if (options.rivals.length > 0) return fitRivals(source, table.groups, read, options, inputs)
+  return fitEachGroup(source, read, options, inputs)
+}
+
+interface CommandInputs {
+  readonly table: Table
+  readonly draw: FitDrawing | null
+  readonly dates: DateUnits
+  /** The table of unknowns. */
+  readonly unknown: Awaited<ReturnType<typeof readUnknowns>> | undefined
+}
+
+/** Reads the tables. A plot is checked before anything is fitted. */
+async function readInputs(
+  file: string,
+  read: ResolvedFits,
+  options: FitCommandOptions,
+): Promise<CommandInputs> {
+  const { model, x, columns } = read
+  const { group, delimiter, decimal, comment, dropInvalid } = options
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await readTable(file, {
@@ -282,19 +133,23 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   })
   showProgress('')
   reportDroppedRows(name, table)
-  const asked = options.unknown === undefined ? undefined : await readUnknowns(options.unknown, x, options)
+  const unknown = options.unknown === undefined ? undefined : await readUnknowns(options.unknown, x, options)
   const dates = findDateUnits(columns, table, options)
-  checkGroups(asked, table.groups)
+  checkGroups(unknown, table.groups)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
-  if (options.shared !== undefined) return fitTogether(table, read, options, { draw, dates, errorModel })
-  if (errorModel !== undefined) {
-    const { fitByLikelihood } = await import('../fits/likelihood.js')
-    return fitByLikelihood(table, read, options, errorModel, { draw, dates, unknown: asked })
-  }
-  const source = { ...table, covariance: await readCovariance(options) }
-  if (rivals.length > 0) return fitRivals(source, table.groups, read, options, { draw, dates, table })
+  return { table, draw, dates, unknown }
+}
+
+/** Fits the model to each group, and prints the fits that ended before Ctrl-C. */
+async function fitEachGroup(
+  source: FitColumns,
+  read: ResolvedFits,
+  options: FitCommandOptions,
+  { table, draw, dates, unknown }: CommandInputs,
+): Promise<void> {
+  const { model, other, x } = read
   const { outliers: q, dropOutliers } = options
   const outliers = q === undefined ? undefined : rout({ q, refit: dropOutliers === true })
   const found = await fitTable(source, model, x, options, { ...options, outliers })
@@ -311,7 +166,7 @@ async function run(file: string, given: ParsedFitOptions, command: Command): Pro
   await printFits(
     fits,
     groups,
-    { comparisons, dates, unknowns: asked && estimateUnknowns(asked, groups, fits) },
+    { comparisons, dates, unknowns: unknown && estimateUnknowns(unknown, groups, fits) },
     options,
   )
   if (fits.length > 0)
@@ -396,7 +251,7 @@ async function fitRivals(
   groups: readonly string[],
   { model, rivals, x }: ResolvedFits,
   options: FitCommandOptions,
-  { draw, dates, table }: { draw: FitDrawing | null; dates: DateUnits; table: Table },
+  { draw, dates, table }: CommandInputs,
 ): Promise<void> {
   const models: FitsOfModel[] = []
   for (const [k, each] of [model, ...rivals].entries()) {
