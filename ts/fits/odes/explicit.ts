@@ -5,6 +5,7 @@
 
 import type { Slices } from '../../core/slices.js'
 import { pow } from '../../functions/index.js'
+import { zeros } from '../models/linear-least-squares.js'
 import {
   areFinite,
   firstStep,
@@ -92,7 +93,7 @@ export function* integrateExplicit(
   control: StepControl,
   mayStop: boolean,
 ): Slices<number> {
-  const rates = new Float64Array(z.length)
+  const rates = zeros(z.length)
   const h = startSegment(flow, [begin, end], z, rates, control)
   const counts = { output: 0, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
   return yield* continueExplicit(flow, z, end, outputs, control, { rates, t: begin, h, ...counts }, mayStop)
@@ -108,9 +109,9 @@ export function* continueExplicit(
   from: SegmentState,
   mayStop: boolean,
 ): Slices<number> {
-  const k = NODES.map((_, stage) => (stage === 0 ? from.rates : new Float64Array(z.length)))
-  const error = new Float64Array(control.tolerances.controlsSensitivities ? z.length : flow.n)
-  const state: ExplicitState = { ...from, k, next: z.slice(), error, at: z.slice() }
+  const k = NODES.map((_, stage) => (stage === 0 ? from.rates : zeros(z.length)))
+  const error = zeros(control.tolerances.controlsSensitivities ? z.length : flow.n)
+  const state: ExplicitState = { ...from, k, next: zeros(z.length), error, at: zeros(z.length) }
   // Loops of generators are slower than loops of functions.
   while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
   for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)

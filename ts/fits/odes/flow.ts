@@ -5,6 +5,7 @@
  * A direction is a parameter, and its block S solves S' = J·S + ∂f/∂parameter with the Jacobian J = ∂f/∂y.
  */
 
+import { zeros } from '../models/linear-least-squares.js'
 import type { Jet } from './jet.js'
 
 /** A piecewise input: the values at ascending times. */
@@ -43,13 +44,13 @@ export class Flow {
   ) {
     this.n = n
     this.m = m
-    this.force = new Float64Array(n * (1 + m))
+    this.force = zeros(n * (1 + m))
     this.#values = values
     this.#jet = jet
     this.#inputs = inputs
     this.#pieces = inputs.map(() => -1)
     this.#firstInput = 1 + n + parameters.length
-    this.#x = new Float64Array(this.#firstInput + inputs.length)
+    this.#x = zeros(this.#firstInput + inputs.length)
     this.#x.set(parameters, 1 + n)
   }
 

@@ -9,6 +9,7 @@ import type { Batch } from '../../many/batch/batch.js'
 import type { Cohort } from '../../many/batch/cohort.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import { prepareBatch } from '../../many/engines/program-batch.js'
+import { zeros } from '../models/linear-least-squares.js'
 import { IntegrationStop, isReached, type StepControl } from './control.js'
 import {
   continueExplicit,
@@ -89,10 +90,10 @@ export class IntegrationLanes {
     mayStop: boolean,
   ): Slices<number> {
     if (this.#isAlone) return yield* integrateExplicit(flow, z, [begin, end], outputs, control, mayStop)
-    const rates = new Float64Array(z.length)
+    const rates = zeros(z.length)
     const h = startSegment(flow, [begin, end], z, rates, control)
     const counts = { t: begin, output: 0, stiff: 0, calm: 0, isDone: false, stop: undefined }
-    const segment: Segment = { z, end, outputs, control, mayStop, at: z.slice(), ...counts }
+    const segment: Segment = { z, end, outputs, control, mayStop, at: zeros(z.length), ...counts }
     this.#fill(run, flow, segment, rates, h)
     this.#segments[run] = segment
     while (!segment.isDone && !this.#isAlone) yield

@@ -3,6 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { extensions } from '../../extensions.js'
+import { zeros } from '../models/linear-least-squares.js'
 import { type ExactModel, exactModel, type ModelLane } from '../problem/function-model.js'
 import { checkConstant, extendColumns, OBSERVABLE, prepareData } from './data.js'
 import type { OdeLanes } from './ode-lanes.js'
@@ -176,7 +177,7 @@ export class OdeModel {
     const { system } = this
     const values = this.#valuesOf(prepared, p)
     const { regimen, observed } = prepared
-    const make = () => new Float64Array(observed.length).fill(NaN)
+    const make = () => zeros(observed.length).fill(NaN)
     const columns = directions.map(make)
     const rows: ObservedRows = {
       values: make(),

@@ -1,6 +1,7 @@
 /** The compiled parts of a model of differential equations, and its integration at given parameters. */
 
 import { runToEnd, type Slices } from '../../core/slices.js'
+import { zeros } from '../models/linear-least-squares.js'
 import { type IntegrationStop, isReached, StepControl } from './control.js'
 import { integrateExplicit } from './explicit.js'
 import { Flow } from './flow.js'
@@ -111,7 +112,7 @@ export class OdeSystem {
     const [n, m] = [states.length, directions.length]
     const numbers = names.map((name) => values.get(name) as number)
     const flow = new Flow([compiled.values, compiled.rates], [n, m], numbers, [...inputs.values()])
-    const z = new Float64Array(n * (1 + m))
+    const z = zeros(n * (1 + m))
     const { initial } = compiled
     initial.run(numbers)
     for (let i = 0; i < n; i++) z[i] = initial.value(i)
@@ -198,7 +199,7 @@ export class OdeSystem {
     const { rows, columns } = observe
     const n = states.length
     const tables = [...inputs.values()]
-    const x = new Float64Array(1 + n + names.length + tables.length)
+    const x = zeros(1 + n + names.length + tables.length)
     for (const [k, name] of names.entries()) x[1 + n + k] = values.get(name) as number
     return (time, k, z, slopes) => {
       x[0] = time

@@ -162,7 +162,7 @@ export class FunctionCurve {
     const given = this.#rows.jacobian(jacobian, point, names)
     const machine = new ProgramRunner(program, 'float64')
     machine.run([...around.x, ...this.#fixed], [], 0)
-    const slopes = Array.from(around.x, () => new Float64Array(around.f.length))
+    const slopes = Array.from(around.x, () => zeros(around.f.length))
     for (const [k, { name, i }] of links.entries()) {
       const factor = machine.slots[program.outputs[k]]
       for (let row = 0; row < around.f.length; row++) slopes[i][row] += factor * given[name][row]
@@ -258,13 +258,15 @@ function evaluateAllRows(
   const wanted = (name: string, out: Float64Array) => {
     // The length is checked, because the function may have transferred the array's buffer to another thread.
     if (out.length === count) {
+      if (exact !== undefined && rows.length === count) return out
       const some = new Float64Array(rows.length)
       for (let k = 0; k < rows.length; k++) some[k] = out[rows[k] - first]
       return some
     }
     throw new OptionError(`model: ${name}`, 'a function that keeps its array', 'a detached array')
   }
-  const make = () => new Float64Array(count).fill(NaN)
+  // A user's function may keep or transfer its array, which therefore has its own buffer.
+  const make = () => (exact === undefined ? new Float64Array(count) : zeros(count)).fill(NaN)
   const say = (name: string, said: unknown) => {
     if (said !== undefined)
       throw describeRefusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)

@@ -5,6 +5,7 @@
  */
 
 import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
+import { zeros } from '../models/linear-least-squares.js'
 
 /** The triangle R of a matrix, and Qᵀ·b of a right-hand side b. */
 export interface PivotedTriangle {
@@ -143,10 +144,10 @@ const BLOCK_COLUMNS = 4
 function* reduceRows(columns: readonly Float64Array[], b: Float64Array): Slices<Float64Array[]> {
   const [size, rows] = [columns.length, b.length]
   const isLong = rows > ROWS_PER_SLICE
-  const none = new Float64Array(rows)
-  const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
+  const none = zeros(rows)
+  const v = Array.from({ length: BLOCK_COLUMNS }, () => zeros(rows))
   // Dot products of the reflection vectors below the diagonal, and the inverse divisors on the diagonal.
-  const gram = new Float64Array(BLOCK_COLUMNS * BLOCK_COLUMNS)
+  const gram = zeros(BLOCK_COLUMNS * BLOCK_COLUMNS)
   for (let k = 0; k < size; k += BLOCK_COLUMNS) {
     for (let i = 0; i < BLOCK_COLUMNS; i++) {
       const at = k + i
