@@ -51,7 +51,10 @@ export const MAX_CALM_STEPS = 6
 
 /** Times at which a segment must return the solution, in ascending order. */
 export interface SegmentOutputs {
-  readonly times: readonly number[]
+  readonly times: ArrayLike<number>
+  /** The segment returns the solution at the times from index `first` to the last index before `limit`. */
+  readonly first: number
+  readonly limit: number
   /** Receives the index of a time and the solution at the time. */
   readonly emit: (k: number, z: Float64Array) => void
 }
@@ -95,7 +98,7 @@ export function* integrateExplicit(
 ): Slices<number> {
   const rates = zeros(z.length)
   const h = startSegment(flow, [begin, end], z, rates, control)
-  const counts = { output: 0, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
+  const counts = { output: outputs.first, stiff: 0, calm: 0, before: 1e-4, isRetry: false }
   return yield* continueExplicit(flow, z, end, outputs, control, { rates, t: begin, h, ...counts }, mayStop)
 }
 
@@ -114,7 +117,7 @@ export function* continueExplicit(
   const state: ExplicitState = { ...from, k, next: zeros(z.length), error, at: zeros(z.length) }
   // Loops of generators are slower than loops of functions.
   while (!takeSteps(flow, z, end, outputs, control, state, mayStop)) yield
-  for (; state.output < outputs.times.length && state.t === end; state.output++) outputs.emit(state.output, z)
+  for (; state.output < outputs.limit && state.t === end; state.output++) outputs.emit(state.output, z)
   return state.t
 }
 
@@ -140,7 +143,7 @@ function takeSteps(
   flow: Flow,
   z: Float64Array,
   end: number,
-  { times, emit }: SegmentOutputs,
+  { times, limit, emit }: SegmentOutputs,
   control: StepControl,
   state: ExplicitState,
   mayStop: boolean,
@@ -162,7 +165,7 @@ function takeSteps(
       continue
     }
     const to = isLast ? end : t + step
-    for (; state.output < times.length && times[state.output] <= to; state.output++) {
+    for (; state.output < limit && times[state.output] <= to; state.output++) {
       const time = times[state.output]
       if (time !== to) interpolate((time - t) / step, step, z, next, k, at)
       emit(state.output, time === to ? next : at)

@@ -19,10 +19,10 @@ export interface OdeEvent {
   readonly timeSlopes: ArrayLike<number>
 }
 
-/** A time at which the solution is required. */
-export interface OdeOutput {
-  readonly time: number
-  readonly rank: number
+/** Times at which the solution is required, in ascending order. Times of equal size are in the order of the ranks. */
+export interface SortedOutputs {
+  readonly times: Float64Array
+  readonly ranks: Float64Array
 }
 
 export interface Integration {
@@ -30,9 +30,9 @@ export interface Integration {
   /** Solution at the initial time, which the integration changes in place. */
   readonly z: Float64Array
   readonly begin: number
-  /** Events and outputs in the order of time and rank. */
+  /** Events in the order of time and rank. */
   readonly events: readonly OdeEvent[]
-  readonly outputs: readonly OdeOutput[]
+  readonly outputs: SortedOutputs
   readonly method: OdeMethod
   readonly control: StepControl
   readonly emit: (output: number, z: Float64Array) => void
@@ -58,60 +58,44 @@ function* run({
   z,
   begin,
   events,
-  outputs,
+  outputs: { times, ranks },
   method,
   control,
   emit,
   explicit,
 }: Integration): Slices<void> {
   let [t, output, isStiff] = [begin, 0, method === 'stiff']
-  function* advance(end: number, count: number): Slices<void> {
-    const first = output
-    const times = outputs.slice(first, first + count).map(({ time }) => time)
-    output += count
-    const segment = {
-      times,
-      emit: (k: number, at: Float64Array) => emit(first + k, at),
-    }
-    let done = 0
-    while (done < times.length && isReached(t, times[done])) segment.emit(done++, z)
-    let rest = { times: times.slice(done), emit: (k: number, at: Float64Array) => segment.emit(done + k, at) }
+  function* advance(end: number, limit: number): Slices<void> {
+    for (; output < limit && isReached(t, times[output]); output++) emit(output, z)
     if (!isStiff && !isReached(t, end)) {
-      let emitted = 0
-      const mine = {
-        times: rest.times,
-        emit: (k: number, at: Float64Array) => {
-          emitted = k + 1
-          rest.emit(k, at)
-        },
-      }
-      t = yield* explicit(flow, z, [t, end], mine, control, method === 'auto')
-      const before = rest
-      const skipped = emitted
-      rest = { times: before.times.slice(skipped), emit: (k, at) => before.emit(skipped + k, at) }
-      if (!isReached(t, end)) isStiff = true
+      const segment = { times, first: output, limit, emit }
+      t = yield* explicit(flow, z, [t, end], segment, control, method === 'auto')
+      isStiff = !isReached(t, end)
+      while (output < limit && times[output] <= t) output++
     }
-    if (!isReached(t, end)) yield* integrateStiff(flow, z, [t, end], rest, control)
+    if (!isReached(t, end))
+      yield* integrateStiff(flow, z, [t, end], { times, first: output, limit, emit }, control)
+    output = limit
     t = end
   }
   flow.select(t)
   for (const event of events) {
-    // Outputs before the event. No integration follows the last output.
-    let count = 0
-    while (output + count < outputs.length && isBefore(outputs[output + count], event)) count++
-    if (output >= outputs.length) return
+    // No integration follows the last output.
+    if (output >= times.length) return
+    let limit = output
+    while (limit < times.length && isBefore(times[limit], ranks[limit], event)) limit++
     if (!(event.time < Infinity))
       throw new IntegrationStop(t, 'a dose has an invalid time, amount or duration')
     if (event.time < t) throw new IntegrationStop(event.time, `a dose lies before the initial time ${begin}`)
-    yield* advance(event.time, count)
+    yield* advance(event.time, limit)
     apply(flow, z, event)
     flow.select(t)
   }
-  if (output < outputs.length) yield* advance(outputs[outputs.length - 1].time, outputs.length - output)
+  if (output < times.length) yield* advance(times[times.length - 1], times.length)
 }
 
-const isBefore = (output: OdeOutput, event: OdeEvent) =>
-  output.time < event.time || (output.time === event.time && output.rank < event.rank)
+const isBefore = (time: number, rank: number, event: OdeEvent) =>
+  time < event.time || (time === event.time && rank < event.rank)
 
 /** Changes the solution at an event. The sensitivities jump if the time of the event depends on a parameter. */
 function apply(flow: Flow, z: Float64Array, event: OdeEvent): void {

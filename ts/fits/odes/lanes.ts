@@ -92,7 +92,7 @@ export class IntegrationLanes {
     if (this.#isAlone) return yield* integrateExplicit(flow, z, [begin, end], outputs, control, mayStop)
     const rates = zeros(z.length)
     const h = startSegment(flow, [begin, end], z, rates, control)
-    const counts = { t: begin, output: 0, stiff: 0, calm: 0, isDone: false, stop: undefined }
+    const counts = { t: begin, output: outputs.first, stiff: 0, calm: 0, isDone: false, stop: undefined }
     const segment: Segment = { z, end, outputs, control, mayStop, at: zeros(z.length), ...counts }
     this.#fill(run, flow, segment, rates, h)
     this.#segments[run] = segment
@@ -196,9 +196,9 @@ export class IntegrationLanes {
   /** Follows an accepted step as `takeSteps` does. */
   #accept(cohort: Cohort, lane: number, segment: Segment, to: number, h: number, isStiff: boolean): void {
     const { outputs, control, end } = segment
-    const { times, emit } = outputs
+    const { times, limit, emit } = outputs
     const { scalars } = this.step
-    for (; segment.output < times.length && times[segment.output] <= to; segment.output++) {
+    for (; segment.output < limit && times[segment.output] <= to; segment.output++) {
       const time = times[segment.output]
       const step = cohort.theta(scalars.step)[lane]
       this.#read(cohort, lane, segment.at, time === to ? undefined : [(time - segment.t) / step, step])
@@ -219,7 +219,7 @@ export class IntegrationLanes {
     if (!isOver) return
     this.#read(cohort, lane, segment.z, undefined)
     segment.t = end
-    for (; segment.output < times.length; segment.output++) emit(segment.output, segment.z)
+    for (; segment.output < limit; segment.output++) emit(segment.output, segment.z)
     segment.isDone = true
   }
 

@@ -190,8 +190,7 @@ export class OdeModel {
       directions,
       regimen,
       lane && (lane.lanes as OdeLanes).explicitFor(lane.run, directions),
-      (output, z) => {
-        const { time, rank: row } = regimen.outputs[output]
+      (row, time, z) => {
         rows.values[row] = observe(time, observed[row], z, slopes)
         for (let d = 0; d < columns.length; d++) columns[d][row] = slopes[d]
       },

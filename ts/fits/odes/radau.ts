@@ -127,7 +127,7 @@ class RadauSegment {
     this.#newtonTolerance = Math.max((10 * EPSILON) / rtol, Math.min(0.03, Math.sqrt(rtol)))
   }
 
-  *run(begin: number, end: number, { times, emit }: SegmentOutputs): Slices<void> {
+  *run(begin: number, end: number, { times, first, limit, emit }: SegmentOutputs): Slices<void> {
     const flow = this.#flow
     const z = this.#z
     flow.rates(begin, z, this.#rates)
@@ -136,11 +136,11 @@ class RadauSegment {
       throw new IntegrationStop(begin, 'a rate or its derivative is not a finite number')
     let t = begin
     let h = firstStep(flow, [t, end], z, this.#rates, this.#control.tolerances, 3)
-    let output = 0
+    let output = first
     while (!isReached(t, end)) {
       if (this.#control.isPauseDue(flow.n * flow.n * flow.n)) yield
-      for (; output < times.length && isReached(t, times[output]); output++) emit(output, z)
-      const target = Math.min(output < times.length ? times[output] : end, end)
+      for (; output < limit && isReached(t, times[output]); output++) emit(output, z)
+      const target = Math.min(output < limit ? times[output] : end, end)
       const isLast = t + h >= target || isReached(t + h, target)
       const found = this.#step(t, isLast ? target - t : h)
       // A step that ends at a required time does not shorten the next step.
@@ -149,7 +149,7 @@ class RadauSegment {
       h = isShort && next < h ? h : next
       t = isShort ? target : t + found.taken
     }
-    for (; output < times.length; output++) emit(output, z)
+    for (; output < limit; output++) emit(output, z)
   }
 
   #linearize(t: number): void {

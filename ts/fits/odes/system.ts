@@ -5,7 +5,7 @@ import { zeros } from '../models/linear-least-squares.js'
 import { type IntegrationStop, isReached, StepControl } from './control.js'
 import { integrateExplicit } from './explicit.js'
 import { Flow } from './flow.js'
-import { integrate, type OdeEvent, type OdeOutput } from './integrate.js'
+import { integrate, type OdeEvent, type SortedOutputs } from './integrate.js'
 import { Jet } from './jet.js'
 import { type DoseDefinition, doseTexts, type OdeDefinition } from './options.js'
 
@@ -16,6 +16,13 @@ export interface PlacedDose {
   readonly time: number
   /** Values of all names of the definition at the row; NaN for parameters. */
   readonly values: ReadonlyMap<string, number>
+}
+
+/** A time at which the solution is required. */
+interface OdeOutput {
+  readonly time: number
+  /** Order of events and outputs at the same time. */
+  readonly rank: number
 }
 
 /** The times of one integration, and the observed quantity at each time. */
@@ -55,7 +62,7 @@ const MAX_KEPT = 8
 export class OdeSystem {
   readonly definition: OdeDefinition
   readonly #compiled = new Map<string, CompiledSystem>()
-  readonly #orders = new WeakMap<Regimen, readonly number[]>()
+  readonly #orders = new WeakMap<Regimen, SortedOutputs & { readonly order: readonly number[] }>()
 
   constructor(definition: OdeDefinition) {
     this.definition = definition
@@ -96,15 +103,15 @@ export class OdeSystem {
    * @param values numbers of all names of the definition
    * @param directions names of the sensitivities
    * @param explicit the explicit method, alone or in a lane
-   * @param receive receives the index of each output and the solution, which is valid during the call; by default the
-   *   result contains copies of the solutions
+   * @param receive receives the rank and the time of each output, and the solution, which is valid during the call; by
+   *   default the result contains copies of the solutions
    */
   *solveInSlices(
     values: ReadonlyMap<string, number>,
     directions: readonly string[],
     regimen: Regimen,
     explicit: typeof integrateExplicit = integrateExplicit,
-    receive?: (output: number, z: Float64Array) => void,
+    receive?: (rank: number, time: number, z: Float64Array) => void,
   ): Slices<OdeSolution> {
     const { states, names, inputs, initialTime, method, rtol, atol, maxSteps, controlsSensitivities } =
       this.definition
@@ -120,9 +127,9 @@ export class OdeSystem {
       z[n * (1 + initial.columns[entry]) + row] = initial.slope(entry)
     const control = new StepControl({ rtol, atol, maxSteps, controlsSensitivities })
     const at = receive ? [] : regimen.outputs.map(() => new Float64Array(z.length).fill(NaN))
-    const order = this.#orderOf(regimen)
+    const outputs = this.#sort(regimen)
+    const { order, times, ranks } = outputs
     const events = this.#events(compiled, numbers, m, regimen.doses)
-    const outputs = order.map((k) => regimen.outputs[k])
     const stop = yield* integrate({
       flow,
       z,
@@ -132,7 +139,7 @@ export class OdeSystem {
       method,
       control,
       emit: receive
-        ? (output, from) => receive(order[output], from)
+        ? (output, from) => receive(ranks[output], times[output], from)
         : (output, from) => at[order[output]].set(from),
       explicit,
     })
@@ -140,14 +147,20 @@ export class OdeSystem {
     return { at, stop, accepted, rejected, evaluations: flow.evaluations }
   }
 
-  /** Indices of the outputs in the order of time and rank. */
-  #orderOf(regimen: Regimen): readonly number[] {
+  /** Outputs in the order of time and rank, and their indices in the regimen. */
+  #sort(regimen: Regimen): SortedOutputs & { readonly order: readonly number[] } {
     const { outputs } = regimen
     const known = this.#orders.get(regimen)
     if (known !== undefined) return known
     const order = [...outputs.keys()].sort((a, b) => compareOutputs(outputs[a], outputs[b]))
-    this.#orders.set(regimen, order)
-    return order
+    const [times, ranks] = [zeros(order.length), zeros(order.length)]
+    for (let k = 0; k < order.length; k++) {
+      times[k] = outputs[order[k]].time
+      ranks[k] = outputs[order[k]].rank
+    }
+    const sorted = { order, times, ranks }
+    this.#orders.set(regimen, sorted)
+    return sorted
   }
 
   #events(
