@@ -34,12 +34,17 @@ export function invoke(
   return context.fail(at, `a call of ${describe(callee)}`, 'call functions of Math, or inner functions')
 }
 
-export const makeList = (context: Context, values: readonly Value[]): List =>
-  new List(values.map((value) => new ValueCell(value, context.frame)))
+export function makeList(context: Context, values: readonly Value[]): List {
+  context.spend(values.length)
+  return new List(values.map((value) => new ValueCell(value, context.frame)))
+}
 
 /** The values of an array. A choice of two arrays of the same length is an array of choices. */
 export function valuesOf(context: Context, value: Value): readonly Value[] | undefined {
-  if (value instanceof List) return contents(value)
+  if (value instanceof List) {
+    context.spend(value.cells.length)
+    return contents(value)
+  }
   if (!(value instanceof ChoiceValue)) return undefined
   const [yes, no] = [valuesOf(context, value.yes), valuesOf(context, value.no)]
   if (yes === undefined || yes.length !== no?.length) return undefined
@@ -149,6 +154,7 @@ export function callMethod(
   name: ArrayMethodName,
   [values, places, callAt]: readonly [readonly Value[], readonly Place[], Place],
 ): Value {
+  context.spend(list.cells.length)
   const at = places[0] ?? callAt
   const ask = (i: number) =>
     invoke(context, values[0], [list.cells[i].value, context.algebra.constant(i), list], [at, at, at], at)

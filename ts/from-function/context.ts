@@ -120,6 +120,12 @@ export class Context {
     )
   }
 
+  /** Counts work that is not a node of the syntax tree, such as copies of elements. */
+  spend(count: number): void {
+    this.#steps += count
+    if (this.#steps > MAX_STEPS) this.#failOnWork(this.source.node)
+  }
+
   leave(): void {
     this.#depth--
   }
@@ -161,6 +167,7 @@ export class Context {
       this.fail(at, 'a function that is returned under a condition', 'call the function where it is defined')
     const copy = (cell: ValueCell) =>
       cell.frame === frame ? new ValueCell(this.#copy(cell.value, at), undefined) : cell
+    this.spend(1)
     if (value instanceof List) return new List(value.cells.map(copy))
     if (value instanceof Fields)
       return new Fields(new Map([...value.cells].map(([name, cell]) => [name, copy(cell)])))

@@ -9,7 +9,7 @@ import type {
   Pattern,
 } from 'acorn'
 import { isTruth, type Truth } from './algebra.js'
-import { invoke, valuesOf } from './arrays.js'
+import { invoke, makeList, valuesOf } from './arrays.js'
 import { type Context, describe } from './context.js'
 import { readProperty, writeProperty } from './members.js'
 import { bind, makeClosure, readMember } from './patterns.js'
@@ -89,9 +89,7 @@ function read(context: Context, node: Expression, scope: Scope): Value {
     case 'FunctionExpression':
       return makeClosure(context, node, scope)
     case 'ArrayExpression':
-      return new List(
-        spread(context, node.elements, scope).values.map((one) => new ValueCell(one, context.frame)),
-      )
+      return makeList(context, spread(context, node.elements, scope).values)
     case 'ObjectExpression':
       return readObject(context, node, scope)
     case 'NewExpression':

@@ -31,6 +31,7 @@ export function makeScan(context: Context): Native {
 
 /** The numbers of a value with a given shape, in order. */
 function leaves(context: Context, shape: Value, value: Value, at: Place): number[] {
+  context.spend(1)
   if (shape instanceof List) {
     const values = valuesOf(context, value)
     if (values?.length !== shape.cells.length) return failShape(context, at)
