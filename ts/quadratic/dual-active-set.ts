@@ -6,7 +6,7 @@
 
 import { EPSILON } from '../core/numbers.js'
 import { ActiveFactors } from './factors.js'
-import { addMultiple, multiply } from './products.js'
+import { addMultiple, addRows, multiply, multiplyRows } from './products.js'
 
 export interface QuadraticProgram {
   readonly size: number
@@ -67,6 +67,9 @@ export class DualActiveSet {
   readonly #r: Float64Array
   readonly #residual: Float64Array
   readonly #work: Float64Array
+  readonly #along: Float64Array
+  /** Values of the linear constraints. */
+  readonly #values: Float64Array
 
   constructor(program: QuadraticProgram) {
     const { size, count } = program
@@ -81,6 +84,8 @@ export class DualActiveSet {
     this.#r = new Float64Array(size)
     this.#residual = new Float64Array(size)
     this.#work = new Float64Array(size)
+    this.#along = new Float64Array(size)
+    this.#values = new Float64Array(count)
   }
 
   /** Removes all constraints from the active set, except for the constraints of the list, with 1 or −1 for the sides. */
@@ -171,9 +176,10 @@ export class DualActiveSet {
     const { basis, count } = factors
     const u = this.#u
     const residual = this.#residual
+    multiplyRows(hessian, 0, size, x, residual)
     for (let i = 0; i < size; i++) {
       const slope = gradient[i] + shift * (x[i] - center[i])
-      residual[i] = -(slope + multiply(hessian, i * size, x, 0, size))
+      residual[i] = -(slope + residual[i])
     }
     const gaps = this.#r
     for (let k = 0; k < count; k++) {
@@ -187,12 +193,13 @@ export class DualActiveSet {
     factors.solveLower(gaps, first)
     const change = this.#work
     change.fill(0)
-    for (let j = 0; j < size; j++) {
-      const along = multiply(basis, j * size, residual, 0, size)
-      const step = j < count ? first[j] : along
-      if (j < count) gaps[j] = first[j] - along
-      addMultiple(change, 0, step, basis, j * size, size)
+    const along = this.#along
+    multiplyRows(basis, 0, size, residual, along)
+    for (let j = 0; j < count; j++) {
+      gaps[j] = first[j] - along[j]
+      along[j] = first[j]
     }
+    addRows(change, basis, along, 0, size)
     factors.solveUpper(gaps, first)
     for (let i = 0; i < size; i++) x[i] += change[i]
     for (let k = 0; k < count; k++) u[k] += first[k]
@@ -202,14 +209,16 @@ export class DualActiveSet {
   #mostViolated(): number {
     const { size, count, rows, min, max } = this.#program
     const { x } = this
+    const values = this.#values
+    multiplyRows(rows, 0, count, x, values)
     let sizes = 0
     for (let i = 0; i < size; i++) sizes += Math.abs(x[i])
     let worst = 0
     let found = 0
     let isEqual = false
-    for (let index = 0, at = -size * size; index < size + count; index++, at += size) {
+    for (let index = 0; index < size + count; index++) {
       if (this.#states[index] !== 0) continue
-      const value = index < size ? x[index] : multiply(rows, at, x, 0, size)
+      const value = index < size ? x[index] : values[index - size]
       const low = min[index]
       const high = max[index]
       // Most constraints are satisfied, and need no allowance for rounding errors.

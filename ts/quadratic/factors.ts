@@ -5,7 +5,7 @@
  */
 
 import { EPSILON } from '../core/numbers.js'
-import { addMultiple, multiply } from './products.js'
+import { addMultiple, addRows, multiply, multiplyRows } from './products.js'
 
 /** Normals are linearly dependent if their independent part is this small relative to the whole normal. */
 const DEPENDENT = 1e-11
@@ -85,17 +85,17 @@ export class ActiveFactors {
    */
   project(normal: Float64Array, z: Float64Array, r: Float64Array, only: number): number {
     const { size, count, basis, coordinates } = this
-    let all = 0
+    if (only < size) {
+      const element = normal[only]
+      for (let j = 0, at = only; j < size; j++, at += size) coordinates[j] = basis[at] * element
+    } else multiplyRows(basis, 0, size, normal, coordinates)
+    let active = 0
     let free = 0
+    for (let j = 0; j < count; j++) active += coordinates[j] * coordinates[j]
+    for (let j = count; j < size; j++) free += coordinates[j] * coordinates[j]
+    const all = active + free
     z.fill(0)
-    for (let j = 0, at = 0; j < size; j++, at += size) {
-      const sum = only < size ? basis[at + only] * normal[only] : multiply(basis, at, normal, 0, size)
-      coordinates[j] = sum
-      all += sum * sum
-      if (j < count) continue
-      free += sum * sum
-      addMultiple(z, 0, sum, basis, at, size)
-    }
+    addRows(z, basis, coordinates, count, size)
     this.#direction = z
     this.#squares = all
     this.#freeSquares = free

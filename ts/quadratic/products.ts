@@ -43,3 +43,78 @@ export function addMultiple(
   }
   for (; i < length; i++) to[first + i] += factor * from[second + i]
 }
+
+/**
+ * Writes the scalar products of a vector with some rows of a matrix. Four rows at once share the elements of the vector.
+ *
+ * @param first index of the first element of the first row
+ * @param rows count of rows, each as long as the vector
+ */
+export function multiplyRows(
+  matrix: Float64Array,
+  first: number,
+  rows: number,
+  vector: Float64Array,
+  out: Float64Array,
+): void {
+  const { length } = vector
+  let row = 0
+  let a = first
+  for (; row + 3 < rows; row += 4, a += 4 * length) {
+    const b = a + length
+    const c = b + length
+    const d = c + length
+    let s = 0
+    let t = 0
+    let u = 0
+    let v = 0
+    for (let i = 0; i < length; i++) {
+      const x = vector[i]
+      s += matrix[a + i] * x
+      t += matrix[b + i] * x
+      u += matrix[c + i] * x
+      v += matrix[d + i] * x
+    }
+    out[row] = s
+    out[row + 1] = t
+    out[row + 2] = u
+    out[row + 3] = v
+  }
+  for (; row < rows; row++, a += length) {
+    let sum = 0
+    for (let i = 0; i < length; i++) sum += matrix[a + i] * vector[i]
+    out[row] = sum
+  }
+}
+
+/**
+ * Adds multiples of some rows of a matrix to a vector.
+ *
+ * @param factors the factor of row k at index k
+ */
+export function addRows(
+  to: Float64Array,
+  matrix: Float64Array,
+  factors: Float64Array,
+  from: number,
+  end: number,
+): void {
+  const { length } = to
+  let row = from
+  let a = from * length
+  for (; row + 3 < end; row += 4, a += 4 * length) {
+    const b = a + length
+    const c = b + length
+    const d = c + length
+    const s = factors[row]
+    const t = factors[row + 1]
+    const u = factors[row + 2]
+    const v = factors[row + 3]
+    for (let i = 0; i < length; i++)
+      to[i] += s * matrix[a + i] + t * matrix[b + i] + (u * matrix[c + i] + v * matrix[d + i])
+  }
+  for (; row < end; row++, a += length) {
+    const s = factors[row]
+    for (let i = 0; i < length; i++) to[i] += s * matrix[a + i]
+  }
+}
