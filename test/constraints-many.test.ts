@@ -217,3 +217,18 @@ describe('a call', () => {
     )
   })
 })
+
+test('data of changing counts of rows give the bits of single runs', () => {
+  const f = expression('(a - t)^2 + (b - s)^2')
+  const t = [[1, 2], [3], [4], [1, 5], [0.5, 7], Array.from({ length: 40 }, (_, i) => i / 8)]
+  const s = t.map((list) => list.map((number) => 3 - number))
+  const constraints = [{ expr: 'a + b', equal: 1 }]
+  const many = minimizeManySync(f, { a: t.map(() => 0), b: t.map(() => 0) }, sqp(), {
+    data: { t, s },
+    constraints,
+  })
+  for (const [run, numbers] of t.entries()) {
+    const one = minimize(f.with({ t: numbers, s: s[run] }), { a: 0, b: 0 }, sqp(), { constraints })
+    expect([many.x.a[run], many.x.b[run], many.value[run]]).toEqual([...one.x, one.value])
+  }
+})

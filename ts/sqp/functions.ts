@@ -30,26 +30,29 @@ export function constrainObjective(
   x: unknown,
 ): ConstrainedObjective {
   const read = readConstraints(given, 'expr', MAX_CONSTRAINTS)
-  const parsed = read.map((constraint) => ({ ...constraint, ...readFunction(constraint, objective.names) }))
-  const names = objective.names === null ? null : extendNames(objective.names, x, parsed)
-  const constraints = parsed.map(({ argument, functions, ...constraint }): ConstraintFunction => {
-    const own = functions.names
-    if (own === null || names === null) return { ...constraint, argument, functions, indices: null }
-    const indices = own.map((name) => names.indexOf(name))
-    const unknown = indices.indexOf(-1)
-    if (unknown >= 0)
-      throw new OptionError(`${argument}: expr`, `names among ${names.join(', ')}`, own[unknown])
-    // Differences need a function of all parameters.
-    return functions.gradient === undefined
-      ? {
-          ...constraint,
-          argument,
-          functions: widen(functions, { indices, size: names.length }),
-          indices: null,
-        }
-      : { ...constraint, argument, functions, indices }
-  })
+  const sources = read.map((constraint) => readFunction(constraint, objective.names))
+  const names = objective.names === null ? null : extendNames(objective.names, x, sources)
+  const constraints = read.map((constraint, k) => placeFunction(constraint, sources[k], names))
   return { objective: extend(objective, names), constraints }
+}
+
+/** Finds the places of a constraint's parameters among all names. */
+function placeFunction(
+  { key, argument, min, max, definition }: ReadConstraint,
+  { functions, isLinear }: ConstraintSource,
+  names: readonly string[] | null,
+): ConstraintFunction {
+  const own = functions.names
+  const constraint = { key, argument, min, max, definition, functions, indices: null, isLinear }
+  if (own === null || names === null) return constraint
+  const indices = own.map((name) => names.indexOf(name))
+  const unknown = indices.indexOf(-1)
+  if (unknown >= 0)
+    throw new OptionError(`${argument}: expr`, `names among ${names.join(', ')}`, own[unknown])
+  // Differences need a function of all parameters.
+  return functions.gradient === undefined
+    ? { ...constraint, functions: widen(functions, { indices, size: names.length }) }
+    : { key, argument, min, max, definition, functions, indices, isLinear }
 }
 
 /** The names of the objective, and further names of the start, or of the constraints if the start is long enough. */

@@ -19,6 +19,9 @@ import type { TwiceDifferentiable } from '../objectives/objective.js'
 import { SqpDescent } from './descent.js'
 import { type ConstraintFunction, constrainObjective } from './functions.js'
 
+/** Largest count of numbers of a run that are copied. */
+const MAX_COPIED = 32
+
 /** The objective with the data of a run. */
 function bindData({ objective, columns, numbersInRun }: InTurnProblem): (run: number) => TwiceDifferentiable {
   if (columns.size === 0) return () => objective
@@ -27,8 +30,24 @@ function bindData({ objective, columns, numbersInRun }: InTurnProblem): (run: nu
   const bound = objective.with(inRun(0))
   if ([...columns.values()].every(({ offsets }) => offsets === null)) return () => bound
   const inOrder = objective.names.flatMap((name) => columns.get(name) ?? [])
+  const data = inOrder.map((column) => numbersInRun(column, 0))
+  const isOwn = inOrder.map(() => false)
   return (run) => {
-    bound.replaceData(inOrder.map((column) => numbersInRun(column, run)))
+    for (let k = 0; k < inOrder.length; k++) {
+      const { numbers, offsets } = inOrder[k]
+      if (offsets === null) continue
+      const from = offsets[run]
+      const length = offsets[run + 1] - from
+      // Copying a few numbers takes less time than creating a view.
+      if (isOwn[k] && length === data[k].length)
+        for (let i = 0; i < length; i++) data[k][i] = numbers[from + i]
+      else {
+        const view = numbersInRun(inOrder[k], run)
+        isOwn[k] = length <= MAX_COPIED
+        data[k] = isOwn[k] ? view.slice() : view
+      }
+    }
+    bound.replaceData(data)
     return bound
   }
 }
