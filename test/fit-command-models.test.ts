@@ -288,13 +288,42 @@ describe('antigrad fit --ode', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test.each([
-    ['--model', 'line'],
-    ['--distribution', 'poisson'],
-    ['--sigma', 's*f'],
-  ])('refuses %s', async (...more) => {
+  test('has the results of the library with an error model', async () => {
+    const path = file('counts.csv', csv({ day, ill, low: ill.map((y) => (y < 4 ? 1 : 0)) }))
+    const start = { beta: 2, gamma: 1, first: 1 }
+    const args = [path, '--ode', json(epidemic), '--y', 'ill', ...starts] as const
+    const expected = (distribution: ReturnType<typeof poisson>, more = {}) =>
+      fitOne(ode(epidemic), { day, y: ill, ...more }, { start, distribution }).values
+    const [counts] = await fitJson(...args, '--distribution', 'poisson')
+    expect(counts.values).toEqual(expected(poisson()))
+    const [censored] = await fitJson(...args, '--distribution', 'poisson', '--below', 'low')
+    expect(censored.values).not.toEqual(counts.values)
+    const low = ill.map((y) => (y < 4 ? 1 : 0))
+    expect(censored.values).toEqual(expected(poisson({ below: 'low' }), { low }))
+  })
+
+  test('fits several observed columns with a σ model', async () => {
+    const model = {
+      states: { A: 'dose', B: 0 },
+      rates: { A: '-k1*A', B: 'k1*A - k2*B' },
+      observe: { parent: 'A', metabolite: 'B' },
+    }
+    const columns = {
+      t: [0, 1, 2, 4, 8],
+      parent: [10.1, 6, 3.7, 1.4, 0.2],
+      metabolite: [0.1, 3.4, 4.4, 4, 2.2],
+    }
+    const start = { dose: 9, k1: 1, k2: 0.1, prop: 0.1 }
+    const path = file('metabolites.csv', csv(columns))
+    const args = ['--ode', json(model), '--start', 'dose=9,k1=1,k2=0.1,prop=0.1', '--sigma', 'prop*f + 0.1']
+    const [found] = await fitJson(path, ...args)
+    const distribution = normal({ sigma: 'prop*f + 0.1' })
+    expect(found.values).toEqual(fitOne(ode(model), columns, { start, distribution }).values)
+  })
+
+  test.each(['--model', '--compare'])('refuses %s', async (option) => {
     const path = file('two.csv', csv({ day, y: ill }))
-    const { stderr } = await runFit(path, '--ode', json(epidemic), ...starts, ...more)
-    expect(stderr).toMatch(new RegExp(`${more[0]}: expected (?:no value|a column) with --ode`))
+    const { stderr } = await runFit(path, '--ode', json(epidemic), ...starts, option, 'line')
+    expect(stderr).toContain(`${option}: expected no value with --ode`)
   })
 })

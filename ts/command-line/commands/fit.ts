@@ -181,16 +181,16 @@ async function fitEachGroup(
 /** Loads a model of differential equations and a distribution, if they are requested. */
 async function readModelOptions({ ode: file, ...given }: ParsedFitOptions) {
   const { model: [first, ...rivals] = [], ...others } = given
-  if (file === undefined) {
-    const options: FitCommandOptions = { ...others, model: first, rivals }
-    if (!usesLikelihood(options)) return { options, errorModel: undefined }
-    const errorModel = await readErrorModel(options)
-    return { options: { ...options, extraNames: errorModel.names }, errorModel }
+  let options: FitCommandOptions = { ...others, model: first, rivals }
+  if (file !== undefined) {
+    const { checkOdeOptions, readOdeFile } = await import('../fits/ode-file.js')
+    checkOdeOptions(given)
+    const ode = readOdeFile(file)
+    options = { ...others, model: ode.text, rivals: [], ode }
   }
-  const { checkOdeOptions, readOdeFile } = await import('../fits/ode-file.js')
-  checkOdeOptions(given)
-  const ode = readOdeFile(file)
-  return { options: { ...others, model: ode.text, rivals: [], ode }, errorModel: undefined }
+  if (!usesLikelihood(options)) return { options, errorModel: undefined }
+  const errorModel = await readErrorModel(options)
+  return { options: { ...options, extraNames: errorModel.names }, errorModel }
 }
 
 function reportStop(done: number, total: number): void {

@@ -6,7 +6,6 @@ import { ode } from '../../fits/odes/ode-model.js'
 import type { OdeOptions } from '../../fits/odes/options.js'
 import type { OdeFile } from '../../jobs/model.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
-import { isSigmaModel } from './error-model.js'
 
 /** Maximum size of a file. A model with 10,000 doses has about 1 MB. */
 const MAX_BYTES = 1 << 24
@@ -83,9 +82,7 @@ const describe = (value: unknown) =>
 
 /** @throws OptionError if an option cannot be combined with `--ode` */
 export function checkOdeOptions(options: Readonly<Record<string, unknown>>): void {
-  for (const name of ['model', 'compare', 'distribution', 'below', 'above', 'trials'] as const) {
+  for (const name of ['model', 'compare'] as const) {
     if (options[name] !== undefined) throw new OptionError(`--${name}`, 'no value with --ode', options[name])
   }
-  if (isSigmaModel(options.sigma as string | undefined))
-    throw new OptionError('--sigma', 'a column with --ode', options.sigma)
 }
