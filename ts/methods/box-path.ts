@@ -15,25 +15,40 @@ export const MIN_SLOPE_RATIO = 0.1
  */
 export class BoxPath {
   /** The direction of the way, whose step 1 stays within the bounds. */
-  readonly direction: Float64Array
+  direction: Float64Array
   /** The longest step, at least 1. */
-  readonly longest: number
+  longest = 1
   readonly #start: FloatArray
   readonly #box: BoundsBox
   /** The step at which each variable reaches its bound. */
   readonly #ends: Float64Array
+  readonly #bent: Float64Array
 
-  /**
-   * @param x start of the way, within the bounds
-   * @param grads gradient at the start
-   */
-  constructor(x: FloatArray, direction: Float64Array, grads: FloatArray, box: BoundsBox) {
+  /** @param x a point of the same length and type as the starts of the ways */
+  constructor(x: FloatArray, box: BoundsBox) {
     this.#start = x.slice()
     this.#box = box
-    const first = least(stepsToBounds(x, direction, box))
-    this.direction = first < 1 ? shorten(x, direction, grads, { box, first }) : direction
-    this.#ends = stepsToBounds(x, this.direction, box)
-    this.longest = Math.max(1, least(this.#ends))
+    // Before the first way begins, no variable reaches a bound, and each step ends at the start.
+    this.#ends = new Float64Array(x.length).fill(Infinity)
+    this.#bent = new Float64Array(x.length)
+    this.direction = this.#bent
+  }
+
+  /**
+   * Begins a way. Arrays are reused, because their allocation takes much of the time of a short run.
+   *
+   * @param x start of the way, within the bounds
+   * @param direction is kept until the next way begins
+   * @param grads gradient at the start
+   */
+  begin(x: FloatArray, direction: Float64Array, grads: FloatArray): void {
+    this.#start.set(x)
+    this.direction = direction
+    const first = this.#reach()
+    if (first < 1) {
+      this.direction = this.#shorten(direction, grads, first)
+      this.longest = Math.max(1, this.#reach())
+    } else this.longest = Math.max(1, first)
   }
 
   /** Writes the point at step t to `out`. A variable that has reached its bound is exactly at the bound. */
@@ -46,28 +61,36 @@ export class BoxPath {
     }
     return out
   }
-}
 
-const least = (steps: Float64Array) => steps.reduce((a, b) => Math.min(a, b), Infinity)
-
-/** The step at which each variable reaches its bound; infinite for a variable that reaches none. */
-function stepsToBounds(x: FloatArray, d: Float64Array, { min, max }: BoundsBox): Float64Array {
-  return d.map((di, i) => (di < 0 ? (min[i] - x[i]) / di : di > 0 ? (max[i] - x[i]) / di : Infinity))
-}
-
-/** A direction whose step 1 stays within the bounds; the direction given leaves them after the step `first`. */
-function shorten(
-  x: FloatArray,
-  direction: Float64Array,
-  grads: FloatArray,
-  { box: { min, max }, first }: { readonly box: BoundsBox; readonly first: number },
-): Float64Array {
-  const towards = direction.map((d, i) => clamp(x[i] + d, min[i], max[i]) - x[i])
-  let slope = 0
-  let projected = 0
-  for (let i = 0; i < direction.length; i++) {
-    slope += grads[i] * direction[i]
-    projected += grads[i] * towards[i]
+  /** Computes the step at which each variable reaches its bound (infinite without a bound), and returns the least. */
+  #reach(): number {
+    const { min, max } = this.#box
+    const x = this.#start
+    const d = this.direction
+    let least = Infinity
+    for (let i = 0; i < x.length; i++) {
+      const di = d[i]
+      const end = di < 0 ? (min[i] - x[i]) / di : di > 0 ? (max[i] - x[i]) / di : Infinity
+      this.#ends[i] = end
+      least = Math.min(least, end)
+    }
+    return least
   }
-  return projected <= MIN_SLOPE_RATIO * slope ? towards : direction.map((d) => first * d)
+
+  /** A direction whose step 1 stays within the bounds; the direction given leaves them after the step `first`. */
+  #shorten(direction: Float64Array, grads: FloatArray, first: number): Float64Array {
+    const { min, max } = this.#box
+    const x = this.#start
+    const bent = this.#bent
+    let slope = 0
+    let projected = 0
+    for (let i = 0; i < direction.length; i++) {
+      bent[i] = clamp(x[i] + direction[i], min[i], max[i]) - x[i]
+      slope += grads[i] * direction[i]
+      projected += grads[i] * bent[i]
+    }
+    if (projected <= MIN_SLOPE_RATIO * slope) return bent
+    for (let i = 0; i < direction.length; i++) bent[i] = first * direction[i]
+    return bent
+  }
 }
