@@ -125,6 +125,17 @@ test('a likelihood that grows without limit as σ vanishes does not converge', (
     { start: { a: 0, b: 1, sigma: 1 }, distribution: normal() },
   )
   expect(exact.reason).toBe('singular')
+  const times = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+  for (const error of [0, 1e-15]) {
+    const near = times.map((at, row) => 10 * Math.exp(-0.3 * at) * (1 + error * Math.sin(7 * row)))
+    const proportional = fit(
+      expression('a*exp(-b*t)'),
+      { t: times, y: near },
+      { start: { a: 8, b: 0.2, prop: 0.1 }, distribution: normal({ sigma: 'prop*f' }) },
+    )
+    expect(proportional.reason).toBe('singular')
+    expect(proportional.message).toContain('−2 log L falls without limit')
+  }
 })
 
 describe('σ models with several parameters', () => {

@@ -21,7 +21,7 @@ const distributions = {
 export const distributionNames = Object.keys(distributions) as DistributionChoice[]
 
 /** Whether the value of `--sigma` is an expression of the prediction f, such as `prop*f`, and not a column's name. */
-export function isSigmaModel(sigma: string | undefined): sigma is string {
+function isSigmaModel(sigma: string | undefined): sigma is string {
   if (sigma === undefined || sigma.startsWith('=') || isName(sigma)) return false
   try {
     return namesIn(sigma).includes('f')

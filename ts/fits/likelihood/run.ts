@@ -20,7 +20,7 @@ import {
   type Parameter,
   readParameters,
 } from '../problem/parameters.js'
-import { CONVERGED, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
+import { hasUsablePoint, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, fromInternalInterval, toInternal } from '../programs/internal-parameters.js'
@@ -344,7 +344,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const free = this.parameters.filter(({ isFixed }) => !isFixed)
     fromInternal(free, solutions.free, solutions.covariance, solutions.errors)
     for (const fit of fits)
-      if (solutions.reason[fit] === CONVERGED && isDegenerate({ run: this, fit }))
+      if (hasUsablePoint(solutions.reason[fit]) && isDegenerate({ run: this, fit }))
         solutions.reason[fit] = SINGULAR
   }
 

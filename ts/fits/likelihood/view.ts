@@ -12,6 +12,7 @@ import { hasBit } from '../solve/fit-context.js'
 import { type BandOptions, bandTable } from '../uncertainty/bands.js'
 import { FitView } from '../uncertainty/fit-view.js'
 import type { RequestedColumns } from '../uncertainty/linearize.js'
+import { isDegenerate } from './degenerate.js'
 import type { DistributionName } from './families.js'
 import { predictionBand } from './prediction.js'
 import { computeResiduals, type ResidualKind, type ResidualOptions } from './residuals.js'
@@ -85,7 +86,12 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
     const { atBound, droppedRows } = this
     const held = atBound.length > 0 ? `${atBound.join(', ')} held at a bound, and counted as fixed` : ''
     const dropped = droppedRows > 0 ? `${plural(droppedRows, 'row')} with missing values left out` : ''
-    const remark = this.reason === 'not-finite' ? remarkOf(this.#source) : ''
+    const remark =
+      this.reason === 'not-finite'
+        ? remarkOf(this.#source)
+        : this.reason === 'singular' && isDegenerate(this.#source)
+          ? '−2 log L falls without limit, because σ of a row shrinks to rounding errors'
+          : ''
     return joinTexts(remark || likelihoodMessages[this.reason], held, dropped)
   }
 
