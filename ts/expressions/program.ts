@@ -55,6 +55,19 @@ export interface ProgramLoop {
 }
 
 /**
+ * Orders the steps by section. Carried values are updated at the end of the body, because all steps of a row read the
+ * values before the row.
+ */
+function orderByPhase({ nodes }: Graph, steps: readonly ProgramStep[]): ProgramStep[] {
+  const phase = ({ number, section }: ProgramStep) =>
+    section === 0 ? 0 : nodes[number].kind === 'end' ? 2 : 2 * section - 1
+  // Lists for the phases take less time than a sort of many steps.
+  const phases: ProgramStep[][] = [[], [], [], []]
+  for (let k = 0; k < steps.length; k++) phases[phase(steps[k])].push(steps[k])
+  return phases.flat()
+}
+
+/**
  * Compiles the given output nodes.
  *
  * @param count count of the first nodes, which contain all operands of the outputs, and whose constants get slots
@@ -76,14 +89,7 @@ export function compile(
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const steps = listSteps(graph, sections, uses)
   const matrices = extensions.matrices?.place(graph, { uses, sections, places, slots, steps })
-  const unordered = fused(steps, uses, [...outputs, ...endNodes])
-  // Carried values are updated at the end of the body, because all steps of a row read the values before the row.
-  const phase = ({ number, section }: ProgramStep) =>
-    section === 0 ? 0 : nodes[number].kind === 'end' ? 2 : 2 * section - 1
-  const phases: ProgramStep[][] = [[], [], [], []]
-  for (let k = 0; k < unordered.length; k++) phases[phase(unordered[k])].push(unordered[k])
-  // Lists for the phases take less time than a sort of many steps.
-  const order = phases.flat()
+  const order = orderByPhase(graph, fused(steps, uses, [...outputs, ...endNodes]))
 
   const [sums, carried]: [number[], number[]] = [[], []]
   for (let number = 0; number < nodes.length; number++) {

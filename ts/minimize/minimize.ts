@@ -292,7 +292,6 @@ export class Minimization {
   ) {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
-    const around = { clip, engine, instructionSet, threads }
     const constrained = constrain(rule, readObjective(objective), read.constraints, x)
     const { value: given, gradient, hessian, both, names } = constrained.objective
     const from = copyStart(x, dtype, names)
@@ -333,7 +332,7 @@ export class Minimization {
     }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
-      : new RuleDescent(rule, problem, around as OptimizerOptions, box)
+      : new RuleDescent(rule, problem, { clip, engine, instructionSet, threads } as OptimizerOptions, box)
     // A value that is no rule at all was refused above.
     if (read.constraints !== undefined && !isMethod(rule)) throw unsupported((rule as Rule).name)
     this.params = this.#descent.params

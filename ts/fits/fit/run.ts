@@ -194,12 +194,8 @@ export class FitRun {
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    this.#samples = sampleStarts(
-      this.problem,
-      this.#compiled.problemInSteps,
-      options.multiStart,
-      guess !== undefined,
-    )
+    const { problemInSteps } = this.#compiled
+    this.#samples = sampleStarts(this.problem, problemInSteps, options.multiStart, guess !== undefined)
     if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
@@ -211,9 +207,8 @@ export class FitRun {
       : remark && areThere
         ? bindRemark(remark, this.#followers)
         : null
-    const isOneStart = options.multiStart.count === 1 && method === undefined
     this.#search = search
-    this.#searches = isOneStart && this.#open.length > 0
+    this.#searches = options.multiStart.count === 1 && method === undefined && this.#open.length > 0
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, this.#expectedStart(data), undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))

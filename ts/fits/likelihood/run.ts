@@ -13,13 +13,8 @@ import { type GuessArguments, readModel } from '../models/model.js'
 import { countFits, type ParsedData, readData } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
 import { isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
-import type { FitData, FitValues } from '../problem/options.js'
-import {
-  type FitParameter,
-  type FitParameters,
-  type Parameter,
-  readParameters,
-} from '../problem/parameters.js'
+import type { FitData } from '../problem/options.js'
+import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
 import { hasUsablePoint, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
@@ -31,6 +26,7 @@ import { checkResponse, findInvalidStart } from './domains.js'
 import { createEvaluator, evaluateRows } from './evaluate.js'
 import { keepLower, type LaneMinima, type LikelihoodBatch, minimizeInLanes } from './lanes.js'
 import { ModelEvaluator } from './model-evaluator.js'
+import { checkLimits, checkModel, checkOptions, type LikelihoodValues, limitScales } from './options.js'
 import {
   FACTOR,
   type Likelihood,
@@ -45,20 +41,6 @@ import type { PendingRun } from './source.js'
 
 /** Default of the predicted decrease of −2 log L below which a fit has converged. */
 export const TOLERANCE = 1e-10
-
-/** Options that have no meaning with a distribution, with the value that they keep. */
-const refused = {
-  sigma: 'none (sigma is an option of the distribution, as in normal({ sigma }))',
-  covariance: 'none if distribution is set',
-  method: 'none if distribution is set',
-  outliers: 'none if distribution is set',
-  intervals: 'none if distribution is set (profile(found) computes profile intervals)',
-  absoluteSigma: 'none if distribution is set',
-  finiteDifferences: 'none if distribution is set',
-} as const
-
-/** The validated options of fits, some of which a distribution refuses. */
-export type LikelihoodValues = FitValues & Readonly<Partial<Record<keyof typeof refused, unknown>>>
 
 export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly choice: EngineChoice<BatchRunner>
@@ -93,17 +75,10 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     this.model = model
     this.distribution = distribution
     this.progress = new CallProgress(given.onProgress)
-    const { text, functionModel, parameters: defaults, guess, x, extraColumns } = readModel(model, true)
+    const parsed = readModel(model, true)
+    const { text, functionModel, guess, x, extraColumns } = parsed
     const exact = functionModel?.exact
-    if (functionModel && !exact)
-      throw new OptionError(
-        'model',
-        'an expression or a model of ode if distribution is set (fromFunction makes one of a function)',
-        model,
-      )
-    const { count } = given.multiStart
-    if (count > 1 && (exact || labels))
-      throw new OptionError('multiStart', '1 with a distribution and groups or a model of ode', count)
+    checkModel(model, functionModel, given, labels !== undefined)
     const prepared = read === undefined ? exact?.prepare(data, given) : undefined
     const options = prepared?.options ?? given
     this.options = options
@@ -119,17 +94,10 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
         own,
       )
     const ofModel = exact?.parameters(columns) ?? ofText
-    for (const [option, name] of [
-      ['below', distribution.below],
-      ['above', distribution.above],
-    ] as const)
-      if (name !== undefined && !columns.has(name))
-        throw new OptionError(option, 'a column of the data', name)
+    checkLimits(distribution, columns)
     const known = [...new Set([...ofModel, ...ofDistribution])].filter((name) => !columns.has(name))
-    // Parameters of the distribution are scales, shapes and degrees of freedom.
-    const scales = known.filter((name) => !ofModel.includes(name))
-    const atLeast = Object.fromEntries(scales.map((name): [string, FitParameter] => [name, { min: 0 }]))
-    this.parameters = readParameters(options, known, { ...atLeast, ...defaults }, columns.keys())
+    const defaults = { ...limitScales(known, ofModel), ...parsed.parameters }
+    this.parameters = readParameters(options, known, defaults, columns.keys())
     this.count = countFits(columns, this.parameters)
     checkRows(columns, this.count, true)
     this.data = columns
@@ -140,40 +108,56 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
         : new BoundFunctionModel(functionModel, columns)
     const inputs = { ofModel, parameters: this.parameters, columns: [...columns.keys()], y, weight }
     this.likelihood = makeLikelihood(distribution, { ...inputs, model: bound ?? text })
-    this.choice = !exact
-      ? selectRunner(options, wasmModule)
-      : labels
-        ? forceTypeScript(options, true, wasmModule)
-        : selectFunctionEngine(options, true, this.count, wasmModule)
+    this.choice = exact ? this.#chooseForModel() : selectRunner(options, wasmModule)
     checkResponse(this, options.missing === 'drop')
     this.selection = runToEnd(selectRows(columns, weight, this.count, options.missing === 'drop'))
     const started = this.parameters.filter(({ expr }) => expr === null)
     this.starts = new Map(started.map((parameter) => [parameter.name, startsOf(parameter, this.count)]))
     const open = started.filter(({ start }) => start === null)
-    const followers = [x, y, ...extraColumns]
-    const canGuess = guess !== undefined && followers.every((name) => columns.has(name))
-    const lost = open.find(({ name }) => !(canGuess && ofModel.includes(name)))
-    if (lost) throw new OptionError(`start: ${lost.name}`, 'a number, or one per fit', undefined)
-    this.#guess =
-      open.length === 0
-        ? undefined
-        : () => {
-            for (let fit = 0; fit < this.count; fit++) {
-              const rows = followers.map((name) =>
-                numbersInRun(this.selection.columns.get(name) as DataColumn, fit),
-              ) as unknown as GuessArguments
-              const point = runToEnd((guess as NonNullable<typeof guess>)(...rows))
-              for (const parameter of open)
-                (this.starts.get(parameter.name) as Float64Array)[fit] = moveInside(
-                  parameter,
-                  point[parameter.name],
-                )
-            }
-          }
+    this.#guess = this.#guessOf(open, parsed, y, ofModel)
     this.solutions = createSolutions(this.likelihood.problem, this.count)
   }
 
   release(): void {}
+
+  /** The engine of a model that computes all rows together. */
+  #chooseForModel(): EngineChoice<BatchRunner> {
+    return this.labels
+      ? forceTypeScript(this.options, true, wasmModule)
+      : selectFunctionEngine(this.options, true, this.count, wasmModule)
+  }
+
+  /**
+   * Returns a function that fills the starts of the open parameters, which the model guesses from the data. Without open
+   * parameters, the result is undefined.
+   *
+   * @throws OptionError if the model cannot guess one of the starts
+   */
+  #guessOf(
+    open: readonly Parameter[],
+    { guess, x, extraColumns }: ReturnType<typeof readModel>,
+    y: string,
+    ofModel: readonly string[],
+  ): (() => void) | undefined {
+    const followers = [x, y, ...extraColumns]
+    const canGuess = guess !== undefined && followers.every((name) => this.data.has(name))
+    const lost = open.find(({ name }) => !(canGuess && ofModel.includes(name)))
+    if (lost) throw new OptionError(`start: ${lost.name}`, 'a number, or one per fit', undefined)
+    if (guess === undefined || open.length === 0) return undefined
+    return () => {
+      for (let fit = 0; fit < this.count; fit++) {
+        const rows = followers.map((name) =>
+          numbersInRun(this.selection.columns.get(name) as DataColumn, fit),
+        ) as unknown as GuessArguments
+        const point = runToEnd(guess(...rows))
+        for (const parameter of open)
+          (this.starts.get(parameter.name) as Float64Array)[fit] = moveInside(
+            parameter,
+            point[parameter.name],
+          )
+      }
+    }
+  }
 
   /** Fills the starting values that the model guesses from the data. */
   guessStarts(): void {
@@ -411,18 +395,6 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   result(): LikelihoodResult {
     return new LikelihoodResult(this)
   }
-}
-
-/** @throws OptionError if an option is set that has no meaning with a distribution */
-function checkOptions(options: LikelihoodValues): void {
-  for (const [name, expected] of Object.entries(refused)) {
-    const value: unknown = options[name as keyof typeof refused]
-    if (value !== undefined) throw new OptionError(name, expected, value)
-  }
-  if (options.loss !== 'squared')
-    throw new OptionError('loss', "'squared' if distribution is set", options.loss)
-  if (typeof options.weights === 'string')
-    throw new OptionError('weights', 'numbers if distribution is set', options.weights)
 }
 
 function startsOf({ start, min, max }: Parameter, count: number): Float64Array {
