@@ -6,13 +6,15 @@ import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
 export interface ReadConstraint {
   /** The name or the index. */
   readonly key: string | number
-  /** Name of the constraint in messages. */
-  readonly argument: string
   readonly min: number
   readonly max: number
   /** The value of the property that defines the constraint. */
   readonly definition: unknown
 }
+
+/** The name of a constraint in messages. */
+export const argumentOf = (key: string | number) =>
+  typeof key === 'number' ? `constraints[${key}]` : `constraints: ${key}`
 
 /**
  * Reads a list of constraints.
@@ -35,8 +37,8 @@ export function readConstraints(given: unknown, property: string, longest: numbe
   // Indices differ from each other, but names may repeat a name or an index.
   if (constraints.every(({ key }) => typeof key === 'number')) return constraints
   const keys = new Set<string>()
-  for (const { argument, key } of constraints) {
-    if (keys.has(`${key}`)) throw new OptionError(`${argument}: name`, 'a name of its own', key)
+  for (const { key } of constraints) {
+    if (keys.has(`${key}`)) throw new OptionError(`${argumentOf(key)}: name`, 'a name of its own', key)
     keys.add(`${key}`)
   }
   return constraints
@@ -67,35 +69,35 @@ function readConstraint(given: unknown, property: string, index: number): ReadCo
   const isNamed = typeof name === 'string' && name !== ''
   if (name !== undefined && !isNamed)
     throw new OptionError(`constraints[${index}]: name`, 'a non-empty string', name)
-  const argument = isNamed ? `constraints: ${name}` : `constraints[${index}]`
+  const key = isNamed ? (name as string) : index
   if (stranger !== undefined)
-    throw new OptionError(argument, `one of name, ${property}, equal, min, max`, stranger)
+    throw new OptionError(argumentOf(key), `one of name, ${property}, equal, min, max`, stranger)
   if (definition === undefined)
-    throw new OptionError(`${argument}: ${property}`, 'the function of the constraint', undefined)
-  const [min, max] = readLimits(argument, limits)
-  return { key: isNamed ? (name as string) : index, argument, min, max, definition }
+    throw new OptionError(`${argumentOf(key)}: ${property}`, 'the function of the constraint', undefined)
+  const [min, max] = readLimits(key, limits)
+  return { key, min, max, definition }
 }
 
-function readLimits(argument: string, { equal, min, max }: Limits): [min: number, max: number] {
-  requireNumber(argument, 'equal', equal)
-  requireNumber(argument, 'min', min)
-  requireNumber(argument, 'max', max)
+function readLimits(key: string | number, { equal, min, max }: Limits): [min: number, max: number] {
+  requireNumber(key, 'equal', equal)
+  requireNumber(key, 'min', min)
+  requireNumber(key, 'max', max)
   if (equal !== undefined) {
     if (min === undefined && max === undefined) return [equal as number, equal as number]
-    throw new OptionError(argument, 'either equal, or min and max', 'both')
+    throw new OptionError(argumentOf(key), 'either equal, or min and max', 'both')
   }
   const low = (min ?? -Infinity) as number
   const high = (max ?? Infinity) as number
   if (low === -Infinity && high === Infinity)
-    throw new OptionError(argument, 'a limit: equal, min or max', 'a constraint without a limit')
+    throw new OptionError(argumentOf(key), 'a limit: equal, min or max', 'a constraint without a limit')
   if (low <= high && low < Infinity && high > -Infinity) return [low, high]
-  throw new OptionError(argument, 'min ≤ max, and finite limits', `min ${low} and max ${high}`)
+  throw new OptionError(argumentOf(key), 'min ≤ max, and finite limits', `min ${low} and max ${high}`)
 }
 
 /** @throws OptionError if a limit is given that is not a number, or not finite for an equality */
-function requireNumber(argument: string, name: keyof Limits, limit: unknown): void {
+function requireNumber(key: string | number, name: keyof Limits, limit: unknown): void {
   if (limit === undefined) return
   const isEqual = name === 'equal'
   if (typeof limit === 'number' && (isEqual ? Number.isFinite(limit) : !Number.isNaN(limit))) return
-  throw new OptionError(`${argument}: ${name}`, isEqual ? 'a finite number' : 'a number', limit)
+  throw new OptionError(`${argumentOf(key)}: ${name}`, isEqual ? 'a finite number' : 'a number', limit)
 }

@@ -7,7 +7,7 @@ import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type ConvexOutcome, ConvexSolver } from './convex.js'
 import { createProgram, type QuadraticProgram } from './dual-active-set.js'
-import { type ReadConstraint, readConstraints } from './limits.js'
+import { argumentOf, type ReadConstraint, readConstraints } from './limits.js'
 import { addMultiple, multiply } from './products.js'
 
 /** A linear constraint of {@link qp}: the limits of the sum of coefficients times variables. */
@@ -113,7 +113,10 @@ export function qp(problem: QuadraticProblem): QpResult {
   readHessian(given.hessian, size, hessian)
   for (let k = 0; k < constraints.length; k++) {
     const constraint = constraints[k]
-    writeNumbers(`${constraint.argument}: coefficients`, constraint.definition, rows, k * size, size)
+    if (!copyFinite(constraint.definition, rows, k * size, size)) {
+      const argument = `${argumentOf(constraint.key)}: coefficients`
+      writeNumbers(argument, constraint.definition, rows, k * size, size)
+    }
     min[size + k] = constraint.min
     max[size + k] = constraint.max
   }
@@ -230,6 +233,20 @@ function readNumbers(argument: string, given: unknown): Float64Array {
   return numbers
 }
 
+/**
+ * Copies a given count of finite numbers from a plain array without a second copy, and without messages. Returns false
+ * for other arguments.
+ */
+function copyFinite(given: unknown, to: Float64Array, first: number, length: number): boolean {
+  if (!Array.isArray(given) || given.length !== length) return false
+  for (let i = 0; i < length; i++) {
+    const x: unknown = given[i]
+    if (typeof x !== 'number' || !Number.isFinite(x)) return false
+    to[first + i] = x
+  }
+  return true
+}
+
 /** Copies a given count of finite numbers to an array. @throws OptionError */
 function writeNumbers(
   argument: string,
@@ -239,8 +256,7 @@ function writeNumbers(
   length: number,
 ): void {
   const expected = `${length} finite numbers`
-  // Most arguments are plain arrays, whose numbers need no second copy.
-  const numbers = Array.isArray(given) ? (given as unknown[]) : toFloat64Array(given)
+  const numbers = toFloat64Array(given)
   if (numbers === undefined) throw new OptionError(argument, expected, given)
   if (numbers.length !== length) throw new OptionError(argument, expected, `${numbers.length} numbers`)
   for (let i = 0; i < length; i++) {
@@ -296,7 +312,9 @@ function readHessian(given: unknown, size: number, hessian: Float64Array): void 
   else if (list.length !== size)
     throw new OptionError('hessian', `${size} rows of ${size} numbers`, `${list.length} rows`)
   else {
-    for (const [i, row] of list.entries()) writeNumbers(`hessian[${i}]`, row, hessian, i * size, size)
+    for (let i = 0; i < size; i++)
+      if (!copyFinite(list[i], hessian, i * size, size))
+        writeNumbers(`hessian[${i}]`, list[i], hessian, i * size, size)
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {

@@ -6,7 +6,7 @@ import { type Expression, expression } from '../expressions/expression.js'
 import type { ConstrainedObjective } from '../minimize/method.js'
 import { type ObjectiveFunctions, readObjective } from '../objectives/arguments.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
-import { type ReadConstraint, readConstraints } from '../quadratic/limits.js'
+import { argumentOf, type ReadConstraint, readConstraints } from '../quadratic/limits.js'
 
 /** The largest count of constraints. */
 export const MAX_CONSTRAINTS = 1000
@@ -38,21 +38,21 @@ export function constrainObjective(
 
 /** Finds the places of a constraint's parameters among all names. */
 function placeFunction(
-  { key, argument, min, max, definition }: ReadConstraint,
+  { key, min, max, definition }: ReadConstraint,
   { functions, isLinear }: ConstraintSource,
   names: readonly string[] | null,
 ): ConstraintFunction {
   const own = functions.names
-  const constraint = { key, argument, min, max, definition, functions, indices: null, isLinear }
+  const constraint = { key, min, max, definition, functions, indices: null, isLinear }
   if (own === null || names === null) return constraint
   const indices = own.map((name) => names.indexOf(name))
   const unknown = indices.indexOf(-1)
   if (unknown >= 0)
-    throw new OptionError(`${argument}: expr`, `names among ${names.join(', ')}`, own[unknown])
+    throw new OptionError(`${argumentOf(key)}: expr`, `names among ${names.join(', ')}`, own[unknown])
   // Differences need a function of all parameters.
   return functions.gradient === undefined
     ? { ...constraint, functions: widen(functions, { indices, size: names.length }) }
-    : { key, argument, min, max, definition, functions, indices, isLinear }
+    : { key, min, max, definition, functions, indices, isLinear }
 }
 
 /** The names of the objective, and further names of the start, or of the constraints if the start is long enough. */
@@ -69,10 +69,10 @@ function extendNames(
 }
 
 function readFunction(
-  { argument, definition }: ReadConstraint,
+  { key, definition }: ReadConstraint,
   names: readonly string[] | null,
 ): ConstraintSource {
-  const what = `${argument}: expr`
+  const what = `${argumentOf(key)}: expr`
   if (typeof definition !== 'string' && typeof definition !== 'function' && !isObject(definition))
     throw new OptionError(what, 'a string, an expression, a function or { value, gradient }', definition)
   const source = typeof definition === 'string' ? parse(what, definition) : readSource(definition, what)
