@@ -13,6 +13,7 @@ import {
   type Rule,
   radam,
   rmsprop,
+  type SavedRun,
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -74,10 +75,10 @@ function numbers(dtype: Dtype, length: number): FloatArray {
 /** The length exceeds a block of the Rust loops, and is not a multiple of a vector. */
 const LENGTH = 1109
 
-const runs = new Map<string, Uint8Array>()
+const runs = new Map<string, SavedRun>()
 
 /** A saved run of the TypeScript engine after updates with gradients of 0. Every engine continues the same run. */
-function savedAfter(updates: number, rule: Rule, dtype: Dtype): Uint8Array {
+function savedAfter(updates: number, rule: Rule, dtype: Dtype): SavedRun {
   const key = JSON.stringify([updates, rule, dtype])
   const known = runs.get(key)
   if (known) return known
@@ -97,7 +98,9 @@ function savedAfter(updates: number, rule: Rule, dtype: Dtype): Uint8Array {
 
 /** An optimizer after an update with random parameters, state and gradients, many of which are 0 or small. */
 function updated({ name: _, ...engine }: Variant, rule: Rule, dtype: Dtype, update: number) {
-  const { optimizer, state } = withState(Optimizer.load(savedAfter(update - 1, rule, dtype), engine))
+  const { optimizer, state } = withState(
+    Optimizer.load(savedAfter(update - 1, rule, dtype), engine) as Optimizer<FloatArray>,
+  )
   const filled = numbers(dtype, LENGTH)
   Object.values(state).forEach((own, k) => {
     own.set(filled.map((_, i) => filled[(i + 7 * k) % LENGTH]))
