@@ -403,3 +403,21 @@ describe('runs that share memory', () => {
     expect(nested.value).toBeCloseTo(plain.value, 6)
   })
 })
+
+test('a run counts the values and the gradients of an expression', () => {
+  let values = 0
+  const counted = {
+    value: (x: ArrayLike<number>) => {
+      values++
+      return squares.value(x)
+    },
+    gradient: (x: ArrayLike<number>, out: Float64Array) => squares.gradient(x, out),
+    hessian: (x: ArrayLike<number>, out: Float64Array) => squares.hessian(x, out),
+  }
+  const options = { constraints: [{ expr: (x: ArrayLike<number>) => x[0] * x[1], min: 1 }] }
+  const { evaluations } = minimize(counted as never, [3, 1], sqp(), options)
+  expect(evaluations.values).toBe(values)
+  const text = minimize(squares, { x: 3, y: 1 }, sqp(), { constraints: [{ expr: 'x*y', min: 1 }] })
+  expect(text.evaluations.values).toBeGreaterThanOrEqual(text.iterations - 1)
+  expect(text.evaluations.gradients).toBeGreaterThanOrEqual(text.iterations - 1)
+})

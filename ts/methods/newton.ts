@@ -86,7 +86,7 @@ class NewtonDescent extends MethodDescent {
     const { gradient, both } = this.#problem
     const out = { gradient: this.#gradientOut, hessian: this.#hessianOut }
     const isChecked = this.#evaluated++ % CHECKED_EVALUATIONS === 0
-    if (both) both(point, out.gradient, out.hessian)
+    if (both) both(point, out.gradient, out.hessian, true)
     else if (isChecked) {
       requireWritten(gradient, out.gradient)(point, out.gradient)
       requireWritten(this.#hessian, out.hessian, 'hessian')(point, out.hessian)

@@ -29,9 +29,11 @@ export type Method = Methods[keyof Methods]
 export interface MinimizationProblem extends Required<Objective> {
   /**
    * Returns the value and writes the gradient, if the objective computes both at once. The second derivatives are
-   * written to `hessian`, row by row, if the array is passed.
+   * written to `hessian`, row by row, if the array is passed. A value that is already known is not counted again.
    */
-  readonly both: ((x: FloatArray, out: FloatArray, hessian?: FloatArray) => number) | undefined
+  readonly both:
+    | ((x: FloatArray, out: FloatArray, hessian?: FloatArray, isKnown?: boolean) => number)
+    | undefined
   /** Second derivatives of the objective, if the objective has both derivatives; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
   /** Starting point of the run; copied. */

@@ -319,9 +319,8 @@ export class Minimization {
       gradient: this.#gradient,
       both:
         both &&
-        ((at: FloatArray, out: FloatArray, second?: FloatArray) => {
-          // Methods that need second derivatives have evaluated the value before.
-          if (second === undefined) evaluations.values++
+        ((at: FloatArray, out: FloatArray, second?: FloatArray, isKnown = false) => {
+          if (!isKnown) evaluations.values++
           evaluations.gradients++
           return both(at, out, second)
         }),
