@@ -25,8 +25,8 @@ const MAX_NUMBERS = 100
 /** Programs of steps by the rates; null if the system has no such program. */
 const steps = new WeakMap<Jet, StepProgram | null>()
 
-/** Count of fits from which lanes take less time than fits that run alone. */
-const MIN_FITS = 128
+/** Count of fits from which the first call of a process takes no more time with lanes than without. */
+const MIN_FITS = 256
 
 export const odeLanes = {
   /** Whether a count of fits uses lanes, if the option `engine` has the given value. */

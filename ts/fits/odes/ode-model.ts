@@ -167,13 +167,14 @@ export class OdeModel {
     directions: readonly string[],
     lane?: ModelLane,
   ): Slices<ObservedRows> {
-    const point = prepared.parameters.map((name) => p[name])
-    const { last } = prepared
+    const { last, parameters } = prepared
     if (
-      last?.point.every((x, k) => Object.is(x, point[k])) &&
-      directions.every((name) => last.directions.includes(name))
+      last !== undefined &&
+      parameters.every((name, k) => Object.is(last.point[k], p[name])) &&
+      (last.directions === directions || directions.every((name) => last.directions.includes(name)))
     )
       return last.rows
+    const point = parameters.map((name) => p[name])
     const { system } = this
     const values = this.#valuesOf(prepared, p)
     const { regimen, observed } = prepared

@@ -258,23 +258,21 @@ function evaluateAllRows(
   const wanted = (name: string, out: Float64Array) => {
     // The length is checked, because the function may have transferred the array's buffer to another thread.
     if (out.length === count) {
-      if (exact !== undefined && rows.length === count) return out
-      const some = new Float64Array(rows.length)
+      const some = zeros(rows.length)
       for (let k = 0; k < rows.length; k++) some[k] = out[rows[k] - first]
       return some
     }
     throw new OptionError(`model: ${name}`, 'a function that keeps its array', 'a detached array')
   }
   // A user's function may keep or transfer its array, which therefore has its own buffer.
-  const make = () => (exact === undefined ? new Float64Array(count) : zeros(count)).fill(NaN)
+  const make = () => (exact ? zeros(count) : new Float64Array(count)).fill(NaN)
   const say = (name: string, said: unknown) => {
     if (said !== undefined)
       throw describeRefusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)
   }
   return {
     *advance(p, names) {
-      if (exact !== undefined)
-        yield* exact.advance(p as Readonly<Record<string, number>>, columns, names, lane)
+      if (exact) yield* exact.advance(p as Readonly<Record<string, number>>, columns, names, lane)
     },
     curve(p) {
       const out = make()

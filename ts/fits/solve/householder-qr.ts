@@ -70,7 +70,7 @@ export function* triangularize(columns: readonly Float64Array[], b: Float64Array
   )
     return yield* triangularizeWithPivots(shorter, right)
   return {
-    columns: shorter.map((column, k) => column.subarray(0, k + 1)),
+    columns: shorter.map((column, k) => fillArray(k + 1, (row) => column[row])),
     right,
     pivots: [...columns.keys()],
   }
