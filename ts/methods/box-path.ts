@@ -28,14 +28,13 @@ export class BoxPath {
   constructor(x: FloatArray, box: BoundsBox) {
     this.#start = x.slice()
     this.#box = box
-    // Before the first way begins, no variable reaches a bound, and each step ends at the start.
-    this.#ends = new Float64Array(x.length).fill(Infinity)
-    this.#bent = new Float64Array(x.length)
+    this.#ends = new Float64Array(x.length)
+    this.#bent = this.#ends.slice()
     this.direction = this.#bent
   }
 
   /**
-   * Begins a way. Arrays are reused, because their allocation takes much of the time of a short run.
+   * Begins a way, whose step 1 stays within the bounds. Arrays are reused, because their allocation takes much of the time of a short run.
    *
    * @param x start of the way, within the bounds
    * @param direction is kept until the next way begins
@@ -44,11 +43,23 @@ export class BoxPath {
   begin(x: FloatArray, direction: Float64Array, grads: FloatArray): void {
     this.#start.set(x)
     this.direction = direction
-    const first = this.#reach()
-    if (first < 1) {
-      this.direction = this.#shorten(direction, grads, first)
-      this.longest = Math.max(1, this.#reach())
-    } else this.longest = Math.max(1, first)
+    let end = this.#reach()
+    if (end < 1) {
+      const { min, max } = this.#box
+      const bent = this.#bent
+      let slope = 0
+      let projected = 0
+      for (let i = 0; i < x.length; i++) {
+        bent[i] = clamp(x[i] + direction[i], min[i], max[i]) - x[i]
+        slope += grads[i] * direction[i]
+        projected += grads[i] * bent[i]
+      }
+      if (!(projected <= MIN_SLOPE_RATIO * slope))
+        for (let i = 0; i < x.length; i++) bent[i] = end * direction[i]
+      this.direction = bent
+      end = this.#reach()
+    }
+    this.longest = Math.max(1, end)
   }
 
   /** Writes the point at step t to `out`. A variable that has reached its bound is exactly at the bound. */
@@ -75,22 +86,5 @@ export class BoxPath {
       least = Math.min(least, end)
     }
     return least
-  }
-
-  /** A direction whose step 1 stays within the bounds; the direction given leaves them after the step `first`. */
-  #shorten(direction: Float64Array, grads: FloatArray, first: number): Float64Array {
-    const { min, max } = this.#box
-    const x = this.#start
-    const bent = this.#bent
-    let slope = 0
-    let projected = 0
-    for (let i = 0; i < direction.length; i++) {
-      bent[i] = clamp(x[i] + direction[i], min[i], max[i]) - x[i]
-      slope += grads[i] * direction[i]
-      projected += grads[i] * bent[i]
-    }
-    if (projected <= MIN_SLOPE_RATIO * slope) return bent
-    for (let i = 0; i < direction.length; i++) bent[i] = first * direction[i]
-    return bent
   }
 }

@@ -76,7 +76,7 @@ class LbfgsDescent extends MethodDescent {
   /** A pair whose arrays are free. */
   #spare: CorrectionPair
   /** The way from `params` to the points of the line search, if there are bounds. */
-  readonly #path: BoxPath | null
+  #path: BoxPath | null = null
   #value: number | undefined
   #asked = 0
   /** Lowest value and smallest gradient so far. */
@@ -96,7 +96,6 @@ class LbfgsDescent extends MethodDescent {
     this.#held = new Uint8Array(this.params.length)
     this.#box = problem.box
     if (problem.box !== null) project(this.params, problem.box)
-    this.#path = problem.box && new BoxPath(this.params, problem.box)
     this.#values = values
     this.#history = historyOf(values.history, this.params.length)
     this.#problem = problem
@@ -159,9 +158,9 @@ class LbfgsDescent extends MethodDescent {
         if (!hasChanged) break
         this.#direction = this.#descent()
       }
-      const path = this.#path as BoxPath
-      path.begin(params, this.#direction, grads)
-      this.#direction = path.direction
+      this.#path ??= new BoxPath(params, box)
+      this.#path.begin(params, this.#direction, grads)
+      this.#direction = this.#path.direction
     }
     return dot(grads, this.#direction)
   }
