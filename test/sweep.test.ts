@@ -573,7 +573,7 @@ test('antigrad sweep --method runs a method instead of a rule, with the results 
     ['--method newton --history 3', /^antigrad: newton: options: .*"history"/],
     ['--rule adam --history 3', /history/],
     ['--method lbfgs --history 0', /history: expected an integer ≥ 1/],
-    ['--method lbfgs --c1 0.1,0.5 --c2 0.6,0.3', /c1: expected a number in \(0, c2\), where c2 is 0.3/],
+    ['--method lbfgs --c1 0.1,0.5 --c2 0.6,0.3', /c1: expected a number in \(0, c2 = 0.3\)/],
     ['--method lbfgs --rule adam', /cannot be used with option '--rule <name>'/],
     ['--method lbfgs --dtype float32', /dtype: expected 'float64'/],
   ] as const) {

@@ -34,7 +34,8 @@ export class BoxPath {
   }
 
   /**
-   * Begins a way, whose step 1 stays within the bounds. Arrays are reused, because their allocation takes much of the time of a short run.
+   * Begins a way, whose step 1 stays within the bounds. Arrays are reused, because their allocation takes much of the
+   * time of a short run.
    *
    * @param x start of the way, within the bounds
    * @param direction is kept until the next way begins

@@ -61,7 +61,6 @@ class LbfgsDescent extends MethodDescent {
   startNorm = NaN
   readonly #problem: MinimizationProblem
   readonly #values: LbfgsValues
-  readonly #history: number
   /** Correction pairs of steps and gradient changes, newest first. */
   readonly #pairs: CorrectionPair[] = []
   /** Point at which the line search evaluates the objective. */
@@ -97,7 +96,6 @@ class LbfgsDescent extends MethodDescent {
     this.#box = problem.box
     if (problem.box !== null) project(this.params, problem.box)
     this.#values = values
-    this.#history = historyOf(values.history, this.params.length)
     this.#problem = problem
   }
 
@@ -215,8 +213,7 @@ class LbfgsDescent extends MethodDescent {
   #ask(t: number, low: { readonly grads: FloatArray }): LineTrial {
     const { value, gradient, both } = this.#problem
     const point = this.#pointAt(t)
-    const isFree = (array: FloatArray) => array !== this.grads && array !== low.grads
-    const grads = this.#gradients.find(isFree) as FloatArray
+    const grads = this.#gradients.find((one) => one !== this.grads && one !== low.grads) as FloatArray
     const found = both ? both(point, grads) : value(point)
     if (!both) {
       if (this.#asked++ % CHECKED_GRADIENTS === 0) requireWritten(gradient, grads)(point, grads)
@@ -246,8 +243,8 @@ class LbfgsDescent extends MethodDescent {
       curvature > epsilon[8] * Math.abs(dot(s, start.grads)) && rho * dot(y, y) > 0 && rho < Infinity
     if (isUseful) {
       this.#pairs.unshift({ s, y, rho })
-      const oldest = this.#pairs.length > this.#history ? this.#pairs.pop() : undefined
-      this.#spare = oldest ?? pairOf(s.length)
+      const most = historyOf(this.#values.history, s.length)
+      this.#spare = (this.#pairs.length > most && this.#pairs.pop()) || pairOf(s.length)
     }
     this.params.set(point)
     this.grads = grads
@@ -318,7 +315,7 @@ export const lbfgs: (options?: Partial<LbfgsValues>) => Lbfgs = method({
   name: 'lbfgs',
   options,
   check({ c1, c2 }) {
-    if (!(c1 > 0 && c1 < c2)) throw new OptionError('lbfgs: c1', `a number in (0, c2), where c2 is ${c2}`, c1)
+    if (!(c1 > 0 && c1 < c2)) throw new OptionError('lbfgs: c1', `a number in (0, c2 = ${c2})`, c1)
   },
   begin: (values, problem) => new LbfgsDescent(values, problem),
   lanes: lbfgsLanes,
