@@ -280,7 +280,7 @@ add('layerDecay', 'layerDecay', {
 add('noDecay', '', { also: at(any, 'embed') })
 add('lbfgs', 'lbfgs', {
   options: at(record, {
-    history: at(optional(whole), 3),
+    history: at(orNull(whole), 3),
     c1: at(optional(fraction), 1e-4),
     c2: at(optional(fraction), 0.9),
     maxLineSearch: at(optional(whole), 9),
