@@ -113,8 +113,5 @@ export function addRows(
     for (let i = 0; i < length; i++)
       to[i] += s * matrix[a + i] + t * matrix[b + i] + (u * matrix[c + i] + v * matrix[d + i])
   }
-  for (; row < end; row++, a += length) {
-    const s = factors[row]
-    for (let i = 0; i < length; i++) to[i] += s * matrix[a + i]
-  }
+  for (; row < end; row++, a += length) addMultiple(to, 0, factors[row], matrix, a, length)
 }

@@ -113,10 +113,8 @@ export function qp(problem: QuadraticProblem): QpResult {
   readHessian(given.hessian, size, hessian)
   for (let k = 0; k < constraints.length; k++) {
     const constraint = constraints[k]
-    if (!copyFinite(constraint.definition, rows, k * size, size)) {
-      const argument = `${argumentOf(constraint.key)}: coefficients`
-      writeNumbers(argument, constraint.definition, rows, k * size, size)
-    }
+    const argument = () => `${argumentOf(constraint.key)}: coefficients`
+    writeNumbers(argument, constraint.definition, rows, k * size, size)
     min[size + k] = constraint.min
     max[size + k] = constraint.max
   }
@@ -234,35 +232,27 @@ function readNumbers(argument: string, given: unknown): Float64Array {
 }
 
 /**
- * Copies a given count of finite numbers from a plain array without a second copy, and without messages. Returns false
- * for other arguments.
+ * Copies a given count of finite numbers to an array.
+ *
+ * @param argument returns the name of the argument in messages, which most calls do not need
+ * @throws OptionError
  */
-function copyFinite(given: unknown, to: Float64Array, first: number, length: number): boolean {
-  if (!Array.isArray(given) || given.length !== length) return false
-  for (let i = 0; i < length; i++) {
-    const x: unknown = given[i]
-    if (typeof x !== 'number' || !Number.isFinite(x)) return false
-    to[first + i] = x
-  }
-  return true
-}
-
-/** Copies a given count of finite numbers to an array. @throws OptionError */
 function writeNumbers(
-  argument: string,
+  argument: () => string,
   given: unknown,
   to: Float64Array,
   first: number,
   length: number,
 ): void {
-  const expected = `${length} finite numbers`
-  const numbers = toFloat64Array(given)
-  if (numbers === undefined) throw new OptionError(argument, expected, given)
-  if (numbers.length !== length) throw new OptionError(argument, expected, `${numbers.length} numbers`)
+  const makeError = (got: unknown) => new OptionError(argument(), `${length} finite numbers`, got)
+  // Most arguments are plain arrays, whose numbers need no second copy.
+  const numbers = Array.isArray(given) ? (given as unknown[]) : toFloat64Array(given)
+  if (numbers === undefined) throw makeError(given)
+  if (numbers.length !== length) throw makeError(`${numbers.length} numbers`)
   for (let i = 0; i < length; i++) {
     const x = numbers[i]
-    if (typeof x !== 'number') throw new OptionError(argument, expected, given)
-    if (!Number.isFinite(x)) throw new OptionError(argument, expected, x)
+    if (typeof x !== 'number') throw makeError(given)
+    if (!Number.isFinite(x)) throw makeError(x)
     to[first + i] = x
   }
 }
@@ -308,13 +298,11 @@ function readBox(given: unknown, size: number, min: Float64Array, max: Float64Ar
 function readHessian(given: unknown, size: number, hessian: Float64Array): void {
   const list = toBoundedArray(given, MAX_VARIABLES * MAX_VARIABLES)
   if (list === undefined || !isObject(list[0]))
-    writeNumbers('hessian', list ?? given, hessian, 0, size * size)
+    writeNumbers(() => 'hessian', list ?? given, hessian, 0, size * size)
   else if (list.length !== size)
     throw new OptionError('hessian', `${size} rows of ${size} numbers`, `${list.length} rows`)
   else {
-    for (let i = 0; i < size; i++)
-      if (!copyFinite(list[i], hessian, i * size, size))
-        writeNumbers(`hessian[${i}]`, list[i], hessian, i * size, size)
+    for (let i = 0; i < size; i++) writeNumbers(() => `hessian[${i}]`, list[i], hessian, i * size, size)
   }
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < i; j++) {
