@@ -132,10 +132,17 @@ function extend(objective: ObjectiveFunctions, names: readonly string[] | null):
   return { ...wide, names }
 }
 
+/** The parameters of a function among all parameters. */
+interface Places {
+  readonly indices: readonly number[]
+  /** Count of all parameters. */
+  readonly size: number
+}
+
 /** A function of all parameters, which calls a function of some parameters. */
 export function widen(
   { value, gradient, hessian, both }: ObjectiveFunctions,
-  { indices, size }: { readonly indices: readonly number[]; readonly size: number },
+  { indices, size }: Places,
 ): ObjectiveFunctions {
   const { length } = indices
   const point = new Float64Array(length)
@@ -150,8 +157,7 @@ export function widen(
       gradient &&
       ((x, out) => {
         gradient(narrow(x), slope)
-        for (let i = 0; i < size; i++) out[i] = 0
-        for (let k = 0; k < length; k++) out[indices[k]] = slope[k]
+        spread(slope, { indices, size }, out)
       }),
     hessian: () => {
       const second = hessian()
@@ -159,9 +165,7 @@ export function widen(
       const matrix = new Float64Array(length * length)
       return (x, out) => {
         second(narrow(x), matrix)
-        for (let i = 0; i < size * size; i++) out[i] = 0
-        for (let a = 0; a < length; a++)
-          for (let b = 0; b < length; b++) out[indices[a] * size + indices[b]] = matrix[a * length + b]
+        spreadMatrix(matrix, { indices, size }, out)
       }
     },
     both: both && widenBoth(both, narrow, { indices, size }),
@@ -173,21 +177,31 @@ export function widen(
 function widenBoth(
   both: NonNullable<ObjectiveFunctions['both']>,
   narrow: (x: ArrayLike<number>) => Float64Array,
-  { indices, size }: { readonly indices: readonly number[]; readonly size: number },
+  { indices, size }: Places,
 ): NonNullable<ObjectiveFunctions['both']> {
   const { length } = indices
   const slope = new Float64Array(length)
   const matrix = new Float64Array(length * length)
   return (x, out, second) => {
     const value = both(narrow(x), slope, second && matrix)
-    for (let i = 0; i < size; i++) out[i] = 0
-    for (let k = 0; k < length; k++) out[indices[k]] = slope[k]
-    if (second === undefined) return value
-    for (let i = 0; i < size * size; i++) second[i] = 0
-    for (let a = 0; a < length; a++)
-      for (let b = 0; b < length; b++) second[indices[a] * size + indices[b]] = matrix[a * length + b]
+    spread(slope, { indices, size }, out)
+    if (second !== undefined) spreadMatrix(matrix, { indices, size }, second)
     return value
   }
+}
+
+/** Writes a gradient to the places of its parameters among all parameters. */
+function spread(slope: Float64Array, { indices, size }: Places, out: { [i: number]: number }): void {
+  for (let i = 0; i < size; i++) out[i] = 0
+  for (let k = 0; k < indices.length; k++) out[indices[k]] = slope[k]
+}
+
+/** Writes second derivatives to the places of their parameters among all parameters. */
+function spreadMatrix(matrix: Float64Array, { indices, size }: Places, out: { [i: number]: number }): void {
+  const { length } = indices
+  for (let i = 0; i < size * size; i++) out[i] = 0
+  for (let a = 0; a < length; a++)
+    for (let b = 0; b < length; b++) out[indices[a] * size + indices[b]] = matrix[a * length + b]
 }
 
 /** Relative step of the differences of gradients. */
