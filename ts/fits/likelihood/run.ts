@@ -56,6 +56,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly distribution: Likelihood
   readonly solutions: LikelihoodSolutions
   readonly labels: readonly GroupLabel[] | undefined
+  readonly #free: readonly Parameter[]
   readonly #guess: (() => void) | undefined
 
   /**
@@ -98,6 +99,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const known = [...new Set([...ofModel, ...ofDistribution])].filter((name) => !columns.has(name))
     const defaults = { ...limitScales(known, ofModel), ...parsed.parameters }
     this.parameters = readParameters(options, known, defaults, columns.keys())
+    this.#free = this.parameters.filter(({ isFixed }) => !isFixed)
     this.count = countFits(columns, this.parameters)
     checkRows(columns, this.count, true)
     this.data = columns
@@ -219,11 +221,10 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   *#startElsewhere(fits: Uint32Array, found: LaneMinima): Generator<EngineCall> {
     const { multiStart } = this.options
     const { problem, inSteps } = this.likelihood
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
     const samples = sampleStarts(problem, inSteps, multiStart, true)
     const runs = Uint32Array.from(fits.keys())
     for (let n = 1; n < multiStart.count; n++) {
-      const starts = free.map((parameter, i) => {
+      const starts = this.#free.map((parameter, i) => {
         const part = samples[i][n - 1]
         if (isBounded(inSteps.min[i], inSteps.max[i])) return new Float64Array(fits.length).fill(part)
         const own = this.starts.get(parameter.name) as Float64Array
@@ -275,15 +276,13 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
 
   /** External values of the free parameters, followed by the parameters that are fixed per fit. */
   #externalPoint(fit: number, internal: Float64Array): number[] {
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
     const fixed = this.likelihood.problem.fixed.map((name) => (this.starts.get(name) as Float64Array)[fit])
-    return [...free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
+    return [...this.#free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
   }
 
   /** Internal values of the free parameters, as columns. */
   #internal(external: (parameter: Parameter, i: number) => Float64Array): Float64Array[] {
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
-    return free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
+    return this.#free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
   }
 
   #laneBatch(fits: Uint32Array): LikelihoodBatch {
@@ -300,13 +299,12 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   *#solveModels(fits: Uint32Array): Generator<EngineCall> {
     const { likelihood, solutions: to } = this
     const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
     const { engine, runner } = this.choice
     const { exact } = likelihood.problem.functionModel ?? {}
     const lanes = engine === 'typescript' ? undefined : exact?.lanes(fits.length, runner)
     const solveOne = (fit: number, run: number) => {
       const evaluator = new ModelEvaluator(likelihood, this.rowsOf(fit), lanes && { lanes, run })
-      const start = Float64Array.from(free, (parameter) => {
+      const start = Float64Array.from(this.#free, (parameter) => {
         const own = this.starts.get(parameter.name) as Float64Array
         return toInternal(parameter, own.slice(fit, fit + 1))[0]
       })
@@ -325,8 +323,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   /** Converts the solutions to external units. */
   #complete(fits: Uint32Array): void {
     const { solutions } = this
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
-    fromInternal(free, solutions.free, solutions.covariance, solutions.errors)
+    fromInternal(this.#free, solutions.free, solutions.covariance, solutions.errors)
     for (const fit of fits)
       if (hasUsablePoint(solutions.reason[fit]) && isDegenerate({ run: this, fit }))
         solutions.reason[fit] = SINGULAR
@@ -334,9 +331,8 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
 
   /** Internal values of the free parameters at the solution of a fit. */
   internalPoint(fit: number): Float64Array {
-    const free = this.parameters.filter(({ isFixed }) => !isFixed)
     return Float64Array.from(
-      free,
+      this.#free,
       (parameter, i) => toInternal(parameter, this.solutions.free[i].slice(fit, fit + 1))[0],
     )
   }

@@ -86,13 +86,7 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
     const { atBound, droppedRows } = this
     const held = atBound.length > 0 ? `${atBound.join(', ')} held at a bound, and counted as fixed` : ''
     const dropped = droppedRows > 0 ? `${plural(droppedRows, 'row')} with missing values left out` : ''
-    const remark =
-      this.reason === 'not-finite'
-        ? remarkOf(this.#source)
-        : this.reason === 'singular' && isDegenerate(this.#source)
-          ? '−2 log L falls without limit, because σ of a row shrinks to rounding errors'
-          : ''
-    return joinTexts(remark || likelihoodMessages[this.reason], held, dropped)
+    return joinTexts(remarkOf(this.reason, this.#source) || likelihoodMessages[this.reason], held, dropped)
   }
 
   /**
@@ -128,8 +122,12 @@ export abstract class LikelihoodView<Names extends string = string> extends FitV
   }
 }
 
-/** Explanation of a model of differential equations that has no value at the start. */
-function remarkOf({ run, fit }: LikelihoodSource): string {
+/** Explanation of a σ that vanishes, or of a model of differential equations that has no value at the start. */
+function remarkOf(reason: FitReason, source: LikelihoodSource): string {
+  if (reason === 'singular' && isDegenerate(source))
+    return '−2 log L falls without limit, because σ of a row shrinks to rounding errors'
+  if (reason !== 'not-finite') return ''
+  const { run, fit } = source
   const { functionModel } = run.likelihood.problem
   const start = mapRecord(Object.fromEntries(run.starts), (column) => column[fit])
   return functionModel?.exact?.remark(start, copyColumns(functionModel.data, fit)) ?? ''
