@@ -7,7 +7,6 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ode, simulate } from '../dist/fits/index.js'
-import { published } from './lib/stiff-problems.mjs'
 
 const [python, file] = process.argv.slice(2)
 const TOLERANCES = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]
@@ -40,6 +39,7 @@ function toProblem(one) {
   }
 }
 
+const published = read('../test/data/odes-stiff.json').map((one) => ({ ...one, stiff: true }))
 const problems = [...cases, ...published].map(toProblem)
 
 function modelOf(one, method, rtol) {

@@ -8,72 +8,29 @@ import { fitMany, fitShared, ode, simulate } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { modelOf, type OdeCase } from './ode-cases.js'
 
-interface Published {
-  readonly states: Record<string, number>
-  readonly rates: Record<string, string>
-  readonly values: Record<string, number>
-  readonly end: number
-  readonly at: Record<string, number>
-}
-
-const published: Record<string, Published> = {
-  Robertson: {
-    states: { a: 1, b: 0, c: 0 },
-    rates: { a: '-k1*a + k3*b*c', b: 'k1*a - k3*b*c - k2*b^2', c: 'k2*b^2' },
-    values: { k1: 0.04, k2: 3e7, k3: 1e4 },
-    end: 1e11,
-    at: { a: 0.2083340149701255e-7, b: 0.8333360770334713e-13, c: 0.999999979166505 },
-  },
-  HIRES: {
-    states: { y1: 1, y2: 0, y3: 0, y4: 0, y5: 0, y6: 0, y7: 0, y8: 0.0057 },
-    rates: {
-      y1: '-1.71*y1 + 0.43*y2 + 8.32*y3 + 0.0007',
-      y2: '1.71*y1 - 8.75*y2',
-      y3: '-10.03*y3 + 0.43*y4 + 0.035*y5',
-      y4: '8.32*y2 + 1.71*y3 - 1.12*y4',
-      y5: '-1.745*y5 + 0.43*y6 + 0.43*y7',
-      y6: '-k*y6*y8 + 0.69*y4 + 1.71*y5 - 0.43*y6 + 0.69*y7',
-      y7: 'k*y6*y8 - 1.81*y7',
-      y8: '-k*y6*y8 + 1.81*y7',
-    },
-    values: { k: 280 },
-    end: 321.8122,
-    at: {
-      y1: 0.7371312573325668e-3,
-      y2: 0.1442485726316185e-3,
-      y3: 0.5888729740967575e-4,
-      y4: 0.1175651343283149e-2,
-      y5: 0.2386356198831331e-2,
-      y6: 0.6238968252742796e-2,
-      y7: 0.2849998395185769e-2,
-      y8: 0.2850001604814231e-2,
-    },
-  },
-  Oregonator: {
-    states: { x: 1, y: 2, z: 3 },
-    rates: { x: 's*(y + x*(1 - q*x - y))', y: '(z - (1 + x)*y)/s', z: 'w*(x - z)' },
-    values: { s: 77.27, q: 8.375e-6, w: 0.161 },
-    end: 360,
-    at: { x: 0.1000814870318523e1, y: 0.1228178521549917e4, z: 0.1320554942846706e3 },
-  },
-}
+const read = (file: string) =>
+  JSON.parse(readFileSync(new URL(`data/${file}`, import.meta.url), 'utf8')).cases as readonly OdeCase[]
+const published = read('odes-stiff.json')
+const cases = read('odes-closed.json')
 
 describe('stiff systems', () => {
-  test.each(Object.entries(published))('%s agrees with the published solution', (_, one) => {
-    const { states, rates, values, end, at } = one
-    for (const method of ['auto', 'stiff'] as const) {
-      const model = ode({ states, rates, observe: Object.keys(states)[0], method })
-      const found = simulate(model, values, [end])
-      expect(found.message).toBe('')
-      expect(found.accepted).toBeLessThan(5000)
-      for (const [name, value] of Object.entries(at))
-        expect(Math.abs(found.states[name][0] / value - 1), name).toBeLessThan(1e-6)
-    }
-  })
+  test.each(published.map((one) => [one.name, one] as const))(
+    '%s agrees with the published solution',
+    (_, one) => {
+      for (const method of ['auto', 'stiff'] as const) {
+        const found = simulate(modelOf(one, { method }), one.parameters, one.times)
+        expect(found.message).toBe('')
+        expect(found.accepted).toBeLessThan(5000)
+        for (const [name, [value]] of Object.entries(one.states))
+          expect(Math.abs(found.states[name][0] / value - 1), name).toBeLessThan(1e-6)
+      }
+    },
+  )
 
   test('sensitivities of a stiff system agree with differences', () => {
-    const { states, rates, values } = published.Robertson
-    const model = ode({ states, rates, observe: 'a', rtol: 1e-10 })
+    const robertson = published[0]
+    const { parameters: values } = robertson
+    const model = modelOf(robertson, { rtol: 1e-10 })
     const { sensitivities } = simulate(model, values, [40])
     for (const [name, x] of Object.entries(values)) {
       const [above, below] = [1e-4, -1e-4].map(
@@ -86,10 +43,6 @@ describe('stiff systems', () => {
     }
   })
 })
-
-const { cases } = JSON.parse(readFileSync(new URL('data/odes-closed.json', import.meta.url), 'utf8')) as {
-  readonly cases: readonly OdeCase[]
-}
 
 describe('closed forms', () => {
   test.each(cases.map((one) => [one.name, one] as const))('%s: the error follows the tolerance', (_, one) => {

@@ -17,7 +17,7 @@ const ysOf = (k: number) =>
 const ks = Array.from({ length: COUNT }, (_, k) => k)
 const rowsOf = (k: number) => timesOf(k).map((t, i) => ({ well: `w${k}`, t, y: ysOf(k)[i], note: 'x' }))
 const rows = ks.flatMap(rowsOf)
-/** The same data as whole groups. */
+/** The same data, with one item per group. */
 const groups = ks.map((group) => ({ group, data: { t: timesOf(group), y: ysOf(group) } }))
 const expected = fitManySync(model, { t: ks.map(timesOf), y: ks.map(ysOf) }, { start })
 const options = { model, group: 'well', start } as const
