@@ -102,7 +102,7 @@ const onDemand = new RegExp(
     'random/(random|starts|sobol)',
     'webassembly/many',
     'methods/|rules/|schedules/|minimize/(convergence|method|reasons)|objectives/(arguments|gradient)',
-    'objectives/bounds.js$|many/(in-turn|run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
+    'objectives/bounds.js$|many/(evaluate-runs|in-turn|run|method-runs|option-sets|paths|starts|batch/coefficients|engines/typescript)|arena/kernel',
     'fits/(analysis|profiles|shared|shared-solve|likelihood|odes|models/(?!linear-least-squares|model\\.))',
     'fits/(fit/(rout|whitening)|programs/(elimination|group|local|profile-|trace)|solve/(dense|group|lane))',
     'fits/uncertainty/(bootstrap|comparison|inverse|joint|model-|outlier|rows|shared-)',

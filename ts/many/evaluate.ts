@@ -8,10 +8,10 @@ import { wasmModule } from '#webassembly/many'
 import { runToEnd } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
 import type { ProgramRunner } from '../expressions/run.js'
-import type { Instruction } from '../expressions/steps.js'
 import type { Batch } from './batch/batch.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import { prepareBatch } from './engines/program-batch.js'
+import { withResults } from './evaluate-runs.js'
 
 /** An evaluation at a point. The data of a runner never change. */
 export interface LongEvaluation {
@@ -69,31 +69,5 @@ function makeEvaluator(program: Program, data: readonly Float64Array[]): Evaluat
   } catch {
     // Without an engine or without memory, TypeScript evaluates the program.
     return null
-  }
-}
-
-/**
- * A program that is iterated once: further parameters take the outputs. The other outputs are never read, so they may be
- * any computed values.
- */
-function withResults(program: Program): Program {
-  const { parameters, outputs, slots, sums, head, body, tail, loops } = program
-  const first = parameters.length
-  const move = (slot: number) => (slot < first ? slot : slot + outputs.length)
-  const moveAll = (instructions: readonly Instruction[]) =>
-    instructions.map(
-      ([operation, ...operands]) => [operation, ...operands.map(move)] as unknown as Instruction,
-    )
-  const moved = outputs.map(move)
-  return {
-    ...program,
-    parameters: [...parameters, ...outputs.map((_, i) => `@output${i}`)],
-    slots: slots + outputs.length,
-    head: moveAll(head),
-    body: moveAll(body),
-    tail: moveAll(tail),
-    loops: loops.map((loop) => ({ ...loop, again: move(loop.again) })),
-    sums: sums.map(move),
-    outputs: [...parameters.map(() => moved[0]), ...moved, moved[0]],
   }
 }

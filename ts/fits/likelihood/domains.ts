@@ -89,11 +89,11 @@ export function findInvalidStart(run: CheckedRun, fit: number): number | null {
       if (value > 0 && value < Infinity) continue
       throw new OptionError(name, 'a finite value > 0 at the start', `${value} ${place(row, fit, run)}`)
     }
-    const { accepts, expected } = family.prediction
+    const { low, high, expected } = family.prediction
     // Distributions of counts have limits at f = 0, and binomial ones at f = 1, in which only one count is possible.
     const [f, cost] = [outputs[0][row], outputs[1][row]]
     const isLimit = family.isDiscrete && (f === 0 || f === 1) && Number.isFinite(cost)
-    if (!accepts(f) && !isLimit)
+    if (!(low < f && f < high) && !isLimit)
       throw new OptionError(
         'start',
         `a model value ${expected} (${family.name})`,

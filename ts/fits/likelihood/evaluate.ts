@@ -56,8 +56,21 @@ export function evaluateRows(
   rows: readonly Float64Array[],
   f?: Float64Array,
 ): Float64Array[] {
-  const { columns, problem } = likelihood
-  const own = rows.filter((_, k) => !problem.fixed.includes(columns[k]))
-  if (problem.functionModel !== null) own.push(f ?? evaluateModelRows(likelihood, point, rows))
+  const own = ownRows(likelihood, rows)
+  if (likelihood.problem.functionModel !== null) own.push(f ?? evaluateModelRows(likelihood, point, rows))
   return rowMachines(likelihood).evaluateRows(point, own, rows[0].length)
 }
+
+/** The rows without the columns of parameters that are fixed per fit. */
+const ownRows = ({ columns, problem }: LikelihoodProblem, rows: readonly Float64Array[]) =>
+  rows.filter((_, k) => !problem.fixed.includes(columns[k]))
+
+const scatterMachines = memoizeBy(({ scatter }: LikelihoodProblem) => new ProgramRunner(scatter(), 'float64'))
+
+/** Predictions of an expression in each row, and σ if the distribution has it. */
+export const evaluateScatter = (
+  likelihood: LikelihoodProblem,
+  point: ArrayLike<number>,
+  rows: readonly Float64Array[],
+): Float64Array[] =>
+  scatterMachines(likelihood).evaluateRows(point, ownRows(likelihood, rows), rows[0].length)

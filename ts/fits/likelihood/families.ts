@@ -23,6 +23,13 @@ interface ResponseDomain {
   readonly accepts: (y: number, trials: number) => boolean
 }
 
+/** An open interval of values of the model. */
+interface PredictionDomain {
+  readonly expected: string
+  readonly low: number
+  readonly high: number
+}
+
 /** The likelihood of a row. */
 export interface LikelihoodFamily {
   readonly name: DistributionName
@@ -37,7 +44,7 @@ export interface LikelihoodFamily {
   readonly positive: readonly string[]
   readonly response: ResponseDomain
   /** Values that the mean (or the probability) can have. */
-  readonly prediction: { readonly expected: string; readonly accepts: (f: number) => boolean }
+  readonly prediction: PredictionDomain
   /** Whether the response is a count. */
   readonly isDiscrete: boolean
 }
@@ -45,8 +52,9 @@ export interface LikelihoodFamily {
 const LOG_2PI = 1.8378770664093453
 const LOG_PI = 1.1447298858494002
 
-const anyNumber = { expected: 'finite', accepts: Number.isFinite }
-const aboveZero = { expected: '> 0', accepts: (x: number) => x > 0 && x < Infinity }
+const anyNumber = { expected: 'finite', low: -Infinity, high: Infinity }
+const aboveZero = { expected: '> 0', low: 0, high: Infinity }
+const isPositive = (x: number) => x > 0 && x < Infinity
 const counts = {
   expected: 'counts: integers ≥ 0',
   accepts: (y: number) => Number.isSafeInteger(y) && y >= 0,
@@ -108,7 +116,7 @@ export const normalFamily: LikelihoodFamily = {
   ),
   censored: normalCost(defineLines('z = (y - f)/sigma')),
   positive: ['sigma'],
-  response: anyNumber,
+  response: { expected: 'finite', accepts: Number.isFinite },
   prediction: anyNumber,
   isDiscrete: false,
 }
@@ -129,7 +137,7 @@ export const lognormalFamily: LikelihoodFamily = {
   ),
   censored: normalCost(defineLines('z = log(y/f)/sigma')),
   positive: ['sigma'],
-  response: { expected: 'numbers > 0', accepts: aboveZero.accepts },
+  response: { expected: 'numbers > 0', accepts: isPositive },
   prediction: aboveZero,
   isDiscrete: false,
 }
@@ -150,7 +158,7 @@ export const studentFamily: LikelihoodFamily = {
   ),
   censored: (b, names, side) => studentTails(b, { df: names.df, ...studentScore(b, names) })[side],
   positive: ['sigma', 'df'],
-  response: anyNumber,
+  response: { expected: 'finite', accepts: Number.isFinite },
   prediction: anyNumber,
   isDiscrete: false,
 }
@@ -233,7 +241,7 @@ export const binomialFamily: LikelihoodFamily = {
     expected: 'counts: integers from 0 to the trials',
     accepts: (y, trials) => Number.isSafeInteger(y) && y >= 0 && y <= trials,
   },
-  prediction: { expected: 'a probability between 0 and 1', accepts: (f) => f > 0 && f < 1 },
+  prediction: { expected: 'a probability between 0 and 1', low: 0, high: 1 },
   isDiscrete: true,
 }
 
@@ -249,7 +257,7 @@ export const gammaFamily: LikelihoodFamily = {
   `),
   censored: (b, names, side) => gammaTails(b, names.shape, gammaRatio(b, names).x)[side],
   positive: ['shape'],
-  response: { expected: 'numbers > 0', accepts: aboveZero.accepts },
+  response: { expected: 'numbers > 0', accepts: isPositive },
   prediction: aboveZero,
   isDiscrete: false,
 }

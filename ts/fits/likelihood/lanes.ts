@@ -50,9 +50,9 @@ export function* minimizeInLanes(
   yield* many.calls()
   const { x, value, iterations, reason } = many.result()
   return {
-    x: inSteps.free.map((name) => Float64Array.from(x[name])),
-    value: Float64Array.from(value),
-    iterations: Float64Array.from(iterations),
+    x: inSteps.free.map((name) => x[name] as Float64Array),
+    value,
+    iterations,
     isConverged: (run) => reason[run] === CONVERGED,
   }
 }

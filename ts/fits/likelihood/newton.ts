@@ -8,7 +8,7 @@ export interface SecondOrderEvaluation<Hessian = Float64Array> {
   readonly gradient: Float64Array
   readonly hessian: Hessian
   /** Error of the value, if it is larger than rounding errors. */
-  readonly noise?: number
+  readonly noise?: number | undefined
 }
 
 /** A Newton step of the free parameters, with the decrease that the quadratic approximation predicts. */
@@ -79,7 +79,8 @@ export function* newtonSteps<Hessian>(
   let mayEscape = true
   let noisySteps = 0
   const end = (status: NewtonResult['status'], decrement: number) => {
-    return { ...at, x, decrement, evaluations, status }
+    const { value, gradient, hessian, noise } = at
+    return { x, value, gradient, hessian, noise, decrement, evaluations, status }
   }
   if (!isUsable(problem, at)) return end('not-finite', NaN)
   for (;;) {

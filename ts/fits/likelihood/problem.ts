@@ -4,6 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import { Builder } from '../../expressions/differentiate.js'
 import { Expression } from '../../expressions/expression.js'
 import type { Graph } from '../../expressions/graph.js'
+import { defineLines, INFINITY, type NamedNodes } from '../../expressions/lines.js'
 import { namesIn, parse } from '../../expressions/parse.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { BoundFunctionModel } from '../problem/function-model.js'
@@ -60,6 +61,15 @@ export interface LikelihoodProblem extends Likelihood {
   readonly ofModel: readonly string[]
   /** Outputs of a row: see {@link rowOutputs}. */
   readonly rows: Program
+  /** A program with few outputs of a row: the prediction, and σ if the distribution has it. */
+  readonly scatter: () => Program
+  /**
+   * A program for external values of the free parameters, whose output is 0 if every row has a finite likelihood, and a
+   * prediction and options in their domains.
+   *
+   * @param columns the names in `columns` in the order of the data
+   */
+  readonly screen: (columns: readonly string[]) => Program
 }
 
 /** Names of the outputs of a row, followed by the options of the distribution. */
@@ -97,8 +107,15 @@ export function makeLikelihood(likelihood: Likelihood, inputs: ProblemInputs): L
       return toParsed(again.problem.graph, again.nodes.weighted)
     },
   )
-  const options = Object.keys(likelihood.texts)
-  const outputs = [...rowOutputs, ...options].map((name) => plain.nodes.named[name])
+  const { graph } = plain.problem
+  const { named } = plain.nodes
+  const compileRows = (names: readonly string[]) =>
+    compile(
+      graph,
+      names.map((name) => named[name]),
+      inputNames,
+      rowColumns,
+    )
   const inputNames = [...plain.problem.free, ...plain.problem.fixed]
   const ownColumns = all.filter((name) => !plain.problem.fixed.includes(name))
   const rowColumns = [...ownColumns, ...plain.problem.evaluatedExpressions.slice(0, 1)]
@@ -110,8 +127,28 @@ export function makeLikelihood(likelihood: Likelihood, inputs: ProblemInputs): L
     cost: nodes.weighted,
     columns: all,
     ofModel,
-    rows: compile(plain.problem.graph, outputs, inputNames, rowColumns),
+    rows: compileRows([...rowOutputs, ...Object.keys(likelihood.texts)]),
+    scatter: () => compileRows(['f', ...Object.keys(likelihood.texts).filter((name) => name === 'sigma')]),
+    screen: (ordered) =>
+      compile(graph, [graph.sum(isInvalid(graph, likelihood.family, named))], plain.problem.free, ordered),
   }
+}
+
+const validity = defineLines('isValid = abs(f) < INFINITY && abs(cost) < INFINITY && low < f && f < high', {
+  INFINITY,
+})
+const positivity = defineLines('isPositive = 0 < option && option < INFINITY', { INFINITY })
+
+/** Node that is 1 in rows that cannot start a fit, or that have a prediction at a limit of its domain. */
+function isInvalid(graph: Graph, { prediction, positive }: LikelihoodFamily, named: NamedNodes): number {
+  const b = new Builder(graph)
+  const { f, cost } = named
+  const limits = { low: b.constant(prediction.low), high: b.constant(prediction.high) }
+  const isValid = positive.reduce(
+    (all, name) => b.multiply(all, positivity(b, { option: named[name] }).isPositive),
+    validity(b, { f, cost, ...limits }).isValid,
+  )
+  return b.subtract(b.one, isValid)
 }
 
 /** Nodes of a row: the outputs by name, and the weighted cost, which respects censoring. */

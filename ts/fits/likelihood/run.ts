@@ -2,7 +2,7 @@
 
 import { wasmModule } from '#webassembly/many'
 import { OptionError } from '../../core/errors.js'
-import { pauseAfterNumbers, runToEnd } from '../../core/slices.js'
+import { runToEnd } from '../../core/slices.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { namesIn } from '../../expressions/parse.js'
 import { checkRows, concatenate, type DataColumn, numbersInRun } from '../../many/batch/data.js'
@@ -12,19 +12,18 @@ import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { type GuessArguments, readModel } from '../models/model.js'
 import { countFits, type ParsedData, readData } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
-import { isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
+import { moveInside } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
 import { hasUsablePoint, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
-import { fromInternal, fromInternalInterval, toInternal } from '../programs/internal-parameters.js'
+import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import type { DistributionFits } from '../solve/distribution.js'
 import { forceTypeScript, selectFunctionEngine } from '../solve/function-engine.js'
-import { hasVanishingScatter, isDegenerate } from './degenerate.js'
+import { isDegenerate } from './degenerate.js'
 import { checkResponse, findInvalidStart } from './domains.js'
-import { createEvaluator, evaluateRows } from './evaluate.js'
-import { keepLower, type LaneMinima, type LikelihoodBatch, minimizeInLanes } from './lanes.js'
+import { findDoubtfulStarts, solveExpressions } from './expression-solver.js'
 import { ModelEvaluator } from './model-evaluator.js'
 import { checkLimits, checkModel, checkOptions, type LikelihoodValues, limitScales } from './options.js'
 import {
@@ -35,12 +34,8 @@ import {
   namesOfDistribution,
 } from './problem.js'
 import { LikelihoodResult } from './result.js'
-import { scaleStarts, scalesOf } from './scale-starts.js'
-import { createSolutions, type LikelihoodSolutions, refine, solveModel } from './solutions.js'
+import { createSolutions, type LikelihoodSolutions, solveModel, TOLERANCE } from './solutions.js'
 import type { PendingRun } from './source.js'
-
-/** Default of the predicted decrease of −2 log L below which a fit has converged. */
-export const TOLERANCE = 1e-10
 
 export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly choice: EngineChoice<BatchRunner>
@@ -56,7 +51,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   readonly distribution: Likelihood
   readonly solutions: LikelihoodSolutions
   readonly labels: readonly GroupLabel[] | undefined
-  readonly #free: readonly Parameter[]
+  readonly free: readonly Parameter[]
   readonly #guess: (() => void) | undefined
 
   /**
@@ -99,7 +94,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const known = [...new Set([...ofModel, ...ofDistribution])].filter((name) => !columns.has(name))
     const defaults = { ...limitScales(known, ofModel), ...parsed.parameters }
     this.parameters = readParameters(options, known, defaults, columns.keys())
-    this.#free = this.parameters.filter(({ isFixed }) => !isFixed)
+    this.free = this.parameters.filter(({ isFixed }) => !isFixed)
     this.count = countFits(columns, this.parameters)
     checkRows(columns, this.count, true)
     this.data = columns
@@ -174,9 +169,14 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
       (fit) => observations[fit] >= Math.max(1, problem.free.length) && !isIncomplete[fit],
     )
     const { solutions } = this
-    const live = enough.filter((fit) => findInvalidStart(this, fit) === null)
     const isFunction = problem.functionModel !== null
-    if (live.length > 0) yield* isFunction ? this.#solveModels(live) : this.#solve(live)
+    const doubtful = isFunction ? enough : yield* findDoubtfulStarts(this, enough)
+    const invalid = new Set(doubtful.filter((fit) => findInvalidStart(this, fit) !== null))
+    const live = enough.filter((fit) => !invalid.has(fit))
+    if (live.length > 0) {
+      yield* isFunction ? this.#solveModels(live) : solveExpressions(this, live)
+      this.#complete(live)
+    }
     const isLive = new Uint8Array(this.count)
     for (const fit of live) isLive[fit] = 1
     // The results of fits that cannot run contain their starting values.
@@ -190,111 +190,6 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     this.progress.advance(this.count)
   }
 
-  /** Minimizes in lanes, and refines the minima in TypeScript. */
-  *#solve(fits: Uint32Array): Generator<EngineCall> {
-    const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
-    const found = yield* minimizeInLanes(
-      this.#laneBatch(fits),
-      this.#internal((parameter) => {
-        const own = this.starts.get(parameter.name) as Float64Array
-        return Float64Array.from(fits, (fit) => own[fit])
-      }),
-    )
-    yield* this.#startElsewhere(fits, found)
-    yield* this.#startAgain(fits, found)
-    const isPauseDue = pauseAfterNumbers()
-    for (const [k, fit] of fits.entries()) {
-      const evaluate = createEvaluator(this.likelihood, this.rowsOf(fit))
-      const start = Float64Array.from(found.x, (column) => column[k])
-      const request = { evaluate, tolerance, maxIterations, likelihood: this.likelihood }
-      refine(request, start, {
-        to: this.solutions,
-        fit,
-        iterations: found.iterations[k],
-      })
-      if (isPauseDue(200 * this.selection.observations[fit])) yield
-    }
-    this.#complete(fits)
-  }
-
-  /** Replaces minima by lower ones from the starts of the option `multiStart`. */
-  *#startElsewhere(fits: Uint32Array, found: LaneMinima): Generator<EngineCall> {
-    const { multiStart } = this.options
-    const { problem, inSteps } = this.likelihood
-    const samples = sampleStarts(problem, inSteps, multiStart, true)
-    const runs = Uint32Array.from(fits.keys())
-    for (let n = 1; n < multiStart.count; n++) {
-      const starts = this.#free.map((parameter, i) => {
-        const part = samples[i][n - 1]
-        if (isBounded(inSteps.min[i], inSteps.max[i])) return new Float64Array(fits.length).fill(part)
-        const own = this.starts.get(parameter.name) as Float64Array
-        const around = Float64Array.from(fits, (fit) =>
-          moveInside(parameter, sampleAround(own[fit], part, undefined)),
-        )
-        return toInternal(parameter, around)
-      })
-      const other = yield* minimizeInLanes(this.#laneBatch(fits), starts)
-      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
-    }
-  }
-
-  /** Replaces minima by lower ones from further starts of the parameters of σ. */
-  *#startAgain(fits: Uint32Array, found: LaneMinima): Generator<EngineCall> {
-    const { likelihood } = this
-    const scales = scalesOf(likelihood)
-    if (scales.length < 2) return
-    const isPauseDue = pauseAfterNumbers()
-    const points: number[][][] = []
-    for (const [k, fit] of fits.entries()) {
-      const point = this.#externalPoint(
-        fit,
-        Float64Array.from(found.x, (column) => column[k]),
-      )
-      points.push(scaleStarts(likelihood, this.rowsOf(fit), point, scales))
-      if (isPauseDue(50 * this.selection.observations[fit])) yield
-    }
-    for (let n = 0; ; n++) {
-      const runs = Uint32Array.from(fits.keys()).filter((k) => points[k].length > n)
-      if (runs.length === 0) return
-      const starts = this.#internal((parameter, i) =>
-        Float64Array.from(runs, (k) => moveInside(parameter, points[k][n][i])),
-      )
-      const some = runs.map((k) => fits[k])
-      const other = yield* minimizeInLanes(this.#laneBatch(some), starts)
-      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
-    }
-  }
-
-  /** Whether σ of no row is as small as rounding errors. */
-  #hasScatter(fit: number, internal: Float64Array): boolean {
-    const { likelihood } = this
-    const rows = this.rowsOf(fit)
-    const outputs = evaluateRows(likelihood, this.#externalPoint(fit, internal), rows)
-    const y = rows[likelihood.columns.indexOf(likelihood.problem.y)]
-    return !hasVanishingScatter(likelihood.family, y, outputs[3], outputs[4])
-  }
-
-  /** External values of the free parameters, followed by the parameters that are fixed per fit. */
-  #externalPoint(fit: number, internal: Float64Array): number[] {
-    const fixed = this.likelihood.problem.fixed.map((name) => (this.starts.get(name) as Float64Array)[fit])
-    return [...this.#free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
-  }
-
-  /** Internal values of the free parameters, as columns. */
-  #internal(external: (parameter: Parameter, i: number) => Float64Array): Float64Array[] {
-    return this.#free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
-  }
-
-  #laneBatch(fits: Uint32Array): LikelihoodBatch {
-    const { maxIterations = 1000, instructionSet, threads, workers } = this.options
-    return {
-      likelihood: this.likelihood,
-      data: this.likelihood.columns.map((name) => this.#columnOf(name, fits)),
-      maxIterations,
-      running: { engine: this.choice.engine, instructionSet, threads, workers },
-    }
-  }
-
   /** Minimizes −2 log L of models that compute all rows together, side by side where the model can. */
   *#solveModels(fits: Uint32Array): Generator<EngineCall> {
     const { likelihood, solutions: to } = this
@@ -304,7 +199,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const lanes = engine === 'typescript' ? undefined : exact?.lanes(fits.length, runner)
     const solveOne = (fit: number, run: number) => {
       const evaluator = new ModelEvaluator(likelihood, this.rowsOf(fit), lanes && { lanes, run })
-      const start = Float64Array.from(this.#free, (parameter) => {
+      const start = Float64Array.from(this.free, (parameter) => {
         const own = this.starts.get(parameter.name) as Float64Array
         return toInternal(parameter, own.slice(fit, fit + 1))[0]
       })
@@ -317,13 +212,12 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const all = Array.from(fits, solveOne)
     if (lanes) yield* lanes.run(all)
     else for (const one of all) yield* one
-    this.#complete(fits)
   }
 
   /** Converts the solutions to external units. */
   #complete(fits: Uint32Array): void {
     const { solutions } = this
-    fromInternal(this.#free, solutions.free, solutions.covariance, solutions.errors)
+    fromInternal(this.free, solutions.free, solutions.covariance, solutions.errors)
     for (const fit of fits)
       if (hasUsablePoint(solutions.reason[fit]) && isDegenerate({ run: this, fit }))
         solutions.reason[fit] = SINGULAR
@@ -332,27 +226,21 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
   /** Internal values of the free parameters at the solution of a fit. */
   internalPoint(fit: number): Float64Array {
     return Float64Array.from(
-      this.#free,
+      this.free,
       (parameter, i) => toInternal(parameter, this.solutions.free[i].slice(fit, fit + 1))[0],
     )
-  }
-
-  /** Column of some fits, for many runs. */
-  #columnOf(name: string, fits: Uint32Array): Float64Array | Float64Array[] {
-    const column = this.selection.columns.get(name)
-    if (column?.offsets === null) return column.numbers
-    return Array.from(fits, (fit) => (column ? numbersInRun(column, fit) : this.#constant(name, fit)))
   }
 
   /** The rows of a fit, in the order of the objective's columns. */
   rowsOf(fit: number): Float64Array[] {
     return this.likelihood.columns.map((name) => {
       const column = this.selection.columns.get(name)
-      return column ? numbersInRun(column, fit) : this.#constant(name, fit)
+      return column ? numbersInRun(column, fit) : this.constant(name, fit)
     })
   }
 
-  #constant(name: string, fit: number): Float64Array {
+  /** Rows of a column that is constant in a fit. */
+  readonly constant = (name: string, fit: number): Float64Array => {
     const rows = this.selection.observations[fit]
     const value = name === FACTOR ? this.factor(fit) : (this.starts.get(name) as Float64Array)[fit]
     return new Float64Array(rows).fill(value)

@@ -4,8 +4,8 @@
  */
 
 import { log } from '../../functions/log.js'
-import { evaluateRows } from './evaluate.js'
-import { type LikelihoodProblem, namesOfOption, rowOutputs } from './problem.js'
+import { evaluateScatter } from './evaluate.js'
+import { type LikelihoodProblem, namesOfOption } from './problem.js'
 
 /** Maximum number of further starting points. */
 const MAX_STARTS = 3
@@ -61,12 +61,10 @@ function sizeAlone(
   scales: readonly number[],
   alone: number,
 ): number {
-  const { columns, problem, texts, family } = likelihood
+  const { columns, problem, family } = likelihood
   const at = Array.from(point)
   for (const i of scales) at[i] = i === alone ? 1 : 0
-  const outputs = evaluateRows(likelihood, at, rows)
-  const f = outputs[0]
-  const sigma = outputs[rowOutputs.length + Object.keys(texts).indexOf('sigma')]
+  const [f, sigma] = evaluateScatter(likelihood, at, rows)
   const y = rows[columns.indexOf(problem.y)]
   if (!sigma.every((value) => value > 0 && value < Infinity)) return NaN
   const isLog = family.name === 'lognormal'

@@ -21,10 +21,10 @@ import type { ProfiledProblem } from './endpoint.js'
 import { createEvaluator } from './evaluate.js'
 import { freeIndices, type NewtonResult, newtonSteps, type SecondOrderEvaluation } from './newton.js'
 import type { Likelihood } from './problem.js'
-import { LikelihoodRun, TOLERANCE } from './run.js'
+import { LikelihoodRun } from './run.js'
 import { SharedLikelihoodFit } from './shared-result.js'
 import type { GroupEvaluators, SharedLikelihoodFits, SharedSolution } from './shared-source.js'
-import { isFlat, NEAR, reasonCodes } from './solutions.js'
+import { isFlat, NEAR, reasonCodes, TOLERANCE } from './solutions.js'
 
 const TOO_MANY = 1024
 

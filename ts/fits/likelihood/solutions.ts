@@ -1,21 +1,17 @@
 /** Solutions of fits by likelihood, as columns, and the refinement of a solution. */
 
-import type { Slices } from '../../core/slices.js'
+import { runToEnd, type Slices } from '../../core/slices.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { hasBit, type SolvedFits } from '../solve/fit-context.js'
-import { denseAlgebra, invertHessian, minimizeDense } from './dense-newton.js'
+import { denseAlgebra, invertHessian } from './dense-newton.js'
 import type { ModelEvaluator } from './model-evaluator.js'
-import {
-  freeIndices,
-  type NewtonProblem,
-  type NewtonResult,
-  NOISE,
-  newtonSteps,
-  type SecondOrderEvaluation,
-} from './newton.js'
+import { freeIndices, type NewtonProblem, type NewtonResult, NOISE, newtonSteps } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'
+
+/** Default of the predicted decrease of −2 log L below which a fit has converged. */
+export const TOLERANCE = 1e-10
 
 /** The columns of solved fits that a likelihood has, and the certificate of convergence. */
 export interface LikelihoodSolutions
@@ -51,10 +47,7 @@ export const reasonCodes = {
   singular: SINGULAR,
 } as const
 
-interface Refinement {
-  readonly evaluate: (x: Float64Array) => SecondOrderEvaluation
-  readonly tolerance: number
-  readonly maxIterations: number
+interface Refinement extends Pick<NewtonProblem, 'evaluate' | 'advance' | 'tolerance' | 'maxIterations'> {
   readonly likelihood: LikelihoodProblem
 }
 
@@ -69,39 +62,54 @@ const MIN_RISE = 0.01
 /** Smallest rise that counts, because smaller ones underflow. */
 const MIN_NUMBER = 1e-30
 
+interface FlatProblem extends Pick<NewtonProblem<unknown>, 'evaluate' | 'advance' | 'min' | 'max'> {}
+
+interface Point {
+  readonly x: Float64Array
+  readonly value: number
+}
+
 /**
  * Whether −2 log L hardly rises one standard error away, as for theta → ∞ if counts scatter like Poisson counts. Such
  * a likelihood has no minimum, although the next step would hardly lower it.
  */
-export function isFlat(
-  { x, value }: { readonly x: Float64Array; readonly value: number },
+export const isFlat = (at: Point, i: number, error: number, problem: FlatProblem): boolean =>
+  runToEnd(testFlatness(at, i, error, problem))
+
+function* testFlatness(at: Point, i: number, error: number, problem: FlatProblem): Slices<boolean> {
+  for (const step of [error, -error]) if (yield* hardlyRises(at, i, step, problem)) return true
+  return false
+}
+
+function* hardlyRises(
+  { x, value }: Point,
   i: number,
-  error: number,
-  { evaluate, min, max }: Pick<NewtonProblem<unknown>, 'evaluate' | 'min' | 'max'>,
-): boolean {
-  return [error, -error].some((step) => {
+  step: number,
+  { evaluate, advance, min, max }: FlatProblem,
+): Slices<boolean> {
+  // If the model overflows or underflows, a shorter step decides. The rise of a parabola is quadratic.
+  for (let part = 1; MIN_RISE * part * part > NOISE * Math.abs(value) + MIN_NUMBER; part /= 2) {
     const to = x.slice()
-    // If the model overflows or underflows, a shorter step decides. The rise of a parabola is quadratic.
-    for (let part = 1; MIN_RISE * part * part > NOISE * Math.abs(value) + MIN_NUMBER; part /= 2) {
-      to[i] = x[i] + part * step
-      if (!(to[i] > min[i] && to[i] < max[i])) return false
-      const rise = evaluate(to).value - value
-      if (Number.isFinite(rise)) return rise < MIN_RISE * part * part
-    }
-    // The model has no values at an appreciable part of the standard error, so that the error has no meaning.
-    return true
-  })
+    to[i] = x[i] + part * step
+    if (!(to[i] > min[i] && to[i] < max[i])) return false
+    if (advance) yield* advance(to)
+    const rise = evaluate(to).value - value
+    if (Number.isFinite(rise)) return rise < MIN_RISE * part * part
+  }
+  // The model has no values at an appreciable part of the standard error, so that the error has no meaning.
+  return true
 }
 
 /** Refines a solution by Newton steps, and stores it with its covariance in internal units. */
-export function refine(
-  { evaluate, tolerance, maxIterations, likelihood }: Refinement,
+export function* refine(
+  { likelihood, evaluate, advance, tolerance, maxIterations }: Refinement,
   start: Float64Array,
   stored: StoredSolution,
-): void {
+): Slices<void> {
   const { min, max } = likelihood.inSteps
-  const problem = { evaluate, min, max, fixed: -1, tolerance, maxIterations }
-  store(problem, minimizeDense(problem, start), stored)
+  const algebra = denseAlgebra
+  const problem = { evaluate, advance, algebra, min, max, fixed: -1, tolerance, maxIterations }
+  yield* store(problem, yield* newtonSteps(problem, start), stored)
 }
 
 /** Predicted decrease at which the Hessian of a model is measured, and the largest squared distance to its point. */
@@ -113,7 +121,7 @@ export const NEAR = 1e-6
  */
 export function* solveModel(
   evaluator: ModelEvaluator,
-  { tolerance, maxIterations, likelihood }: Omit<Refinement, 'evaluate'>,
+  { tolerance, maxIterations, likelihood }: Omit<Refinement, 'evaluate' | 'advance'>,
   start: Float64Array,
   stored: StoredSolution,
 ): Slices<void> {
@@ -131,7 +139,7 @@ export function* solveModel(
     if (squaredDistance(found.hessian, x, found.x) <= NEAR) break
   }
   const ended = { ...stored, iterations: stored.iterations + evaluations - found.evaluations }
-  store({ ...problem, tolerance, maxIterations }, found, ended)
+  yield* store(problem, found, ended)
 }
 
 /** Squared distance of two points in units of the Hessian. */
@@ -142,11 +150,11 @@ function squaredDistance(hessian: Float64Array, a: Float64Array, b: Float64Array
   return Math.abs(sum)
 }
 
-function store(
-  problem: Omit<NewtonProblem, 'algebra'>,
+function* store(
+  problem: Omit<NewtonProblem, 'algebra' | 'tolerance' | 'maxIterations'>,
   found: NewtonResult,
   { to, fit, iterations }: StoredSolution,
-): void {
+): Slices<void> {
   const { x, value, hessian, status } = found
   to.cost[fit] = value
   to.evaluations[fit] = iterations + found.evaluations
@@ -163,16 +171,20 @@ function store(
     return
   }
   const errors = free.map((_, a) => Math.sqrt(2 * inverse[a][a]))
-  for (const [a, i] of free.entries()) {
-    if (errors[a] < Math.abs(x[i]) || !isFlat(found, i, errors[a], problem)) continue
+  for (let a = 0; a < free.length; a++) {
+    const i = free[a]
+    if (errors[a] < Math.abs(x[i]) || !(yield* testFlatness(found, i, errors[a], problem))) continue
     to.reason[fit] = SINGULAR
     to.unidentifiable[i >> 5][fit] |= 1 << (i & 31)
   }
-  for (const [a, i] of free.entries()) {
+  for (let a = 0; a < free.length; a++) {
+    const i = free[a]
     if (hasBit(to.unidentifiable, fit, i)) continue
     // The Hessian of −2 log L is twice the observed information.
     to.errors[i][fit] = errors[a]
-    for (const [b, j] of free.entries())
+    for (let b = 0; b < free.length; b++) {
+      const j = free[b]
       if (!hasBit(to.unidentifiable, fit, j)) to.covariance[triangleIndex(i, j)][fit] = 2 * inverse[a][b]
+    }
   }
 }

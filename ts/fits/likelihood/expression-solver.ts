@@ -1,0 +1,188 @@
+/** Fits of expressions by likelihood: Newton's method in lanes, from several starts, and a refinement of each minimum. */
+
+import { pauseAfterNumbers } from '../../core/slices.js'
+import { concatenate, type DataColumn, numbersInRun, pickRuns, sharedFirst } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
+import { RunEvaluation } from '../../many/evaluate-runs.js'
+import { isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
+import type { Parameter } from '../problem/parameters.js'
+import { fromInternalInterval, toInternal } from '../programs/internal-parameters.js'
+import { MAX_DIRECT_RUNS } from '../solve/direct-runs.js'
+import { hasVanishingScatter } from './degenerate.js'
+import { evaluateRows } from './evaluate.js'
+import { refineInLanes } from './lane-refinement.js'
+import { keepLower, type LaneMinima, type LikelihoodBatch, minimizeInLanes } from './lanes.js'
+import type { LikelihoodValues } from './options.js'
+import { scaleStarts, scalesOf } from './scale-starts.js'
+import { refine, TOLERANCE } from './solutions.js'
+import type { LikelihoodFits } from './source.js'
+
+/** The fits of a call whose model is an expression. */
+interface ExpressionFits extends Omit<LikelihoodFits, 'refit'> {
+  readonly options: LikelihoodValues
+  /** The free parameters. */
+  readonly free: readonly Parameter[]
+  /** Rows of a column that is constant in a fit. */
+  readonly constant: (name: string, fit: number) => Float64Array
+}
+
+/** The columns of the objective of some fits, in the order of batches. */
+function orderedColumns(run: ExpressionFits): ReadonlyMap<string, DataColumn> {
+  return sharedFirst(new Map(run.likelihood.columns.map((name) => [name, columnOf(run, name)])))
+}
+
+/** A column of the objective. Parameters that differ between fits, and internal factors, are constant in a fit. */
+function columnOf({ selection, count, constant }: ExpressionFits, name: string): DataColumn {
+  return (
+    selection.columns.get(name) ?? concatenate(Array.from({ length: count }, (_, fit) => constant(name, fit)))
+  )
+}
+
+/**
+ * The fits that may be unable to start, because a row has no finite likelihood or an option that is not positive. Most
+ * fits can start, and need no further test.
+ */
+export function* findDoubtfulStarts(
+  run: ExpressionFits,
+  fits: Uint32Array,
+): Generator<EngineCall, Uint32Array> {
+  if (fits.length <= MAX_DIRECT_RUNS) return fits
+  const columns = orderedColumns(run)
+  const program = run.likelihood.screen([...columns.keys()])
+  const evaluation = new RunEvaluation(program, [...columns.values()], run.choice.runner.threads)
+  const isDoubtful = new Uint8Array(fits.length)
+  const x = run.free.map(({ name }) => pickRuns(run.starts.get(name) as Float64Array, fits))
+  yield* evaluation.evaluate(fits, x, (points, [count]) => {
+    for (let k = 0; k < points.length; k++) if (count[k] !== 0) isDoubtful[points[k]] = 1
+  })
+  return fits.filter((_, k) => isDoubtful[k] === 1)
+}
+
+/** Solves fits, and stores their solutions in internal units. */
+export function* solveExpressions(run: ExpressionFits, fits: Uint32Array): Generator<EngineCall> {
+  const { likelihood, solutions: to, choice } = run
+  const { tolerance = TOLERANCE, maxIterations = 1000 } = run.options
+  const { x, iterations } = yield* new ExpressionMinima(run, fits).search()
+  const rowsOf = (fit: number) => run.rowsOf(fit)
+  const all = { likelihood, columns: orderedColumns(run), threads: choice.runner.threads, rowsOf }
+  yield* refineInLanes(all, fits, (waiting, k) => {
+    const start = new Float64Array(x.length)
+    for (let i = 0; i < x.length; i++) start[i] = x[i][k]
+    const { evaluate, advance, fit } = waiting
+    const request = { evaluate, advance, tolerance, maxIterations, likelihood }
+    return refine(request, start, { to, fit, iterations: iterations[k] })
+  })
+}
+
+/** The minima of some fits. */
+class ExpressionMinima {
+  readonly #run: ExpressionFits
+  readonly #fits: Uint32Array
+
+  constructor(run: ExpressionFits, fits: Uint32Array) {
+    this.#run = run
+    this.#fits = fits
+  }
+
+  /** The lowest minima that Newton's method reaches. */
+  *search(): Generator<EngineCall, LaneMinima> {
+    const { starts } = this.#run
+    const fits = this.#fits
+    const found = yield* minimizeInLanes(
+      this.#batch(fits),
+      this.#internal((parameter) => {
+        const own = starts.get(parameter.name) as Float64Array
+        return Float64Array.from(fits, (fit) => own[fit])
+      }),
+    )
+    yield* this.#startElsewhere(found)
+    yield* this.#startAgain(found)
+    return found
+  }
+
+  /** Replaces minima by lower ones from the starts of the option `multiStart`. */
+  *#startElsewhere(found: LaneMinima): Generator<EngineCall> {
+    const { options, likelihood, free, starts: given } = this.#run
+    const { multiStart } = options
+    const { problem, inSteps } = likelihood
+    const fits = this.#fits
+    const samples = sampleStarts(problem, inSteps, multiStart, true)
+    const runs = Uint32Array.from(fits.keys())
+    for (let n = 1; n < multiStart.count; n++) {
+      const starts = free.map((parameter, i) => {
+        const part = samples[i][n - 1]
+        if (isBounded(inSteps.min[i], inSteps.max[i])) return new Float64Array(fits.length).fill(part)
+        const own = given.get(parameter.name) as Float64Array
+        const around = Float64Array.from(fits, (fit) =>
+          moveInside(parameter, sampleAround(own[fit], part, undefined)),
+        )
+        return toInternal(parameter, around)
+      })
+      const other = yield* minimizeInLanes(this.#batch(fits), starts)
+      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
+    }
+  }
+
+  /** Replaces minima by lower ones from further starts of the parameters of σ. */
+  *#startAgain(found: LaneMinima): Generator<EngineCall> {
+    const { likelihood, selection } = this.#run
+    const fits = this.#fits
+    const scales = scalesOf(likelihood)
+    if (scales.length < 2) return
+    const isPauseDue = pauseAfterNumbers()
+    const points: number[][][] = []
+    for (const [k, fit] of fits.entries()) {
+      const point = this.#externalPoint(
+        fit,
+        Float64Array.from(found.x, (column) => column[k]),
+      )
+      points.push(scaleStarts(likelihood, this.#run.rowsOf(fit), point, scales))
+      if (isPauseDue(50 * selection.observations[fit])) yield
+    }
+    for (let n = 0; ; n++) {
+      const runs = Uint32Array.from(fits.keys()).filter((k) => points[k].length > n)
+      if (runs.length === 0) return
+      const starts = this.#internal((parameter, i) =>
+        Float64Array.from(runs, (k) => moveInside(parameter, points[k][n][i])),
+      )
+      const some = runs.map((k) => fits[k])
+      const other = yield* minimizeInLanes(this.#batch(some), starts)
+      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
+    }
+  }
+
+  /** Whether σ of no row is as small as rounding errors. */
+  #hasScatter(fit: number, internal: Float64Array): boolean {
+    const { likelihood } = this.#run
+    const rows = this.#run.rowsOf(fit)
+    const outputs = evaluateRows(likelihood, this.#externalPoint(fit, internal), rows)
+    const y = rows[likelihood.columns.indexOf(likelihood.problem.y)]
+    return !hasVanishingScatter(likelihood.family, y, outputs[3], outputs[4])
+  }
+
+  /** External values of the free parameters, followed by the parameters that are fixed per fit. */
+  #externalPoint(fit: number, internal: Float64Array): number[] {
+    const { likelihood, starts, free } = this.#run
+    const fixed = likelihood.problem.fixed.map((name) => (starts.get(name) as Float64Array)[fit])
+    return [...free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
+  }
+
+  /** Internal values of the free parameters, as columns. */
+  #internal(external: (parameter: Parameter, i: number) => Float64Array): Float64Array[] {
+    return this.#run.free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
+  }
+
+  #batch(fits: Uint32Array): LikelihoodBatch {
+    const { options, likelihood, choice } = this.#run
+    const { maxIterations = 1000, instructionSet, threads, workers } = options
+    return {
+      likelihood,
+      data: likelihood.columns.map((name) => {
+        const column = columnOf(this.#run, name)
+        return column.offsets === null ? column.numbers : Array.from(fits, (fit) => numbersInRun(column, fit))
+      }),
+      maxIterations,
+      running: { engine: choice.engine, instructionSet, threads, workers },
+    }
+  }
+}
