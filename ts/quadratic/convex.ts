@@ -62,6 +62,11 @@ export class ConvexSolver {
     return this.#active
   }
 
+  /** For each active constraint 1 at its minimum and −1 at its maximum. */
+  get sides(): readonly number[] {
+    return this.#sides
+  }
+
   /** Forgets the active constraints and the results of the last program. */
   forget(): void {
     this.#active = []

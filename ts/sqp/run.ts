@@ -52,8 +52,10 @@ export class SqpRun {
   readonly #approximation: Float64Array
   /** Whether the Hessian of the Lagrangian is that of the objective, for all multipliers. */
   #isOwnHessian = false
-  /** Whether the Hessian at the point is known to be positive definite. */
+  /** Whether the Hessian at the point is known to be positive definite along the active constraints. */
   #isDefinite = false
+  /** Whether the step comes from the active constraints of the last step, without changes of the Hessian. */
+  #isKnown = false
   #isFirst = true
   #isFresh = true
   /** Length of steps along directions without curvature. */
@@ -176,9 +178,9 @@ export class SqpRun {
 
   /** Solves for the step and the multipliers. */
   #propose() {
-    const { size } = this.#problem
     const { point, subproblem, multipliers } = this
     const hessian = this.#hessian
+    this.#isKnown = false
     if (!this.#problem.hasHessian) {
       hessian.set(this.#approximation)
       return this.#solve(hessian)
@@ -190,16 +192,12 @@ export class SqpRun {
       let sum = 0
       for (let i = 0; i < hessian.length; i++) sum += Math.abs(hessian[i])
       if (!(sum < Infinity)) hessian.fill(0)
-      let slope = 0
-      lagrangianGradient(this.#problem, point, multipliers, this.#residual)
-      for (let i = 0; i < size; i++) slope = Math.max(slope, Math.abs(this.#residual[i]))
-      const isChanged = convexify(
-        hessian,
-        size,
-        () => normals(size, point, active),
-        () => tangents(this.#problem, point, active),
-        slope / this.#radius,
-      )
+      this.#isKnown = !this.#isFresh && subproblem.solveKnown(point, hessian)
+      if (this.#isKnown) {
+        this.#isDefinite = this.#isOwnHessian && this.#isStrict()
+        return 'converged'
+      }
+      const isChanged = this.#convexify(active)
       this.#isDefinite = this.#isOwnHessian && !isChanged
       outcome = this.#solve(hessian)
       if (outcome !== 'converged') return outcome
@@ -209,6 +207,31 @@ export class SqpRun {
       if (this.#isDefinite || (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active)))) break
     }
     return outcome
+  }
+
+  /** Makes the Hessian positive definite. Returns whether the Hessian was changed. */
+  #convexify(active: readonly number[]): boolean {
+    const { size } = this.#problem
+    const { point } = this
+    let slope = 0
+    lagrangianGradient(this.#problem, point, this.multipliers, this.#residual)
+    for (let i = 0; i < size; i++) slope = Math.max(slope, Math.abs(this.#residual[i]))
+    return convexify(
+      this.#hessian,
+      size,
+      () => normals(size, point, active),
+      () => tangents(this.#problem, point, active),
+      slope / this.#radius,
+    )
+  }
+
+  /** Whether no multiplier of an active inequality is 0. */
+  #isStrict(): boolean {
+    const { min, max } = this.#problem
+    const { active } = this.subproblem.solver
+    const { multipliers } = this.subproblem
+    for (const index of active) if (min[index] < max[index] && multipliers[index] === 0) return false
+    return true
   }
 
   #solve(hessian: Float64Array): ReturnType<Subproblem['solve']> {
@@ -249,7 +272,7 @@ export class SqpRun {
     }
     const isFeasible = point.relativeExcess(FEASIBLE) <= 1
     const noise = 10 * EPSILON * Math.max(Math.abs(point.value), 1e-6 * this.#firstValue)
-    const isIdle = isFeasible && Math.abs(slope) + curvature <= noise
+    const isIdle = isFeasible && Math.abs(slope) + Math.abs(curvature) <= noise
     this.#idle = isIdle ? this.#idle + 1 : 0
     const isDone = (isFeasible && length <= this.tolerance) || this.#idle >= MAX_IDLE
     if (isDone) this.#finish()
@@ -306,7 +329,10 @@ export class SqpRun {
       for (let i = 0; i < size; i++) along += point.rows[k * size + i] * first[i]
       values[k] = trial.constraints[k] - along
     }
-    if (subproblem.solve(point, this.#hessian, values) !== 'converged') return false
+    if (!(this.#isKnown && subproblem.solveKnown(point, this.#hessian, values))) {
+      if (this.#isKnown) this.#convexify(subproblem.solver.active)
+      if (subproblem.solve(point, this.#hessian, values) !== 'converged') return false
+    }
     move(this.#problem, point, subproblem.step, trial)
     return this.#tryPoint(1, slope, false)
   }

@@ -1,11 +1,13 @@
 /** The quadratic program of a step: a quadratic model of the Lagrangian, and linearized constraints. */
 
 import { type ConvexOutcome, ConvexSolver } from '../quadratic/convex.js'
+import { EqualityStep } from './equality-step.js'
 import type { Iterate, NonlinearProblem } from './problem.js'
 
 export class Subproblem {
   readonly solver: ConvexSolver
   readonly #problem: NonlinearProblem
+  readonly #equalities: EqualityStep
   readonly #min: Float64Array
   readonly #max: Float64Array
   readonly #ones: Float64Array
@@ -14,6 +16,7 @@ export class Subproblem {
     const { size, count } = problem
     this.#problem = problem
     this.solver = new ConvexSolver(size, count)
+    this.#equalities = new EqualityStep(this.solver.x, this.solver.multipliers)
     this.#min = new Float64Array(size + count)
     this.#max = new Float64Array(size + count)
     this.#ones = new Float64Array(size * size)
@@ -42,6 +45,19 @@ export class Subproblem {
   ): ConvexOutcome {
     this.#limit(point, values)
     return this.#run(point, hessian, gradient)
+  }
+
+  /**
+   * Solves as {@link solve}, if the active constraints are those of the last program. The Hessian may have directions of
+   * negative curvature across the active constraints. Returns whether the step is the solution.
+   */
+  solveKnown(point: Iterate, hessian: Float64Array, values: Float64Array = point.constraints): boolean {
+    const { size, count } = this.#problem
+    const { active, sides } = this.solver
+    const { gradient, rows } = point
+    this.#limit(point, values)
+    const limits = { min: this.#min, max: this.#max, active, sides }
+    return this.#equalities.solve({ size, count, hessian, gradient, rows, ...limits })
   }
 
   /** Solves as {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
