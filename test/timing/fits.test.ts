@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { random } from '../helpers.js'
 
-/** A factor of the documented times of 20 ms, 60 ms and 100 ms for an abort, because other processes may run. */
+/** A factor of the documented times (20 ms, 60 ms, 100 ms for an abort) and ratios, because other processes may run. */
 const ALLOWANCE = 3
 
 const next = random(26)
@@ -120,27 +120,34 @@ type Timed = readonly [
   model: FitModel,
   x: readonly number[],
   of: (x: number, fit: number) => number,
-  microseconds: number,
+  /** The time of the guess divided by the time of the fit that follows. */
+  multiple: number,
 ]
 
 const peak = (x: number, center: number) => 3 * Math.exp(-((x - center) ** 2)) + 0.1 * next()
 const inSteps = (rows: number, to: number) => Array.from({ length: rows }, (_, k) => (to * k) / (rows - 1))
 
 test.each<Timed>([
-  ['fourPL', models.fourPL(), doses, (x, fit) => curve(x, 0.1 + fit), 1],
-  ['sinusoid', models.sinusoid(), inSteps(50, 10), (x, fit) => Math.sin((3 + 5 * fit) * x) + 0.1 * next(), 7],
-  ['line', models.line(), inSteps(20, 10), (x, fit) => x + fit + 0.1 * next(), 0.7],
-  ['gaussian', models.gaussian(), inSteps(40, 10), (x, fit) => peak(x, 3 + 4 * fit), 2],
+  ['fourPL', models.fourPL(), doses, (x, fit) => curve(x, 0.1 + fit), 0.8],
+  [
+    'sinusoid',
+    models.sinusoid(),
+    inSteps(50, 10),
+    (x, fit) => Math.sin((3 + 5 * fit) * x) + 0.1 * next(),
+    3.5,
+  ],
+  ['line', models.line(), inSteps(20, 10), (x, fit) => x + fit + 0.1 * next(), 2.5],
+  ['gaussian', models.gaussian(), inSteps(40, 10), (x, fit) => peak(x, 3 + 4 * fit), 1],
   [
     'polynomial',
     models.polynomial({ degree: 3 }),
     inSteps(20, 10),
     (x, fit) => x * (x - fit) + 0.1 * next(),
-    1.4,
+    2,
   ],
 ])(
-  'a guess of %s takes at most the time that docs/fits-models.md states',
-  (_, model, x, of, microseconds) => {
+  'a guess of %s takes at most the multiple of the time of a fit that docs/fits-models.md states',
+  (_, model, x, of, multiple) => {
     const count = 4000
     const y = Array.from({ length: count }, (_, fit) => x.map((at) => of(at, fit / count)))
     const start = Object.fromEntries(
@@ -160,7 +167,8 @@ test.each<Timed>([
         least(1, () => fitManySync(model, { x, y }, { threads: 1 }), processor),
       )
     }
-    expect((1000 * (guessed - fitted)) / count).toBeLessThan(microseconds * ALLOWANCE)
+    // A ratio, because the time depends on the machine: it doubles without AVX-512.
+    expect((guessed - fitted) / fitted).toBeLessThan(multiple * ALLOWANCE)
   },
 )
 
