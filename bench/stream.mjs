@@ -1,7 +1,7 @@
 // npm run bench:stream: fitStream next to fitMany, and the memory of a stream, on data of 10 rows per group.
 //
-// fitMany fits finished arrays with one column t for all groups. In other rows of the report, fitMany creates its arrays
-// from the rows or groups that the stream reads.
+// fitMany fits finished arrays: typed arrays with one column t for all groups, or arrays of numbers with one column t per
+// group. In other rows of the report, fitMany creates its arrays from the rows or groups that the stream reads.
 //
 // --groups 20000 --rounds 7 select the size and the number of rounds of the comparison. In each round all subjects run
 // once, in an order that is reversed from round to round. The script prints medians of the ratios within a round.
@@ -73,11 +73,15 @@ const arraysOfGroups = (groups) => ({
 async function compare(groups, rounds) {
   const ys = Array.from({ length: groups }, (_, k) => yOf(k))
   const [allRows, allGroups] = [[...rowsOf(groups)], [...groupsOf(groups)]]
+  const plainGroups = ys.map((y, group) => ({ group, data: { t: [...t], y: [...y] } }))
+  const plain = arraysOfGroups(plainGroups)
   const subjects = [
     { name: 'fitMany on arrays', call: () => sumOfMany({ t, y: ys }) },
+    { name: 'fitMany on plain arrays', call: () => sumOfMany(plain) },
     { name: 'fitMany from groups', call: () => sumOfMany(arraysOfGroups(allGroups)) },
     { name: 'fitMany from rows', call: () => sumOfMany(arraysOfRows(allRows)) },
     { name: 'stream of groups', rival: 'fitMany from groups', call: () => sumOf(allGroups) },
+    { name: 'stream of plain arrays', rival: 'fitMany on plain arrays', call: () => sumOf(plainGroups) },
     { name: 'stream of rows', rival: 'fitMany from rows', call: () => sumOf(allRows, { group: 'well' }) },
   ]
   const times = Object.fromEntries(subjects.map(({ name }) => [name, { wall: [], cpu: [] }]))

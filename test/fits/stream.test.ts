@@ -180,6 +180,23 @@ describe('the results', () => {
     }
   })
 
+  test('are equal for arrays, arrays with null, and models of one to five parameters', async () => {
+    const x = [0, 0.5, 1, 1.5, 2, 2.5, 3]
+    const ys = ks.map((k) => x.map((at, i) => (i === 2 && k % 3 === 1 ? null : Math.sin(at + k) + i)))
+    for (let count = 1; count <= 5; count++) {
+      const names = [...'abcde'].slice(0, count)
+      const text = names.map((name, k) => `${name}*x^${k}`).join(' + ')
+      const start = Object.fromEntries(names.map((name) => [name, 1]))
+      const rest = { start, missing: 'drop' } as const
+      const groups = ys.map((y) => ({ data: { x, y } }))
+      const found = await collect(fitStream(groups, { model: expression(text) as never, ...rest }))
+      const all = fitManySync(expression(text) as never, { x, y: ys } as never, rest as never)
+      expect(found.map(({ values, errors }) => ({ values, errors }))).toEqual(
+        ks.map((k) => ({ values: all.at(k).values, errors: all.at(k).errors })),
+      )
+    }
+  })
+
   test('need no start with built-in models, and empty groups have too few points', async () => {
     const data = [
       { x: [], y: [] },
@@ -431,6 +448,13 @@ describe('an error names', () => {
     expect(await messageOf({ t: [0, 1] })).toBe('group "q": data: expected a column y, got "t"')
     expect(await messageOf({ t: [0, 'x'], y: [1, 2] })).toBe(
       'group "q": data: t[1]: expected a number, got "x"',
+    )
+    expect(await messageOf({ t: [0, 1], y: [1, undefined] })).toBe(
+      'group "q": data: y[1]: expected a number, got undefined',
+    )
+    // Holes take no memory, so an array may claim any length.
+    expect(await messageOf({ t: new Array(4e9), y: new Array(4e9) })).toBe(
+      'group "q": data: t[0]: expected a number, got undefined',
     )
   })
 

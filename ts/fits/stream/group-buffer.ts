@@ -79,8 +79,14 @@ export class CompleteGroups {
 /** Capacity of a new buffer, in rows. */
 const MIN_ROWS = 256
 
+/** Number of rows up to which the buffer grows eightfold. */
+const MAX_FAST_GROWTH = 1 << 14
+
 /** Maximum number of rows for which a loop copies faster than a call of `set`. */
 const MAX_LOOP = 32
+
+/** Maximum length of an array for which memory is allocated before the elements are read. A sparse array may claim any. */
+const MAX_ARRAY_LENGTH = 1 << 16
 
 /** Columns that grow row by row. The rows after the last complete group belong to the open group. */
 export class GroupBuffer {
@@ -138,33 +144,33 @@ export class GroupBuffer {
   }
 
   /**
-   * Appends the rows of columns that are float arrays of one length.
+   * Appends the rows of columns that are float arrays, or arrays of numbers and null, of one length.
    *
    * @returns whether the rows have been appended; if not, the buffer is unchanged
    */
   tryAppend(data: Readonly<Record<string, unknown>>): boolean {
-    let rows = 0
-    for (let k = 0; k < this.names.length; k++) {
-      const given = data[this.names[k]]
-      if (!isFloatArray(given)) return false
-      const length = readLength(given)
-      // Slower code tells an empty array from a detached one.
-      if (length === 0 || (k > 0 && length !== rows)) return false
-      rows = length
-      if (k === 0) this.#reserve(rows)
-      const column = this.#columns[k]
-      const from = this.#rows
-      if (rows > MAX_LOOP) column.set(given, from)
-      else for (let row = 0; row < rows; row++) column[from + row] = given[row]
-    }
-    this.#rows += rows
+    const { names } = this
+    // As in `appendRow`, the first two columns have places of their own.
+    const first = data[names[0]]
+    const rows = countNumbers(first)
+    // Slower code tells an empty array from a detached one.
+    if (rows <= 0) return false
+    this.#reserve(rows)
+    const columns = this.#columns
+    const from = this.#rows
+    if (!copyNumbers(first, columns[0], from, rows)) return false
+    if (names.length > 1 && !copyNumbers(data[names[1]], columns[1], from, rows)) return false
+    for (let k = 2; k < names.length; k++)
+      if (!copyNumbers(data[names[k]], columns[k], from, rows)) return false
+    this.#rows = from + rows
     return true
   }
 
   #reserve(count: number): void {
     const needed = this.#rows + count
     if (needed <= this.#columns[0].length) return
-    const capacity = Math.max(needed, 2 * this.#columns[0].length)
+    // The first batch would otherwise copy its rows often.
+    const capacity = Math.max(needed, (needed < MAX_FAST_GROWTH ? 8 : 2) * this.#columns[0].length)
     this.#columns = this.#columns.map((column) => {
       const more = new Float64Array(capacity)
       more.set(column)
@@ -183,9 +189,9 @@ export class GroupBuffer {
     const [labels, taken, rows] = [this.#labels, this.#columns, this.#rows]
     const last = this.completeRows
     const columns = new Map(this.names.map((name, k) => [name, taken[k].subarray(0, last)]))
-    const groups = new CompleteGroups(labels, columns, Float64Array.from(this.#offsets))
-    // The next batch usually has as many rows.
-    const capacity = Math.max(MIN_ROWS, rows - last, last)
+    const groups = new CompleteGroups(labels, columns, new Float64Array(this.#offsets))
+    // The next batch usually has about as many rows, after the rows of the open group.
+    const capacity = MIN_ROWS + (rows - last) + Math.ceil(1.125 * last)
     this.#columns = taken.map((column) => {
       const next = new Float64Array(capacity)
       next.set(column.subarray(last, rows))
@@ -196,6 +202,30 @@ export class GroupBuffer {
     this.#offsets = [0]
     return groups
   }
+}
+
+/** Number of elements of an array that can be copied to a column; −1 for another value. */
+function countNumbers(given: unknown): number {
+  if (Array.isArray(given)) return given.length <= MAX_ARRAY_LENGTH ? given.length : -1
+  return isFloatArray(given) ? readLength(given) : -1
+}
+
+/** Copies numbers, of which null is missing. Returns false for another value, or an array of another length. */
+function copyNumbers(given: unknown, to: Float64Array, from: number, length: number): boolean {
+  if (Array.isArray(given)) {
+    if (given.length !== length) return false
+    for (let k = 0; k < length; k++) {
+      const x: unknown = given[k]
+      if (typeof x === 'number') to[from + k] = x
+      else if (x === null) to[from + k] = NaN
+      else return false
+    }
+    return true
+  }
+  if (!isFloatArray(given) || readLength(given) !== length) return false
+  if (length > MAX_LOOP) to.set(given, from)
+  else for (let k = 0; k < length; k++) to[from + k] = given[k]
+  return true
 }
 
 /** Writes a number, or NaN for null and undefined. Returns false for another value. */

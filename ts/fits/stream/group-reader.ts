@@ -25,7 +25,7 @@ export class GroupReader {
   #label: GroupLabel | undefined
   /** The rows of the first group, because the columns are selected at the end of the first group. */
   #firstRows: object[] = []
-  /** Whether Object.prototype has a property with the name of a column. */
+  /** Whether Object.prototype has a property with one of the names that are read from plain objects. */
   #hasInherited = true
   readonly #labels = new RecentLabels()
 
@@ -72,28 +72,26 @@ export class GroupReader {
   }
 
   #acceptGroup(item: unknown): void {
-    const data = isRecord(item) ? readMember(item, 'data') : undefined
+    const isPlain = !this.#hasInherited && isPlainObject(item)
+    const data = isPlain ? item.data : isRecord(item) ? readMember(item, 'data') : undefined
     if (data === undefined) {
       const expected = 'a group, { group, data }, or rows and the option group'
       throw new OptionError(this.#argument, expected, item)
     }
-    const given = readMember(item as object, 'group')
+    const given = isPlain ? item.group : readMember(item as object, 'group')
     const label = given === undefined ? this.#items - 1 : this.#readLabel('group', given)
     this.#remember(label)
-    const isPlain = isObject(data) && Object.getPrototypeOf(data) === Object.prototype
-    // Plain objects of float arrays, as in most sources, need no table.
-    if (isPlain && !this.#hasInherited && this.#buffer?.tryAppend(data as Readonly<Record<string, unknown>>))
-      this.#buffer.end(label)
+    // Plain objects of arrays, as in most sources, need no table.
+    if (!this.#hasInherited && isPlainObject(data) && this.#buffer?.tryAppend(data)) this.#buffer.end(label)
     else this.#appendTable(label, readTable(ofGroup(label, 'data'), data))
   }
 
   #acceptRow(item: unknown, column: string): boolean {
     // The prototype of most rows is Object.prototype, and then no name has to be looked up twice.
-    const isPlain = isObject(item) && Object.getPrototypeOf(item) === Object.prototype
-    if (!isPlain && !isRecord(item))
+    const isOwn = !this.#hasInherited && isPlainObject(item)
+    if (!isOwn && !isRecord(item))
       throw new OptionError(this.#argument, 'an object with one value per column', item)
     const row = item as Readonly<Record<string, unknown>>
-    const isOwn = isPlain && !this.#hasInherited
     const given = isOwn || Object.hasOwn(row, column) ? row[column] : undefined
     const isNext = given !== this.#label || given === undefined
     if (isNext) this.#begin(this.#readLabel(column, given))
@@ -143,7 +141,8 @@ export class GroupReader {
       .map((name) => [name, table.get(name)])
     try {
       const names = this.#select(Object.fromEntries(columns))
-      this.#hasInherited = [...names, this.#column ?? ''].some((name) => name in Object.prototype)
+      const used = [...names, ...(this.#column === undefined ? ['group', 'data'] : [this.#column])]
+      this.#hasInherited = used.some((name) => name in Object.prototype)
       return new GroupBuffer(names)
     } catch (thrown) {
       throw inGroup(label, thrown)
@@ -182,6 +181,9 @@ export class GroupReader {
     throw new OptionError(ofGroup(label, this.#argument), expected, 'a group that has ended')
   }
 }
+
+const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  isObject(value) && Object.getPrototypeOf(value) === Object.prototype
 
 /** The values that a row itself has, without the properties of its class. */
 const ownColumns = (row: Readonly<Record<string, unknown>>, names: readonly string[]) =>
