@@ -2,6 +2,7 @@
 
 import { expression } from 'antigrad'
 import { binomial, fit, fitManySync, fitReasons, negativeBinomial, normal } from 'antigrad/fit'
+import { RandomGenerator } from 'antigrad/math'
 import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
@@ -76,4 +77,22 @@ test('a prediction at the limit of its domain starts one fit of many', () => {
     { y: 'y', distribution: binomial({ trials: 10 }), start: { a: -3, b: 0.8 } },
   )
   expect(Array.from(found.reason, (reason) => fitReasons[reason])).toEqual(Array(3).fill('converged'))
+})
+
+test('a further start of σ that leaves the data ends early', () => {
+  const at = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48]
+  const random = new RandomGenerator(7)
+  const draw = (f: number) => f + Math.hypot(0.1, 0.05 * f) * random.normal()
+  const columns = Array.from({ length: 100 }, () => at.map((v) => draw(10 * Math.exp(-0.2 * v))))
+  const found = fitManySync(
+    decay,
+    { t: at, y: columns },
+    {
+      y: 'y',
+      distribution: normal({ sigma: 'sqrt(add^2 + (prop*f)^2)' }),
+      start: { a: 8, b: 0.1, add: 0.2, prop: 0.2 },
+    },
+  )
+  expect(found.reason.every((reason) => fitReasons[reason] === 'converged')).toBe(true)
+  expect(Math.max(...found.evaluations)).toBeLessThan(400)
 })

@@ -17,6 +17,12 @@ import { scaleStarts, scalesOf } from './scale-starts.js'
 import { refine, TOLERANCE } from './solutions.js'
 import type { LikelihoodFits } from './source.js'
 
+/**
+ * Maximum number of iterations from a further start. A descent that takes more iterations usually leaves the data: the
+ * curve tends to 0, and σ tends to infinity.
+ */
+const MAX_FURTHER_ITERATIONS = 100
+
 /** The fits of a call whose model is an expression. */
 interface ExpressionFits extends Omit<LikelihoodFits, 'refit'> {
   readonly options: LikelihoodValues
@@ -78,10 +84,12 @@ export function* solveExpressions(run: ExpressionFits, fits: Uint32Array): Gener
 class ExpressionMinima {
   readonly #run: ExpressionFits
   readonly #fits: Uint32Array
+  readonly #toExternal: readonly ((x: number) => number)[]
 
   constructor(run: ExpressionFits, fits: Uint32Array) {
     this.#run = run
     this.#fits = fits
+    this.#toExternal = run.free.map(fromInternalInterval)
   }
 
   /** The lowest minima that Newton's method reaches. */
@@ -125,30 +133,37 @@ class ExpressionMinima {
 
   /** Replaces minima by lower ones from further starts of the parameters of σ. */
   *#startAgain(found: LaneMinima): Generator<EngineCall> {
-    const { likelihood, selection } = this.#run
+    const { likelihood, selection, free } = this.#run
     const fits = this.#fits
     const scales = scalesOf(likelihood)
     if (scales.length < 2) return
     const isPauseDue = pauseAfterNumbers()
+    const internal = new Float64Array(free.length)
     const points: number[][][] = []
-    for (const [k, fit] of fits.entries()) {
-      const point = this.#externalPoint(
-        fit,
-        Float64Array.from(found.x, (column) => column[k]),
-      )
-      points.push(scaleStarts(likelihood, this.#run.rowsOf(fit), point, scales))
-      if (isPauseDue(50 * selection.observations[fit])) yield
+    for (let k = 0; k < fits.length; k++) {
+      for (let i = 0; i < free.length; i++) internal[i] = found.x[i][k]
+      const point = this.#externalPoint(fits[k], internal)
+      points.push(scaleStarts(likelihood, this.#run.rowsOf(fits[k]), point, scales))
+      if (isPauseDue(50 * selection.observations[fits[k]])) yield
     }
-    for (let n = 0; ; n++) {
-      const runs = Uint32Array.from(fits.keys()).filter((k) => points[k].length > n)
-      if (runs.length === 0) return
-      const starts = this.#internal((parameter, i) =>
-        Float64Array.from(runs, (k) => moveInside(parameter, points[k][n][i])),
-      )
-      const some = runs.map((k) => fits[k])
-      const other = yield* minimizeInLanes(this.#batch(some), starts)
-      keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
-    }
+    // All starts run side by side. The first starts of all fits come first, so that they are compared first.
+    const order = [0, 1, 2].flatMap((n) => points.flatMap((own, k) => (own.length > n ? [[k, n]] : [])))
+    if (order.length === 0) return
+    const starts = free.map((parameter, i) => {
+      const column = new Float64Array(order.length)
+      for (let r = 0; r < order.length; r++) {
+        const [k, n] = order[r]
+        column[r] = moveInside(parameter, points[k][n][i])
+      }
+      return toInternal(parameter, column)
+    })
+    const runs = Uint32Array.from(order, ([k]) => k)
+    const batch = this.#batch(
+      runs.map((k) => fits[k]),
+      MAX_FURTHER_ITERATIONS,
+    )
+    const other = yield* minimizeInLanes(batch, starts)
+    keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
   }
 
   /** Whether σ of no row is as small as rounding errors. */
@@ -164,7 +179,7 @@ class ExpressionMinima {
   #externalPoint(fit: number, internal: Float64Array): number[] {
     const { likelihood, starts, free } = this.#run
     const fixed = likelihood.problem.fixed.map((name) => (starts.get(name) as Float64Array)[fit])
-    return [...free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
+    return [...free.map((_, i) => this.#toExternal[i](internal[i])), ...fixed]
   }
 
   /** Internal values of the free parameters, as columns. */
@@ -172,7 +187,7 @@ class ExpressionMinima {
     return this.#run.free.map((parameter, i) => toInternal(parameter, external(parameter, i)))
   }
 
-  #batch(fits: Uint32Array): LikelihoodBatch {
+  #batch(fits: Uint32Array, most = Infinity): LikelihoodBatch {
     const { options, likelihood, choice } = this.#run
     const { maxIterations = 1000, instructionSet, threads, workers } = options
     return {
@@ -181,7 +196,7 @@ class ExpressionMinima {
         const column = columnOf(this.#run, name)
         return column.offsets === null ? column.numbers : Array.from(fits, (fit) => numbersInRun(column, fit))
       }),
-      maxIterations,
+      maxIterations: Math.min(maxIterations, most),
       running: { engine: choice.engine, instructionSet, threads, workers },
     }
   }

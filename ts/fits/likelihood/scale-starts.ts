@@ -66,11 +66,13 @@ function sizeAlone(
   for (const i of scales) at[i] = i === alone ? 1 : 0
   const [f, sigma] = evaluateScatter(likelihood, at, rows)
   const y = rows[columns.indexOf(problem.y)]
-  if (!sigma.every((value) => value > 0 && value < Infinity)) return NaN
   const isLog = family.name === 'lognormal'
-  const sizes = sigma
-    .map((value, row) => Math.abs(isLog ? log(y[row] / f[row]) : y[row] - f[row]) / value)
-    .sort()
+  const sizes = new Float64Array(f.length)
+  for (let row = 0; row < f.length; row++) {
+    if (!(sigma[row] > 0 && sigma[row] < Infinity)) return NaN
+    sizes[row] = Math.abs(isLog ? log(y[row] / f[row]) : y[row] - f[row]) / sigma[row]
+  }
+  sizes.sort()
   const half = sizes.length >> 1
   return (sizes.length % 2 === 1 ? sizes[half] : (sizes[half - 1] + sizes[half]) / 2) / NORMAL_MEDIAN
 }
