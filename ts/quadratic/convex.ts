@@ -67,6 +67,12 @@ export class ConvexSolver {
     return this.#sides
   }
 
+  /** Sets the active constraints from which a further program starts. */
+  assume(active: readonly number[], sides: readonly number[]): void {
+    this.#active = [...active]
+    this.#sides = [...sides]
+  }
+
   /** Forgets the active constraints and the results of the last program. */
   forget(): void {
     this.#active = []

@@ -1,8 +1,12 @@
 /**
- * The step of a quadratic program whose active constraints are already known, as they are after the first steps of a
- * run. The active constraints are equations, so one factorization gives the step and the multipliers. The Hessian only
- * has to be positive definite along the active constraints (Nocedal and Wright, 2006, section 16.2).
+ * The step of a quadratic program whose active constraints are almost known, as they are after the first steps of a run.
+ * The assumed constraints are equations, so one factorization gives the step and the multipliers (Nocedal and Wright,
+ * 2006, section 16.2). The step may violate other constraints, or have multipliers of the wrong sign. Then these
+ * constraints join or leave, as in a primal-dual active-set method (Hintermüller, Ito and Kunisch, 2002). The Hessian
+ * only has to be positive definite along the active constraints.
  */
+
+import { multiply } from '../quadratic/products.js'
 
 /** Normals are dependent if the independent part of one is this small next to the whole normal. */
 const DEPENDENT = 1e-7
@@ -11,7 +15,7 @@ const MIN_PIVOT = 1e-9
 /** Squared lengths of normals that are neither lost nor infinite. */
 const [LEAST_SQUARE, MOST_SQUARE] = [1e-200, 1e200]
 
-/** A quadratic program for a step, of which some constraints are assumed to be active. */
+/** A quadratic program for a step. */
 export interface EqualityProgram {
   readonly size: number
   readonly count: number
@@ -23,12 +27,12 @@ export interface EqualityProgram {
   /** Limits of the step's components, followed by the limits of the changes of the constraints. */
   readonly min: Float64Array
   readonly max: Float64Array
-  /** Indices of the active variables and constraints, which count the variables first, and 1 at a minimum or −1. */
-  readonly active: readonly number[]
-  readonly sides: readonly number[]
 }
 
 export class EqualityStep {
+  /** Indices of the active constraints, which count the variables first, and 1 for each at its minimum or −1. */
+  readonly active: number[] = []
+  readonly sides: number[] = []
   /** The step, and the multipliers of the variables and of the constraints. */
   readonly #step: Float64Array
   readonly #multipliers: Float64Array
@@ -73,29 +77,58 @@ export class EqualityStep {
   }
 
   /**
-   * Solves a program for its active constraints. Returns false, and leaves unusable results, if the constraints depend
-   * on each other, if the Hessian is not positive definite along them, or if other constraints are active at the solution.
+   * Solves a program. Returns false, and leaves unusable results, if the active constraints depend on each other, if the
+   * Hessian is not positive definite along them, or if a few attempts do not find them.
+   *
+   * @param active the constraints that are active in the first attempt, besides equations
+   * @param attempts count of attempts with different active constraints
    */
-  solve(program: EqualityProgram): boolean {
-    if (!this.#select(program) || !this.#factorizeNormals()) return false
-    this.#transform(program)
-    if (!this.#factorizeHessian()) return false
-    this.#solveAlong(program)
-    return this.#isSolution(program)
+  solve(
+    program: EqualityProgram,
+    active: readonly number[],
+    sides: readonly number[],
+    attempts: number,
+  ): boolean {
+    this.#assume(program, active, sides)
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      if (!this.#select(program) || !this.#factorizeNormals()) return false
+      this.#transform(program)
+      if (!this.#factorizeHessian()) return false
+      this.#solveAlong(program)
+      if (this.#isSolution(program)) return true
+    }
+    return false
+  }
+
+  #assume({ min, max }: EqualityProgram, active: readonly number[], sides: readonly number[]): void {
+    const isActive = this.#isActive
+    isActive.fill(0)
+    this.active.length = 0
+    this.sides.length = 0
+    for (let k = 0; k < active.length; k++) this.#add(active[k], sides[k])
+    for (let index = 0; index < isActive.length; index++)
+      if (min[index] === max[index] && isActive[index] === 0) this.#add(index, 1)
+  }
+
+  #add(index: number, side: number): void {
+    this.active.push(index)
+    this.sides.push(side)
+    this.#isActive[index] = 1
   }
 
   /** Separates active bounds from active constraints. Returns false if a limit or a normal is unusable. */
-  #select({ size, rows, min, max, active, sides }: EqualityProgram): boolean {
+  #select({ size, rows, min, max }: EqualityProgram): boolean {
+    const { active, sides } = this
     const isActive = this.#isActive
-    isActive.fill(0)
     let rowCount = 0
     for (let k = 0; k < active.length; k++) {
       const index = active[k]
       const limit = sides[k] > 0 ? min[index] : max[index]
       if (!(limit > -Infinity && limit < Infinity)) return false
-      isActive[index] = 1
-      if (index >= size) this.#rows[rowCount++] = index - size
-      else this.#step[index] = limit
+      if (index >= size) {
+        if (rowCount === size) return false
+        this.#rows[rowCount++] = index - size
+      } else this.#step[index] = limit
     }
     const free = this.#free
     let freeCount = 0
@@ -219,7 +252,8 @@ export class EqualityStep {
   }
 
   /** Computes the parts of the step across and along the constraints, the step, and the multipliers. */
-  #solveAlong({ size, rows, min, max, sides, active, hessian, gradient }: EqualityProgram): void {
+  #solveAlong({ size, rows, min, max, hessian, gradient }: EqualityProgram): void {
+    const { active, sides } = this
     const length = this.#freeCount
     const rowCount = this.#rowCount
     const normals = this.#normals
@@ -291,20 +325,30 @@ export class EqualityStep {
     }
   }
 
-  /** Whether all multipliers have the right sign, and the step is within all limits. */
-  #isSolution({ size, count, rows, min, max, active, sides }: EqualityProgram): boolean {
+  /** Whether the step is the solution. Otherwise the active constraints change. */
+  #isSolution({ size, count, rows, min, max }: EqualityProgram): boolean {
+    const { active, sides } = this
     const step = this.#step
-    for (let k = 0; k < active.length; k++) {
+    const isActive = this.#isActive
+    const before = active.length
+    let kept = 0
+    for (let k = 0; k < before; k++) {
       const index = active[k]
-      if (min[index] < max[index] && !(sides[k] * this.#multipliers[index] >= 0)) return false
+      const isRight = min[index] === max[index] || sides[k] * this.#multipliers[index] >= 0
+      isActive[index] = isRight ? 1 : 2
+      if (!isRight) continue
+      active[kept] = index
+      sides[kept++] = sides[k]
     }
+    active.length = kept
+    sides.length = kept
     for (let index = 0; index < size + count; index++) {
-      if (this.#isActive[index] === 1) continue
-      let value = index < size ? step[index] : 0
-      for (let i = 0, at = (index - size) * size; index >= size && i < size; i++, at++)
-        value += rows[at] * step[i]
-      if (!(value >= min[index] && value <= max[index])) return false
+      if (isActive[index] !== 0) continue
+      const value = index < size ? step[index] : multiply(rows, (index - size) * size, step, 0, size)
+      if (!(value >= min[index])) this.#add(index, 1)
+      else if (!(value <= max[index])) this.#add(index, -1)
     }
-    return true
+    for (let index = 0; index < size + count; index++) if (isActive[index] === 2) isActive[index] = 0
+    return kept === before && active.length === kept
   }
 }

@@ -27,6 +27,8 @@ const RESIDUAL = 1e-6
 const FAR = 1e20
 /** Largest count of Hessians of one step, for different active constraints. */
 const MAX_HESSIANS = 3
+/** Largest count of attempts to find the active constraints, if the Hessian does not depend on them. */
+const MAX_ATTEMPTS = 4
 /** Count of steps in a row that change nothing but rounding errors. */
 const MAX_IDLE = 4
 /** Largest count of saddle points that a run leaves. */
@@ -192,21 +194,29 @@ export class SqpRun {
       let sum = 0
       for (let i = 0; i < hessian.length; i++) sum += Math.abs(hessian[i])
       if (!(sum < Infinity)) hessian.fill(0)
-      this.#isKnown = !this.#isFresh && subproblem.solveKnown(point, hessian)
-      if (this.#isKnown) {
-        this.#isDefinite = this.#isOwnHessian && this.#isStrict()
-        return 'converged'
-      }
-      const isChanged = this.#convexify(active)
-      this.#isDefinite = this.#isOwnHessian && !isChanged
-      outcome = this.#solve(hessian)
-      if (outcome !== 'converged') return outcome
       const isStart = this.#isFresh
+      this.#isKnown = this.#solveKnown()
+      let isChanged = false
+      if (!this.#isKnown) {
+        isChanged = this.#convexify(active)
+        outcome = this.#solve(hessian)
+        if (outcome !== 'converged') return outcome
+      }
+      this.#isDefinite = this.#isOwnHessian && !isChanged && (!this.#isKnown || this.#isStrict())
       if (isStart) multipliers.set(subproblem.multipliers)
       this.#isFresh = false
-      if (this.#isDefinite || (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active)))) break
+      if (this.#isKnown || this.#isDefinite) return 'converged'
+      if (!isStart && (!isChanged || isSameSet(active, subproblem.solver.active))) break
     }
     return outcome
+  }
+
+  /** Solves from the last active constraints. Returns whether the step is the solution. */
+  #solveKnown(): boolean {
+    const { point, subproblem } = this
+    if (this.#isOwnHessian) return subproblem.solveKnown(point, this.#hessian, MAX_ATTEMPTS)
+    // Without multipliers, the Hessian of the Lagrangian is not known. Other active constraints may be far away.
+    return !this.#isFresh && subproblem.solveKnown(point, this.#hessian, 1)
   }
 
   /** Makes the Hessian positive definite. Returns whether the Hessian was changed. */
@@ -329,7 +339,7 @@ export class SqpRun {
       for (let i = 0; i < size; i++) along += point.rows[k * size + i] * first[i]
       values[k] = trial.constraints[k] - along
     }
-    if (!(this.#isKnown && subproblem.solveKnown(point, this.#hessian, values))) {
+    if (!(this.#isKnown && subproblem.solveKnown(point, this.#hessian, 1, values))) {
       if (this.#isKnown) this.#convexify(subproblem.solver.active)
       if (subproblem.solve(point, this.#hessian, values) !== 'converged') return false
     }

@@ -48,16 +48,24 @@ export class Subproblem {
   }
 
   /**
-   * Solves as {@link solve}, if the active constraints are those of the last program. The Hessian may have directions of
-   * negative curvature across the active constraints. Returns whether the step is the solution.
+   * Solves as {@link solve}, if the active constraints are almost those of the last program. The Hessian may have
+   * directions of negative curvature across the active constraints. Returns whether the step is the solution.
    */
-  solveKnown(point: Iterate, hessian: Float64Array, values: Float64Array = point.constraints): boolean {
+  solveKnown(
+    point: Iterate,
+    hessian: Float64Array,
+    attempts: number,
+    values: Float64Array = point.constraints,
+  ): boolean {
     const { size, count } = this.#problem
-    const { active, sides } = this.solver
+    const { solver } = this
     const { gradient, rows } = point
     this.#limit(point, values)
-    const limits = { min: this.#min, max: this.#max, active, sides }
-    return this.#equalities.solve({ size, count, hessian, gradient, rows, ...limits })
+    const program = { size, count, hessian, gradient, rows, min: this.#min, max: this.#max }
+    const { active, sides } = this.#equalities
+    if (!this.#equalities.solve(program, solver.active, solver.sides, attempts)) return false
+    if (!isSameList(active, solver.active)) solver.assume(active, sides)
+    return true
   }
 
   /** Solves as {@link solve}, but violations of nonlinear constraints need not shrink. A step of 0 is always possible. */
@@ -115,4 +123,10 @@ export class Subproblem {
       this.solver.active.length > 0,
     )
   }
+}
+
+function isSameList(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false
+  return true
 }
