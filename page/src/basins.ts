@@ -110,7 +110,7 @@ export class Basins {
     this.#rate.addEventListener('input', () => void this.#begin(this.#changed()))
     this.#rate.addEventListener('change', () => {
       const { entries } = (this.#race as Race).state
-      onEntries(entries.with(this.#number, this.#changed()))
+      onEntries(entries.map((entry, k) => (k === this.#number ? this.#changed() : entry)))
     })
     const pointed = ({ clientX, clientY }: MouseEvent): Point | null => {
       const { left, top, width, height } = this.#picture.getBoundingClientRect()

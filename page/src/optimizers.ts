@@ -63,8 +63,7 @@ export class Optimizers {
     const before = this.#entries
     try {
       const { initialEntry } = await loadCustomRules()
-      if (before === this.#entries)
-        this.#change([...before.slice(0, number), initialEntry, ...before.slice(number + 1)])
+      if (before === this.#entries) this.#put(number, initialEntry)
       this.#list.children[number]?.querySelector('select')?.focus()
     } catch (thrown) {
       message.textContent = `A part of the page could not be loaded: ${getMessage(thrown)}.`
@@ -76,6 +75,11 @@ export class Optimizers {
     this.#list.replaceChildren(...entries.map((_, number) => this.#row(number)))
     this.#add.disabled = this.#write.disabled = entries.length >= MAX_ENTRIES
     this.#message.textContent = ''
+  }
+
+  /** Replaces an entry, or appends one if `number` is their count. */
+  #put(number: number, entry: RuleEntry): void {
+    this.#change([...this.#entries.slice(0, number), entry, ...this.#entries.slice(number + 1)])
   }
 
   #change(entries: readonly RuleEntry[]): void {
@@ -91,14 +95,14 @@ export class Optimizers {
     choice.setAttribute('aria-label', `Rule of optimizer ${number + 1}`)
     choice.addEventListener('change', () => {
       if (choice.value === CUSTOM) return void this.#own(number, message)
-      this.#change(this.#entries.with(number, suggested(choice.value as RacerName)))
+      this.#put(number, suggested(choice.value as RacerName))
       this.#list.children[number].querySelector('select')?.focus()
     })
     const remove = h('button', { type: 'button', className: 'remove', textContent: '×' })
     remove.setAttribute('aria-label', `Remove optimizer ${number + 1}, ${rule}`)
     remove.disabled = this.#entries.length === 1
     remove.addEventListener('click', () => {
-      this.#change(this.#entries.toSpliced(number, 1))
+      this.#change(this.#entries.filter((_, k) => k !== number))
       this.#add.focus()
     })
     const line = h('div', { className: 'line' }, swatch(number), choice, remove)

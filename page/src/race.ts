@@ -243,7 +243,7 @@ export class Race {
       const now = isKnown ? racer.distanceAt(racer.iterations) : racer.values[racer.iterations]
       return Number.isNaN(now) ? Infinity : now
     }
-    return this.racers.toSorted((a, b) => {
+    return [...this.racers].sort((a, b) => {
       if (a.arrivedAt !== b.arrivedAt) return (a.arrivedAt ?? Infinity) - (b.arrivedAt ?? Infinity)
       const [first, second] = [measure(a), measure(b)]
       return first === second ? 0 : first - second

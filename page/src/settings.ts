@@ -1,6 +1,6 @@
 /** The controls for the function, the starting point and the stopping criteria. */
 
-import { objectives, type Point, type View } from 'antigrad'
+import { objectives, type View } from 'antigrad'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
 import { type ObjectiveView, titles } from './functions.js'
 import { areBounds, isView, numerics, type RaceState } from './state.js'
@@ -186,19 +186,22 @@ function getNumber(state: RaceState, name: string): number {
   return state[name as keyof typeof numerics]
 }
 
+const withLimit = (view: View, position: number, value: number) =>
+  view.map((limit, k) => (k === position ? value : limit)) as unknown as View
+
 /** The state with the new number, or a description of the valid numbers. */
 function setNumber(state: RaceState, name: string, value: number): RaceState | string {
   if (name === 'x' || name === 'y') {
     if (!Number.isFinite(value)) return 'a finite number'
-    const start = state.start.with(name === 'x' ? 0 : 1, value) as unknown as Point
-    return { ...state, start }
+    const [x, y] = state.start
+    return { ...state, start: name === 'x' ? [value, y] : [x, value] }
   }
   if (name.startsWith('view')) {
-    const view = state.view.with(Number(name.slice(4)), value) as unknown as View
+    const view = withLimit(state.view, Number(name.slice(4)), value)
     return isView(view) ? { ...state, view } : '“from” below “to”, both finite'
   }
   if (name.startsWith('bounds')) {
-    const bounds = (state.bounds as View).with(Number(name.slice(6)), value) as unknown as View
+    const bounds = withLimit(state.bounds as View, Number(name.slice(6)), value)
     return areBounds(bounds) ? { ...state, bounds } : '“at least” below “at most”, both finite'
   }
   const { accepts, expected } = numerics[name as keyof typeof numerics]
