@@ -92,15 +92,14 @@ function evaluate(problem: Problem, condition: string, options: object) {
 
 describe('problems of the PEtab collection', () => {
   test.each(problems)('$name: the log-likelihood and its gradient agree with the reference', (problem) => {
-    // The nominal point of Crauste lies next to an explosion, which amplifies all errors by 10⁵.
+    // The nominal point of Crauste lies next to an explosion, which amplifies errors of the gradient by 10⁷.
     const isNearExplosion = problem.name.startsWith('Crauste')
-    const rtol = isNearExplosion ? 1e-12 : 1e-10
-    const all = Object.keys(problem.conditions).map((name) => evaluate(problem, name, { rtol }))
+    const options = isNearExplosion ? { rtol: 1e-13, controlSensitivities: true } : { rtol: 1e-10 }
+    const all = Object.keys(problem.conditions).map((name) => evaluate(problem, name, options))
     const value = all.reduce((sum, one) => sum + one.value, 0)
-    const tolerance = isNearExplosion ? 1e-3 : 1e-6
     // Rounding errors of Sneyd's rates, whose constants differ by eight powers of 10, limit the gradient.
-    const ofGradient = problem.name.startsWith('Sneyd') ? 1e-5 : tolerance
-    expect(Math.abs(value / problem.logLikelihood - 1)).toBeLessThan(tolerance)
+    const ofGradient = isNearExplosion || problem.name.startsWith('Sneyd') ? 1e-5 : 1e-6
+    expect(Math.abs(value / problem.logLikelihood - 1)).toBeLessThan(1e-9)
     const onScale = Object.entries(problem.gradientOnScale)
     const largest = Math.max(...onScale.map(([, slope]) => Math.abs(slope)))
     for (const [name, slope] of onScale) {
