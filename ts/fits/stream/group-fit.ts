@@ -7,13 +7,13 @@ export class GroupFit<Names extends string = string> {
   /** Label of the group. Without labels, the index of the group. */
   readonly group: GroupLabel
   // Getters compute only the properties that the caller reads. A stream hands out millions of results.
-  readonly #batch: BatchResults<Names>
+  readonly #batch: StreamResults<Names>
   readonly #index: number
   #values: Readonly<Record<Names, number>> | undefined
   #errors: Readonly<Record<Names, number>> | undefined
 
   /** @internal */
-  constructor(group: GroupLabel, batch: BatchResults<Names>, index: number) {
+  constructor(group: GroupLabel, batch: StreamResults<Names>, index: number) {
     this.group = group
     this.#batch = batch
     this.#index = index
@@ -99,7 +99,7 @@ class RecordColumns<Names extends string> {
 }
 
 /** The results of a batch, in a form from which single results are read fast. */
-export class BatchResults<Names extends string = string> {
+export class StreamResults<Names extends string = string> {
   readonly fits: FitManyResult<Names>
   readonly values: RecordColumns<Names>
   readonly errors: RecordColumns<Names>

@@ -3,7 +3,7 @@
 import { nextTurn } from '../../core/event-loop.js'
 import type { FitManyResult } from '../fit/result.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
-import { BatchResults, GroupFit } from './group-fit.js'
+import { GroupFit, StreamResults } from './group-fit.js'
 
 /** The fits of a batch, with at least one label. */
 export interface LabeledFits {
@@ -31,7 +31,7 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
   readonly #batches: AsyncGenerator<LabeledFits, void, undefined>
   readonly #abort: AbortState
   #labels: readonly GroupLabel[] = []
-  #batch: BatchResults | undefined
+  #batch: StreamResults | undefined
   /** Index of the next result of the batch. */
   #index = 0
   /** Number of results of the batch. A batch with invalid data has more labels. */
@@ -88,12 +88,12 @@ export class ResultStream implements AsyncGenerator<GroupFit, void, undefined> {
     this.#index = 0
     this.#count = batch?.fits.length ?? 0
     this.#labels = batch?.labels ?? []
-    this.#batch = batch && new BatchResults(batch.fits)
+    this.#batch = batch && new StreamResults(batch.fits)
   }
 
   #take(): ResultStep {
     const k = this.#index++
-    return { done: false, value: new GroupFit(this.#labels[k], this.#batch as BatchResults, k) }
+    return { done: false, value: new GroupFit(this.#labels[k], this.#batch as StreamResults, k) }
   }
 
   async #end(ending: Promise<unknown>): Promise<ResultStep> {
