@@ -12,6 +12,7 @@ import {
   fitManySync,
   fit as fitOne,
   fitSharedSync,
+  fromWide,
   models,
   profile,
   profileIntervals,
@@ -1176,4 +1177,62 @@ test('the command antigrad fit --help prints all options', () => {
   for (const part of ['--model <model>', 'a*exp(-b*t) + c', '--multi-start <count>', '130 after Ctrl-C']) {
     expect(stdout).toContain(part)
   }
+})
+
+describe('a wide table of antigrad fit', () => {
+  const WIDE = 'dose\tA1\tA2\tB1\t\n1\t2\t2.1\t3\t3.2\n2\t3.9\t\t6\t6.1\n3\t6\t6.2\t9\t8.8\n'
+  const wide = (args: string, more?: Setting) => run(`wide.txt --x dose ${args}`, 'line', more)
+  beforeAll(() => write('wide.txt', WIDE))
+
+  test.each([
+    ['none', ['A1', 'A2', 'B1']],
+    ['suffix', ['A', 'B']],
+  ])('has groups (--wide %s), with the results of fromWide', (replicates, groups) => {
+    const found = lines(`wide.txt --x dose --wide ${replicates}`, 'line')
+    expect(found.map(({ group }) => group)).toEqual(groups)
+    const { dose, y, group } = fromWide(WIDE, { replicates: replicates as 'none' | 'suffix' })
+    for (const [k, label] of groups.entries()) {
+      const rows = [...group.keys()].filter((row) => group[row] === label)
+      const [x, ys] = [dose, y].map((column) => rows.map((row) => column[row] as number))
+      const { values, observations } = fitOne(models.line(), { x, y: ys })
+      expect(found[k].observations).toBe(observations)
+      expect(found[k].values.slope).toBeCloseTo(values.slope, 9)
+    }
+  })
+
+  test('has one curve (--wide all), and parameters that groups share', () => {
+    const [found, ...others] = lines('wide.txt --x dose --wide all', 'line')
+    expect(others).toEqual([])
+    expect(found).toMatchObject({ observations: 11 })
+    expect(found).not.toHaveProperty('group')
+    const { stdout } = wide('--wide suffix --shared slope')
+    expect(stdout).toMatch(/11 rows, 3 parameters in 2 groups/)
+  })
+
+  test('names the column and the line of an invalid cell, which can be dropped', () => {
+    write('bad.txt', WIDE.replace('6.1', 'n/a'))
+    expect(run('bad.txt --x dose --wide suffix', 'line').stderr).toContain(
+      'bad.txt: line 3: B1 is "n/a", not a number; --drop-invalid drops such rows',
+    )
+    const { stdout, stderr } = run('bad.txt --x dose --wide suffix --drop-invalid --csv', 'line')
+    expect(stderr).toContain('bad.txt: line 3: B1 is "n/a", not a number: the row was dropped')
+    expect(stdout).toMatch(/^group,parameter,value/)
+  })
+
+  test('has a header, and at most as many cells in each row', () => {
+    const messageOf = (text: string, args = '') => {
+      write('odd.txt', text)
+      return run(`odd.txt --x dose --wide none ${args}`, 'line').stderr
+    }
+    expect(messageOf('dose,a\n1,2,3\n')).toContain('line 2: the row has 3 cells, but the header has 2')
+    expect(messageOf('dose\n1\n')).toContain('expected a wide table with a column of x and columns of y')
+    expect(messageOf('1,2\n3,4\n')).toContain('expected a header with names of columns')
+    expect(messageOf('dose,a\n,2\n')).toContain('line 2: dose is empty')
+    expect(messageOf('{"dose":1,"a":2}\n')).toContain('expected a wide table of text (--wide), got NDJSON')
+    expect(messageOf('dose,a\n1,2\n', '--group a')).toContain('cannot be used with')
+    const names = '__proto__,constructor,toString'
+    write('names.csv', `x,${names}\n1,2,3,4\n2,3,5,7\n3,4,7,11\n`)
+    const { stdout } = run('names.csv --wide none --csv', 'line')
+    expect(stdout.match(/^[a-zA-Z_]+,slope/gm)).toEqual(names.split(',').map((name) => `${name},slope`))
+  })
 })

@@ -7,6 +7,8 @@ import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from 
 import { type Cell, ObjectReader } from './read-ndjson.js'
 import { MAX_ROW_LENGTH, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
+import type { ReplicateRule } from './wide.js'
+import { WideRows } from './wide-rows.js'
 
 /** A requested column, and the name of the option that requests it. */
 export interface ColumnRequest {
@@ -35,6 +37,8 @@ export interface TableRequest {
   readonly comment: string | undefined
   /** Whether rows with invalid or missing numbers are dropped. */
   readonly dropsInvalid: boolean
+  /** If the table is wide, which of its columns are replicates. */
+  readonly wide?: ReplicateRule | undefined
   readonly onProgress: (rows: number) => void
   /** The known format of the table, which replaces the detection. */
   readonly format?: Format
@@ -103,9 +107,12 @@ export async function readCsv(source: AsyncIterable<Uint8Array>, request: TableR
     rows.begin(format, () => {
       return decoder.begin + bytes.before((splitter as Splitter | ObjectReader | null)?.begin ?? 0)
     })
+    const { wide } = request
+    if (format.isJson && wide !== undefined) rows.fail('expected a wide table of text (--wide), got NDJSON')
+    const receiver = wide === undefined ? rows : new WideRows(rows, wide)
     const made = format.isJson
       ? rows.objects()
-      : new Splitter(format, (cells, _, last) => rows.add(cells, last))
+      : new Splitter(format, (cells, _, last) => receiver.add(cells, last))
     splitter = made
     made.write(sample)
     sample = ''
@@ -195,10 +202,15 @@ export class TableRows {
   }
 
   #readHeader(names: readonly string[]): void {
+    this.checkHeader(names)
+    this.columns(names)
+  }
+
+  /** @throws AntigradError if the first row contains only numbers */
+  checkHeader(names: readonly string[]): void {
     if (names.every((name) => !Number.isNaN(this.#toNumber(name)))) {
       this.fail(`expected a header with names of columns, got ${listNames(names)}`)
     }
-    this.columns(names)
   }
 
   /** Locates the requested columns in the header. */
@@ -223,11 +235,15 @@ export class TableRows {
     this.#width = names.length
   }
 
-  /** Adds a row to the table, or drops the row if it is invalid. */
-  take(cells: readonly Cell[], line: number): void {
+  /**
+   * Adds a row to the table, or drops the row if it is invalid.
+   *
+   * @param source name of the column of a wide table from which the response comes
+   */
+  take(cells: readonly Cell[], line: number, source?: string): void {
     this.#rows++
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
-    const problem = this.#take(cells)
+    const problem = this.#take(cells, source)
     if (problem === null) return
     if (!this.#request.dropsInvalid)
       this.fail(`${this.#unit} ${line}: ${problem}; --drop-invalid drops such rows`)
@@ -236,13 +252,13 @@ export class TableRows {
   }
 
   /** Adds the numbers of a row to the table, or returns the reason why the row is invalid. */
-  #take(cells: readonly Cell[]): string | null {
+  #take(cells: readonly Cell[], source: string | undefined): string | null {
     const { columns, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
       return `the row has ${cells.length} cells, but the header has ${this.#width}`
     }
     const numbers: number[] = []
-    for (const [k, { column, sign, isOptional }] of columns.entries()) {
+    for (const [k, { option, column, sign, isOptional }] of columns.entries()) {
       const cell = cells[this.#places[k]] ?? ''
       if (isOptional && isMissing(cell)) {
         numbers.push(NaN)
@@ -251,7 +267,8 @@ export class TableRows {
       const dates = this.#dates[k]
       const x = dates ? dates.read(cell) : typeof cell === 'number' ? cell : this.#toNumber(cell)
       const problem = Number.isNaN(x) ? this.#describe(cell, dates) : complaint(x, sign)
-      if (problem !== null) return `${toPrintable(column)} is ${problem}`
+      const name = option === '--y' && source !== undefined ? source : column
+      if (problem !== null) return `${toPrintable(name)} is ${problem}`
       numbers.push(x)
     }
     const name = String(cells[this.#groupAt] ?? '')

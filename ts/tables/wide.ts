@@ -43,3 +43,12 @@ export function nameWideColumns(header: readonly string[]): string[] {
     names.push(name || (k >= FIRST_REPLICATE ? names[k - 1] : k === 0 ? 'x' : `column ${k + 1}`))
   return names
 }
+
+/** Which columns of a wide table are replicates of one group. */
+export type ReplicateRule = 'none' | 'suffix' | 'all'
+
+/** The group of a column. With 'suffix', the columns A1, A-2 and A_3 belong to group A. */
+export function groupOfColumn(name: string, replicates: ReplicateRule): string {
+  if (replicates === 'all') return 'all'
+  return replicates === 'suffix' ? name.replace(/[\s_.:#-]*\d+$/, '') || name : name
+}

@@ -22,6 +22,7 @@ import {
 import type { ModelInput } from '../../jobs/model.js'
 import { execute } from '../../many/engines/execute.js'
 import type { Table } from '../../tables/read-csv.js'
+import { WIDE_GROUP } from '../../tables/wide-rows.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { addFitOptions } from '../fits/command-options.js'
 import { checkCsv, printComparisonAsCsv, printFitsAsCsv } from '../fits/csv.js'
@@ -117,7 +118,7 @@ async function readInputs(
   options: FitCommandOptions,
 ): Promise<CommandInputs> {
   const { model, x, columns } = read
-  const { group, delimiter, decimal, comment, dropInvalid } = options
+  const { group, wide, delimiter, decimal, comment, dropInvalid } = options
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await readTable(file, {
@@ -127,6 +128,7 @@ async function readInputs(
     decimal,
     comment,
     dropsInvalid: dropInvalid === true,
+    wide,
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
     onProgress: reporter((_, rows: number) => `${formatCount(rows)} rows read`),
@@ -180,7 +182,9 @@ async function fitEachGroup(
 
 /** Loads a model of differential equations and a distribution, if they are requested. */
 async function readModelOptions({ ode: file, ...given }: ParsedFitOptions) {
-  const { model: [first, ...rivals] = [], ...others } = given
+  const { model: [first, ...rivals] = [], ...plain } = given
+  const hasGroups = plain.wide !== undefined && plain.wide !== 'all'
+  const others = hasGroups ? { ...plain, group: WIDE_GROUP } : plain
   let options: FitCommandOptions = { ...others, model: first, rivals }
   if (file !== undefined) {
     const { checkOdeOptions, readOdeFile } = await import('../fits/ode-file.js')

@@ -191,6 +191,14 @@ function addExecutionOptions(command: Command): void {
 /** The format of the table. */
 function addTableOptions(command: Command): void {
   command
+    .addOption(
+      choice(
+        '--wide <replicates>',
+        'read a wide table, with x in the first column; with none, each other column is a group; with suffix, A1 and ' +
+          'A2 are replicates of group A; with all, all columns are replicates of one curve',
+        ['none', 'suffix', 'all'],
+      ).conflicts(['group', 'plan']),
+    )
     .option(
       '--delimiter <character>',
       'field delimiter, or tab (default: the one of tab, semicolon, space and comma that yields the most numeric cells)',

@@ -21,6 +21,12 @@ const openText = async (file: string) => toPlainText(file === '-' ? process.stdi
 
 export async function readTable(file: string, request: TableRequest): Promise<Table> {
   if (!hasColumns(file)) return readCsv(await openText(file), request)
+  if (request.wide !== undefined)
+    throw new OptionError(
+      '--wide',
+      'a table of text (the tensors of a .safetensors file have one group)',
+      file,
+    )
   const source = await findColumns(file, request)
   return toTable(readBlocks(file, source), source.columns, request)
 }

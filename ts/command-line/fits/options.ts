@@ -3,6 +3,7 @@
 import type { TableContents } from '../../fits/tables/options.js'
 import type { ExecutionOptions, FitsRequest } from '../../jobs/fits.js'
 import type { Decimal } from '../../tables/format.js'
+import type { ReplicateRule } from '../../tables/wide.js'
 import type { PlanOptions } from '../commands/plan.js'
 
 /** A distribution by its name on the command line. */
@@ -27,6 +28,7 @@ export interface Sharing {
 export interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly group?: string
   readonly shared?: Sharing
+  readonly wide?: ReplicateRule
   readonly delimiter?: string
   readonly decimal?: Decimal
   /** Further models of a repeated `--model`. */

@@ -5,7 +5,7 @@ import { toPrintable } from '../../core/text.js'
 import { toBoundedArray } from '../../core/untrusted-input.js'
 import { choice, customOption, type GivenOf, option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { nameWideColumns, splitRows } from '../../tables/wide.js'
+import { groupOfColumn, nameWideColumns, splitRows } from '../../tables/wide.js'
 import { readTable } from '../problem/data-table.js'
 
 const MAX_COLUMNS = 10_000_000
@@ -82,7 +82,7 @@ export function fromWide(
   const columns = { x: [] as number[], y: [] as number[], group: [] as string[], column: [] as string[] }
   for (const [k, name] of names.entries()) {
     if (k === x || (selected && !selected.has(name))) continue
-    const group = groupOf(name, replicates)
+    const group = groupOfColumn(name, replicates)
     for (let row = 0; row < source.rows; row++) {
       const y = readCell(source, k, row, group)
       if (Number.isNaN(y)) continue
@@ -113,11 +113,6 @@ function findColumn(argument: string, names: readonly string[], name: string): n
   const at = names.indexOf(name)
   if (at < 0) throw new OptionError(argument, 'the name of a column', name)
   return at
-}
-
-function groupOf(name: string, replicates: 'none' | 'suffix' | 'all'): string {
-  if (replicates === 'all') return 'all'
-  return replicates === 'suffix' ? name.replace(/[\s_.:#-]*\d+$/, '') || name : name
 }
 
 /** @returns the number of a cell; NaN if the cell is empty */
