@@ -218,6 +218,10 @@ const lazyExtensions = {
     isEarly:
       'let operations = 0; const isEarly = ({ machine, data }) => (operations += machine.program.body.length * data[0].length) < 4e6',
   },
+  shortenLifetimes: {
+    module: 'many/recompute.js',
+    isEarly: 'const isEarly = ({ slots }) => slots < 1024',
+  },
   continueRun: {
     module: 'many/continue-run.js',
     isEarly: 'let updates = 0; const isEarly = (run) => (updates += run.iterations) < 4096',

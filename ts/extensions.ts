@@ -22,6 +22,7 @@
  * | `readRows` | `ts/expressions/recurrences.ts` | `recurrence` |
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
  * | `evaluateLong` | `ts/many/evaluate.ts` | Node's file of the package, after 4 million operations in long evaluations |
+ * | `shortenLifetimes` | `ts/many/recompute.ts` | Node's file of the package, for programs of 1,024 slots or more |
  * | `continueRun` | `ts/many/continue-run.ts` | Node's file of the package, after 4,096 updates of runs |
  * | `odeLanes` | `ts/fits/odes/ode-lanes.ts` | Node's file of the package |
  */

@@ -6,6 +6,7 @@ import { Builder } from '../expressions/differentiate.js'
 import type { Expression } from '../expressions/expression.js'
 import { defineLines } from '../expressions/lines.js'
 import { compile, type Program } from '../expressions/program.js'
+import { extensions } from '../extensions.js'
 import type { InitialValue, LaneSolver } from '../methods/lanes/solver.js'
 import { findMethod, type Method } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
@@ -124,7 +125,8 @@ function programOf(
   const b = Object.assign(new Builder(graph), { defineLines })
   const problem = { ...nodes, b, tolerance, maxIterations, isBounded }
   const { fields, reason, results } = lanes(values as never, problem)
-  const program = compile(graph, [...fields.next, reason], fields.names, columns)
+  const compiled = compile(graph, [...fields.next, reason], fields.names, columns)
+  const program = extensions.shortenLifetimes?.(compiled) ?? compiled
   const made = { program, initial: fields.initial, results }
   const [oldest] = programs.keys()
   if (programs.size === MAX_CACHED) programs.delete(oldest)
