@@ -2,7 +2,7 @@
 
 import { expression as inPackage, lbfgs, minimize, newton, standardErrors } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
-import { expression } from '../dist/expressions/expression.js'
+import { type BoundExpression, expression } from '../dist/expressions/expression.js'
 import { recurrence } from '../dist/expressions/recurrences.js'
 import { extensions } from '../dist/extensions.js'
 import { evaluateLong } from '../dist/many/evaluate.js'
@@ -20,6 +20,17 @@ const columnsOf = (rows: number) => {
 }
 const text = '(a*exp(-b*t) + c - y)^2'
 const carried = 'h[0] = c; h = a + b*h[t-1]; (h - y)^2'
+/** Recurrences whose instructions depend on earlier rows in different ways. */
+const recurrences = {
+  'two states, one of which is a shift':
+    'q[0] = 1; h[0] = 1; q = y^2; h = a^2 + b*q[t-1] + c*h[t-1]; 0.5*(log(h) + q/h)',
+  'coupled states': `u[0] = a; v[0] = b; u = a*u[t-1]/9 + b*v[t-1]/9 + y; v = c*u[t-1] - b*v[t-1]/9
+    (u - v - y)^2`,
+  'several lags': 'h[0] = 0.1; h[-2] = c; h = a/4 + b*h[t-1]/4 + c*h[t-3]/4; (h - y)^2',
+  'lags of a column': 'y[0] = c; (y - a*y[t-1] - b*y[t-2])^2',
+  functions: 'h[0] = 1; h = exp(a*sin(h[t-1]) - b*y/3); abs(h - c) + h',
+  'a state that nothing else reads': 'h[0] = c; h = max(a*h[t-1]/4, y - b); sum(y*a*c) + h[end]^2',
+}
 
 /** All results at a point. */
 function resultsOf(make: () => ReturnType<ReturnType<typeof expression>['with']>, x: ArrayLike<number>) {
@@ -38,10 +49,13 @@ function resultsOf(make: () => ReturnType<ReturnType<typeof expression>['with']>
 describe.each([255, 256, 257, 1000, 5001])('%i rows', (rows) => {
   const data = columnsOf(rows)
   const many = `${text} + ${Array.from({ length: 8 }, (_, i) => `1e-3*sin(a*t + ${i})`).join(' + ')}`
-  test.each([
-    ['sums', () => expression(many).with(data)],
-    ['a recurrence', () => recurrence(carried).with({ y: data.y })],
-  ])('%s', (_, make) => {
+  const subjects: Record<string, () => BoundExpression> = {
+    sums: () => expression(many).with(data),
+    'a recurrence': () => recurrence(carried).with({ y: data.y }),
+  }
+  for (const [name, text] of Object.entries(recurrences))
+    subjects[name] = () => recurrence(text).with({ y: data.y })
+  test.each(Object.entries(subjects))('%s', (_, make) => {
     for (const x of [
       [1, 0.5, 0.2],
       [3, -0.7, -0],

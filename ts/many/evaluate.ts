@@ -12,6 +12,7 @@ import type { Batch } from './batch/batch.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import { prepareBatch } from './engines/program-batch.js'
 import { withResults } from './evaluate-runs.js'
+import { linkRows } from './linked-rows.js'
 
 /** An evaluation at a point. The data of a runner never change. */
 export interface LongEvaluation {
@@ -63,11 +64,20 @@ function makeEvaluator(program: Program, data: readonly Float64Array[]): Evaluat
     const columns = data.map((numbers) => ({ numbers, offsets: null }))
     const x = [...program.parameters, ...program.outputs].map(() => 0)
     const all = { runs, data: columns, x, maxUpdates: 1, updatesPerCall: 1, threads: runner.threads }
-    const batch = prepareBatch(withResults(program), all, undefined)
+    const batch = prepareBatch(preparedOf(program), all, undefined)
     runToEnd(batch.fill({ runs, data: columns, x, starts: [], box: null }))
     return { batch, runner }
   } catch {
     // Without an engine or without memory, TypeScript evaluates the program.
     return null
   }
+}
+
+/** The programs that engines run, so that an expression with other data needs no other program. */
+const prepared = new WeakMap<Program, Program>()
+
+function preparedOf(program: Program): Program {
+  const known = prepared.get(program) ?? withResults(linkRows(program))
+  prepared.set(program, known)
+  return known
 }

@@ -29,7 +29,7 @@ const CLOSING: usize = 4;
 
 /// Bytes of a second-level cache that slots may fill, and the least number of lanes that are computed together.
 const CACHE: usize = 1 << 19;
-const MIN_LANES: usize = 32;
+const MIN_LANES: usize = 128;
 
 /// Workspace of a thread: blocks, followed by slots of one vector.
 #[derive(Clone, Copy)]
@@ -326,7 +326,12 @@ impl Batch {
         let mut values = None;
         if t >= most_updates && self.header.row_lanes == 0 {
             let slots = self.block_slots(cohort, scratch, first);
-            let slots = Slots { computed: scratch.values, ..slots };
+            let slots = Slots {
+                computed: scratch.values,
+                #[cfg(not(target_arch = "wasm32"))]
+                rows: std::ptr::null_mut(),
+                ..slots
+            };
             // SAFETY: no other routine uses these steps now.
             let value = unsafe { Routine::new(self, &self.value, slots, scratch.other_steps) }?;
             // SAFETY: as above, of the slots.
@@ -483,6 +488,9 @@ impl Batch {
             columns: scratch.columns,
             data: cohort.data(first),
             lanes: if self.has_own_lanes() { Lanes::OwnData } else { Lanes::Runs },
+            // The objective's program does not run at the same time.
+            #[cfg(not(target_arch = "wasm32"))]
+            rows: scratch.values,
         }
     }
 

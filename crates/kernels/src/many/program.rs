@@ -1,5 +1,8 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod linked;
+
 use super::batch::Batch;
 use super::joined::{self, OperateBoth};
 use super::layout::{Counts, Header, Instruction, Loop, STEP};
@@ -36,6 +39,9 @@ pub struct Slots {
     /// The first lane's own data.
     pub data: *mut u8,
     pub lanes: Lanes,
+    /// A block for each slot, in which rows of single runs are computed; null if there is none.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub rows: *mut u8,
 }
 
 /// The meaning of lanes.
@@ -277,7 +283,12 @@ impl<'a> Routine<'a> {
             // SAFETY: the caller guarantees the slots.
             unsafe { self.head(count) }?;
         }
-        for row in rows.start..all.min(rows.end) {
+        // SAFETY: the caller guarantees the slots, and the data have these rows.
+        #[cfg(not(target_arch = "wasm32"))]
+        let first = unsafe { self.run_blocks_of_rows::<T>(count, rows.start..all.min(rows.end)) }?;
+        #[cfg(target_arch = "wasm32")]
+        let first = rows.start;
+        for row in first..all.min(rows.end) {
             // SAFETY: the caller guarantees the slots, and the data have this row.
             unsafe { self.spread::<T>(row) };
             // SAFETY: see above.

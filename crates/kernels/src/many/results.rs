@@ -340,6 +340,8 @@ impl Run<'_> {
             columns: column_slots,
             data: self.block.cohort.data(self.lane),
             lanes: Lanes::Runs,
+            #[cfg(not(target_arch = "wasm32"))]
+            rows: std::ptr::null_mut(),
         };
         // SAFETY: the caller uses one routine of a single run at a time, and no other routine uses these steps.
         unsafe { Routine::new(self.batch, program, slots, self.block.scratch.other_steps) }

@@ -144,6 +144,8 @@ impl Work<'_> {
             columns: scratch.columns,
             data: self.batch.lane_data(0),
             lanes: Lanes::Rows,
+            #[cfg(not(target_arch = "wasm32"))]
+            rows: std::ptr::null_mut(),
         };
         // SAFETY: the scratch is this thread's, and its steps of rows have no other user.
         let body = unsafe { Routine::new(self.batch, self.program, slots, scratch.row_steps) }?;
