@@ -82,6 +82,18 @@ describe('problems of Hock and Schittkowski', () => {
   })
 })
 
+test.each([1, 1e8])(
+  'HS13, whose minimum has no multipliers, is feasible with constraints times %d',
+  (scale) => {
+    const result = minimize(expression('(x - 2)^2 + y^2'), { x: -2, y: -2 }, sqp(), {
+      bounds: { x: [0, Infinity], y: [0, Infinity] },
+      constraints: [{ expr: `${scale}*((1 - x)^3 - y)`, min: 0 }],
+    })
+    expect([result.reason, result.maxViolation]).toEqual(['stalled', 0])
+    expect(result.value).toBeCloseTo(1, 7)
+  },
+)
+
 describe('problems in scales of 1e-8 and 1e8', () => {
   test.each<Scales>([
     { parameters: 1e-8 },
