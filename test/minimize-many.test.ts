@@ -598,13 +598,22 @@ describe('the recorded paths of minimizeMany', () => {
   })
 })
 
-test('the starting points of minimizeMany may be one column per parameter or one array of consecutive points', () => {
+test('the starting points of minimizeMany may be columns, an array of consecutive numbers, or an array of points', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
   expectSame(
     minimizeManySync(valley, flat, adam(), options),
     minimizeManySync(valley, { y, x }, adam(), options),
+  )
+  const points = Array.from(x, (at, run) => Float32Array.of(at, y[run]))
+  expectSame(
+    minimizeManySync(valley, points, adam(), options),
+    minimizeManySync(valley, flat, adam(), options),
+  )
+  expectSame(
+    minimizeManySync(valley, [[...points[0]], ...points.slice(1)], adam(), options),
+    minimizeManySync(valley, [...flat], adam(), options),
   )
   expect(minimizeManySync(valley, flat, adam(), options).x.x).toBeInstanceOf(Float32Array)
   const asDouble = minimizeManySync(valley, [...flat], adam(), options)
@@ -700,6 +709,18 @@ test.each([
   [valley, { x: [1], y: [1, 2] }, adam(), {}, /starts: y: expected 1 numbers/],
   [valley, { x: [], y: [] }, adam(), {}, /starts: x: expected 1 numbers/],
   [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers per run: x, y/],
+  [valley, [[1, 2], [1]], adam(), {}, /starts\[1\]: expected 2 numbers, got an array of length 1/],
+  [valley, [[1, 2], 3], adam(), {}, /starts\[1\]: expected 2 numbers, got 3/],
+  [
+    valley,
+    [
+      [1, 2],
+      [1, '2'],
+    ],
+    adam(),
+    {},
+    /starts\[1\]\[1\]: expected a number, got "2"/,
+  ],
   [valley, null, adam(), {}, /starts: expected an object with the columns x, y/],
   [valley, [1, 2], lamb(), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],

@@ -103,6 +103,7 @@ export const least = minimize(valley, [0, 0], adam())
 const ended = await minimizeMany(valley, gridStarts({ x: [0, 1], y: [0, 1] }, 2), adam(), { recordEvery: 1 })
 export const ends: number = ended.x.y[0] + (ended.paths?.x.x[0] ?? 0)
 export const inOne = await minimizeMany(valley, [0, 0], adam())
+export const ofPoints = await minimizeMany(valley, [[0, 0], Float64Array.of(1, 2)], adam())
 const sums = expression('(a*t - y)^2')
 export const bound: BoundExpression<'a'> = sums.with({ t: x, y })
 export const a: number = (await minimizeMany(sums, { a: [1] }, adam(), { data: { t: x, y } })).x.a[0]

@@ -39,7 +39,7 @@ import { ManyRuns } from './run.js'
 import { wasmModule } from './wasm-module.js'
 
 /** The names of the columns of starts. */
-type NamesOfStarts<S> = S extends ArrayLike<number> ? never : keyof S & string
+type NamesOfStarts<S> = S extends ArrayLike<number | ArrayLike<number>> ? never : keyof S & string
 
 /**
  * Minimizes an expression in many runs at once. Each run has bit-identical results on every engine and with any number

@@ -17,9 +17,8 @@ export interface StartValues {
 
 /** @throws OptionError if the starts do not have one number per parameter and run */
 export function readStarts(starts: Starts, parameters: readonly string[]): StartValues {
-  const isList = isFloatArray(starts) || Array.isArray(starts)
-  if (isList) {
-    const flat = starts as ArrayLike<number>
+  if (isList(starts)) {
+    const flat = isList(starts[0]) ? joinPoints(starts, parameters.length) : (starts as ArrayLike<number>)
     const count = flat.length / parameters.length
     if (!Number.isInteger(count) || count === 0) {
       const expected = `${parameters.length} numbers per run: ${parameters.join(', ')}`
@@ -38,7 +37,7 @@ export function readStarts(starts: Starts, parameters: readonly string[]): Start
     throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, stranger)
   const columns = parameters.map((name) => {
     const column = given[name]
-    if (!isFloatArray(column) && !Array.isArray(column)) {
+    if (!isList(column)) {
       throw new OptionError(`starts: ${name}`, 'an array, Float32Array or Float64Array of numbers', column)
     }
     return copyStarts(`starts: ${name}`, column)
@@ -55,6 +54,22 @@ export function readStarts(starts: Starts, parameters: readonly string[]): Start
   }
   const all = columns.map((list) => ({ list, first: 0, stride: 1 }))
   return { columns: all, count: first.length, dtype: findDtype(columns) }
+}
+
+const isList = (given: unknown): given is ArrayLike<unknown> => isFloatArray(given) || Array.isArray(given)
+
+/** Copies points into one array. */
+function joinPoints(points: ArrayLike<unknown>, length: number): FloatArray {
+  const copies = Array.from(points, (point, i) => {
+    const argument = `starts[${i}]`
+    const copy = isList(point) ? copyStarts(argument, point) : []
+    if (copy.length !== length) throw new OptionError(argument, `${length} numbers`, point)
+    return copy as FloatArray
+  })
+  const Numbers = findDtype(copies) === 'float32' ? Float32Array : Float64Array
+  const joined = new Numbers(copies.length * length)
+  for (const [i, copy] of copies.entries()) joined.set(copy, i * length)
+  return joined
 }
 
 /** Copies an array at once, because the user may change it while the runs continue. */

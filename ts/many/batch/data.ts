@@ -7,9 +7,14 @@ import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
 import { type Expression, readColumns } from '../../expressions/expression.js'
 
 /**
- * Starting points of the runs: one column per parameter, or one array with the parameters of one run after the other.
+ * Starting points of the runs: one column per parameter, one array with the parameters of one run after the other, or
+ * an array of points.
  */
-export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
+export type Starts =
+  | Readonly<Record<string, ArrayLike<number>>>
+  | FloatArray
+  | readonly number[]
+  | readonly ArrayLike<number>[]
 
 /**
  * Data columns by name. A column is an array of numbers for all runs, or contains one array per run. All columns of a
