@@ -8,8 +8,8 @@ export const ROUNDING_FACTOR = 100
 export const MAX_IDLE_UPDATES = 10
 /** Maximum number of directions that are computed for one step, each with more held variables. */
 export const MAX_ROUNDS = 5
-/** Least cosine between the free parts of a step and of its gradient change. */
-export const MIN_CURVATURE = 1e-10
+/** Least curvature of the free part of a step, as a fraction of the curvature of the whole step. */
+export const MIN_CURVATURE = 1e-8
 
 /**
  * Number of pairs that L-BFGS keeps. With few parameters, older pairs take time in lanes and do not save evaluations:

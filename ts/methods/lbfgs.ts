@@ -265,11 +265,10 @@ class LbfgsDescent extends MethodDescent {
 }
 
 /** A correction pair without the held variables; none if the pair then shows no curvature. */
-function withoutHeld({ s, y }: CorrectionPair, held: Uint8Array): CorrectionPair[] {
+function withoutHeld({ s, y, rho }: CorrectionPair, held: Uint8Array): CorrectionPair[] {
   const own = { s: s.map((x, i) => (held[i] === 1 ? 0 : x)), y: y.map((x, i) => (held[i] === 1 ? 0 : x)) }
   const curvature = dot(own.s, own.y)
-  const isUseful = curvature > MIN_CURVATURE * Math.sqrt(dot(own.s, own.s) * dot(own.y, own.y))
-  return isUseful ? [{ ...own, rho: 1 / curvature }] : []
+  return curvature * rho > MIN_CURVATURE ? [{ ...own, rho: 1 / curvature }] : []
 }
 
 /** The dot product Σ aᵢ·bᵢ, summed in order and in float64. */

@@ -55,11 +55,18 @@ const movement = defineLines(
   hasMoved = accepts && !(t == 0 || step == 0)
   hasRested = accepts && !hasMoved
   isUpdate = accepts || isStop
+  takesTrial = isStart || hasMoved && acceptsTrial
+  discards = hasRested && pairs > 0
+`,
+)
+
+/** Whether the run still improves. */
+const improvement = defineLines(
+  `
   isNew = value < least || size < flattest
   idleNext = isNew ? 0 : idle + 1
   isIdle = hasMoved && (idleNext == MAX_IDLE_UPDATES || value == -INFINITY)
   isStuck = isIdle || isStop || hasRested && pairs == 0
-  discards = hasRested && pairs > 0
   newIdle = hasMoved ? idleNext : idle
   newLeast = hasMoved ? min(least, value) : least
   newFlattest = hasMoved ? min(flattest, size) : flattest
@@ -196,7 +203,6 @@ class LbfgsLanes {
     const { gradient, value: raw, parameters } = this.#problem
     const trial = parameters.map((name) => b.name(name))
     const point = v.select(acceptsTrial, trial, this.#path.pointAt(at, this.#way, after.lowT))
-    const found = v.select(acceptsTrial, gradient, searched.lowGradient)
     const value = b.select(acceptsTrial, now.trialValue, after.lowValue)
     const s = v.subtract(point, at)
     const step = v.largest(s)
@@ -207,6 +213,17 @@ class LbfgsLanes {
       acceptsLow: searched.acceptsLow,
       t: b.select(acceptsTrial, this.#search.t, after.lowT),
       step,
+      pairs: this.#pairs.count,
+    })
+    const { hasMoved, isUpdate } = moved
+    const found = v.select(
+      moved.takesTrial,
+      gradient,
+      v.select(hasMoved, searched.lowGradient, gradientBefore),
+    )
+    const improved = improvement(b, {
+      ...now,
+      ...moved,
       value,
       size: v.largest(found),
       idle,
@@ -214,21 +231,20 @@ class LbfgsLanes {
       flattest,
       pairs: this.#pairs.count,
     })
-    const { hasMoved, isUpdate, isStuck } = moved
     const pair = { s, y: v.subtract(found, gradientBefore), slope: v.dot(s, gradientBefore) }
-    this.#fields.setScalar('idle', moved.newIdle)
-    this.#fields.setScalar('least', moved.newLeast)
-    this.#fields.setScalar('flattest', moved.newFlattest)
+    this.#fields.setScalar('idle', improved.newIdle)
+    this.#fields.setScalar('least', improved.newLeast)
+    this.#fields.setScalar('flattest', improved.newFlattest)
     return {
       isUpdate,
-      isStuck,
+      isStuck: improved.isStuck,
       accepts: moved.accepts,
       at: v.select(hasMoved, point, at),
-      gradient: v.select(isStart, gradient, v.select(hasMoved, found, gradientBefore)),
+      gradient: found,
       value: b.select(isStart, raw, b.select(hasMoved, value, valueBefore)),
       before: b.select(isStart, now.trialValue, b.select(hasMoved, value, before)),
       // The difference is NaN if the start is not finite.
-      change: b.select(hasMoved, step, v.largest(v.subtract(at, at))),
+      change: b.select(hasMoved, step, v.zeroOf(at)),
       pairs: this.#pairs.update(pair, { adds: hasMoved, discards: moved.discards }),
     }
   }
@@ -243,15 +259,10 @@ class LbfgsLanes {
     const round = b.select(now.isTurn, this.#scalars.round, b.zero)
     const held = v.select(round, this.#held, v.held(at, gradient, this.#box))
     const free = this.#pairs.direction(pairs, gradient, held, this.#box !== null)
-    const pushed = v.held(
-      at,
-      free.map((d) => b.negate(d)),
-      this.#box,
-    )
-    const more = pushed.map((is, i) => b.select(held[i], b.zero, is))
-    const way = this.#path.from(at, free, gradient)
+    // A held variable has no direction.
+    const { pushed, ...way } = this.#path.from(at, free, gradient)
     const slope = v.dot(gradient, way.direction)
-    const anyNew = v.any(more)
+    const anyNew = v.any(pushed)
     const turned = turning(b, {
       ...now,
       continues,
@@ -278,11 +289,7 @@ class LbfgsLanes {
       fields.setScalar('longest', next.longest)
       fields.setVector(
         'held',
-        v.select(
-          turned.holdsMore,
-          held.map((is, i) => b.operation('max', is, more[i])),
-          held,
-        ),
+        held.map((is, i) => b.add(b.multiply(turned.holdsMore, pushed[i]), is)),
       )
     }
     fields.setScalar('slope', b.select(begins, slope, this.#scalars.slope))

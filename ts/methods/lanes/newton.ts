@@ -217,8 +217,7 @@ class NewtonLanes {
       radius: judged.newRadius,
     }
     // The difference is NaN if the start is not finite.
-    const still = v.largest(v.subtract(best.at, best.at))
-    const change = b.select(b.multiply(isTrial, isBetter), this.#scalars.moved, still)
+    const change = b.select(b.multiply(isTrial, isBetter), this.#scalars.moved, v.zeroOf(best.at))
     const { at, gradient: g } = best
     const pass: LanePass = { isUpdate, isProbe, isStuck, at, gradient: g, value: judged.newValue, change }
     this.#fields.setVector('hessian', best.hessian)

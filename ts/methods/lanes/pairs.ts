@@ -39,7 +39,7 @@ const usefulness = defineLines(
 const reduction = defineLines(
   `
   ownRho = noneHeld ? rho : 1/curvature
-  isUsed = exists && (noneHeld || curvature > MIN_CURVATURE*sqrt(step*change))
+  isUsed = exists && (noneHeld || curvature*rho > MIN_CURVATURE)
 `,
   { MIN_CURVATURE },
 )
@@ -86,14 +86,16 @@ export class LanePairs {
     const { pairs, count } = this.#before
     const { rho, isUseful } = usefulness(b, { curvature: v.dot(s, y), change: v.dot(y, y), slope })
     const shifts = b.multiply(adds, isUseful)
-    const shifted = pairs.map((pair, k) => {
+    const shifted: LanePair[] = []
+    // The oldest pair is first, so that each pair can be stored in the place of the next older one.
+    for (let k = pairs.length - 1; k >= 0; k--) {
       const newer = k === 0 ? { s, y, rho } : pairs[k - 1]
-      return {
-        s: v.select(shifts, newer.s, pair.s),
-        y: v.select(shifts, newer.y, pair.y),
-        rho: b.select(shifts, newer.rho, pair.rho),
+      shifted[k] = {
+        s: v.select(shifts, newer.s, pairs[k].s),
+        y: v.select(shifts, newer.y, pairs[k].y),
+        rho: b.select(shifts, newer.rho, pairs[k].rho),
       }
-    })
+    }
     const more = b.operation('min', b.add(count, shifts), b.constant(pairs.length))
     return { pairs: shifted, count: b.select(discards, b.zero, more) }
   }
@@ -144,11 +146,11 @@ export class LanePairs {
       d = v.addScaled(d, b.select(isUsed, factor, b.zero), s)
     }
     const hasUsed = v.any(used.map(({ isUsed }) => isUsed))
-    return v.select(
-      hasUsed,
-      d,
-      steepest.map((x) => b.divide(x, size)),
-    )
+    return d.map((x, i) => {
+      // The steps of the pairs move held variables, too.
+      const own = isBounded ? b.select(held[i], b.zero, x) : x
+      return b.select(hasUsed, own, b.divide(steepest[i], size))
+    })
   }
 
   #whole(pair: LanePair, isUsed: number): UsedPair {
@@ -165,11 +167,9 @@ export class LanePairs {
   ): UsedPair {
     const b = this.#b
     const v = this.#vectors
-    const free = (x: readonly number[]) => x.map((xi, i) => b.select(held[i], b.zero, xi))
-    const [step, change] = [free(s), free(y)]
-    const square = v.dot(change, change)
-    const squares = { curvature: v.dot(step, change), step: v.dot(step, step), change: square }
-    const { ownRho, isUsed } = reduction(b, { ...names, ...squares, rho })
-    return { s: step, y: change, rho: ownRho, isUsed, scale: () => b.multiply(ownRho, square) }
+    // Without the held variables in y, no product of s depends on them.
+    const change = y.map((yi, i) => b.select(held[i], b.zero, yi))
+    const { ownRho, isUsed } = reduction(b, { ...names, curvature: v.dot(s, change), rho })
+    return { s, y: change, rho: ownRho, isUsed, scale: () => b.multiply(ownRho, v.dot(change, change)) }
   }
 }

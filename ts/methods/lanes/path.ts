@@ -13,6 +13,12 @@ export interface LaneWay {
   readonly longest: number
 }
 
+/** A way that begins, as nodes. */
+interface LaneStart extends LaneWay {
+  /** Whether each variable is at a bound, and the direction before the bend pushes it out. */
+  readonly pushed: readonly number[]
+}
+
 export class LanePath {
   readonly #b: LaneBuilder
   readonly #vectors: LaneVectors
@@ -25,11 +31,12 @@ export class LanePath {
   }
 
   /** The way from x along a direction. With bounds, the way may be bent to the projection of its end. */
-  from(x: readonly number[], direction: readonly number[], gradient: readonly number[]): LaneWay {
+  from(x: readonly number[], direction: readonly number[], gradient: readonly number[]): LaneStart {
     const b = this.#b
     const box = this.#box
-    if (box === null) return { direction, ends: [], longest: b.constant(INFINITY) }
-    const first = this.#least(this.#stepsToBounds(x, direction, box))
+    if (box === null) return { direction, ends: [], longest: b.constant(INFINITY), pushed: [b.zero] }
+    const { ends: reached, pushed } = this.#stepsToBounds(x, direction, box)
+    const first = this.#least(reached)
     const isFree = b.operation('lessOrEqual', b.one, first)
     const v = this.#vectors
     const towards = x.map((xi, i) => b.subtract(v.clamp(b.add(xi, direction[i]), box.min[i], box.max[i]), xi))
@@ -39,14 +46,14 @@ export class LanePath {
       v.dot(gradient, towards),
       b.multiply(b.constant(MIN_SLOPE_RATIO), slope),
     )
-    const shorter = v.select(
-      isSteep,
+    const factor = b.select(isFree, b.one, first)
+    const bent = v.select(
+      b.multiply(b.subtract(b.one, isFree), isSteep),
       towards,
-      direction.map((d) => b.multiply(first, d)),
+      direction.map((d) => b.multiply(factor, d)),
     )
-    const bent = v.select(isFree, direction, shorter)
-    const ends = this.#stepsToBounds(x, bent, box)
-    return { direction: bent, ends, longest: b.operation('max', b.one, this.#least(ends)) }
+    const { ends } = this.#stepsToBounds(x, bent, box)
+    return { direction: bent, ends, longest: b.operation('max', b.one, this.#least(ends)), pushed }
   }
 
   /** The point at step t. A variable that has reached its bound is exactly at the bound. */
@@ -67,14 +74,15 @@ export class LanePath {
     return steps.reduce((x, y) => this.#b.operation('min', x, y))
   }
 
-  #stepsToBounds(x: readonly number[], direction: readonly number[], { min, max }: LaneBox): number[] {
+  #stepsToBounds(x: readonly number[], direction: readonly number[], { min, max }: LaneBox) {
     const b = this.#b
-    return x.map((xi, i) => {
+    const ends: number[] = []
+    const pushed = x.map((xi, i) => {
       const isDown = b.operation('less', direction[i], b.zero)
-      const isUp = b.operation('less', b.zero, direction[i])
       const room = b.subtract(b.select(isDown, min[i], max[i]), xi)
-      const moves = b.operation('max', isDown, isUp)
-      return b.select(moves, b.divide(room, direction[i]), b.constant(INFINITY))
+      ends.push(b.select(direction[i], b.divide(room, direction[i]), b.constant(INFINITY)))
+      return b.select(room, b.zero, b.add(isDown, b.operation('less', b.zero, direction[i])))
     })
+    return { ends, pushed }
   }
 }

@@ -115,15 +115,8 @@ const afterProbe = defineLines(
   { CONVERGED, MAX_ITERATIONS, PATIENCE, PROBE_COUNT, SMALL_OF_CHANGE, SMALL_OF_START, STALLED },
 )
 
-/** Whether half of a move changes a component of the gradient by about half of the change by the whole move. */
-const halfChange = defineLines(
-  `
-  fraction = half/whole
-  isHalf = max(abs(pull), abs(whole)) < least || fraction >= MIN_HALF_CHANGE && fraction <= MAX_HALF_CHANGE
-  isKink = !isHalf
-`,
-  { MAX_HALF_CHANGE, MIN_HALF_CHANGE },
-)
+/** The change by half of a move as a fraction of the change by the whole move; a fitting number for small components. */
+const halfChange = defineLines('fraction = max(abs(pull), abs(whole)) < least ? 0.5 : half/whole')
 
 /** The fields and nodes of updates. All solvers in lanes use this class, so that runs end by the same criteria. */
 export class LaneUpdates {
@@ -203,7 +196,10 @@ export class LaneUpdates {
     const held = this.#vectors.held(at, gradient, this.#box)
     const finest = this.#finest(at)
     // A parameter that cannot move, because its tolerance is 0, exerts no pull.
-    const isStill = held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', finest[i], b.zero)))
+    const isStill =
+      this.#problem.tolerance > 0
+        ? held
+        : held.map((is, i) => b.operation('max', is, b.operation('lessOrEqual', finest[i], b.zero)))
     const pulls = gradient.map((g, i) => b.select(isStill[i], b.zero, g))
     const answers = probed.map((g, i) => b.subtract(b.select(isStill[i], b.zero, g), pulls[i]))
     const freeNorm = this.#vectors.largest(gradient.map((g, i) => b.select(held[i], b.zero, g)))
@@ -282,10 +278,17 @@ export class LaneUpdates {
   #isGradual(pulls: readonly number[], half: readonly number[], whole: readonly number[]): number {
     const b = this.#b
     const least = b.multiply(b.constant(MIN_CHANGE), this.#vectors.largest(whole))
-    const kinks = whole.map(
-      (change, i) => halfChange(b, { pull: pulls[i], half: half[i], whole: change, least }).isKink,
+    const fractions = whole.map(
+      (change, i) => halfChange(b, { pull: pulls[i], half: half[i], whole: change, least }).fraction,
     )
-    return b.subtract(b.one, this.#vectors.any(kinks))
+    // The least or the largest number is NaN if a fraction is NaN.
+    const [smallest, largest] = (['min', 'max'] as const).map((code) =>
+      fractions.reduce((x, y) => b.operation(code, x, y)),
+    )
+    return b.multiply(
+      b.operation('lessOrEqual', b.constant(MIN_HALF_CHANGE), smallest),
+      b.operation('lessOrEqual', largest, b.constant(MAX_HALF_CHANGE)),
+    )
   }
 
   /** The names of the result's fields, and the field of the gradient's largest element. */

@@ -46,11 +46,16 @@ export class LaneVectors {
     return a.map((ai, i) => this.#b.add(ai, this.#b.multiply(factor, b[i])))
   }
 
-  /** The number in the range that is closest to x. */
+  /** The number in the range that is closest to x. The comparison and the selection become one instruction. */
   clamp(x: number, min: number, max: number): number {
     const b = this.#b
-    const inside = b.select(b.operation('less', max, x), max, x)
-    return b.select(b.operation('less', x, min), min, inside)
+    const inside = b.operation('min', max, x)
+    return b.select(b.operation('less', inside, min), min, inside)
+  }
+
+  /** 0, or NaN if an element is not finite. */
+  zeroOf(a: Vector): number {
+    return this.sum(this.subtract(a, a))
   }
 
   /** Whether each variable is at a bound, and its pull points out of the bounds. Without bounds, all are 0. */
@@ -58,20 +63,17 @@ export class LaneVectors {
     const b = this.#b
     if (box === null) return x.map(() => b.zero)
     return x.map((xi, i) => {
-      const atMin = b.multiply(
-        b.operation('less', b.zero, pull[i]),
-        b.operation('lessOrEqual', xi, box.min[i]),
-      )
+      const atMin = b.operation('lessOrEqual', xi, box.min[i])
       const atMax = b.multiply(
         b.operation('less', pull[i], b.zero),
         b.operation('lessOrEqual', box.max[i], xi),
       )
-      return b.operation('max', atMin, atMax)
+      return b.select(b.operation('less', b.zero, pull[i]), atMin, atMax)
     })
   }
 
-  /** Whether a condition holds for an element. */
+  /** Whether a condition holds for an element. The conditions are 0 or 1. */
   any(conditions: Vector): number {
-    return conditions.reduce((x, y) => this.#b.operation('max', x, y))
+    return this.#b.operation('less', this.#b.zero, this.sum(conditions))
   }
 }
