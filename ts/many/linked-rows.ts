@@ -4,7 +4,7 @@
  *
  * In the new body, each slot is written once. Instructions that depend on each other through earlier rows are next to
  * each other. They begin with copies of the values before the row, and write the carried values to their slots. The
- * engine recognizes such groups: see `crates/kernels/src/many/program/linked.rs`.
+ * engine recognizes such groups: see `crates/kernels/src/many/program/linked_rows.rs`.
  */
 
 import { OPERATIONS } from '../arena/manifest.js'
@@ -23,10 +23,10 @@ const slotsOf = (one: Instruction): readonly number[] => one.slice(2, 2 + operat
 export function linkRows(program: Program): Program {
   const { body, loops, carries, tile } = program
   if (!carries || tile > 0 || loops.length > 0 || body.length > MAX_INSTRUCTIONS) return program
-  return new LinkedRows(program).program()
+  return new RowLinks(program).program()
 }
 
-class LinkedRows {
+class RowLinks {
   readonly #program: Program
   /** The instructions of the same row that compute the operands; undefined for values from outside of the row. */
   readonly #sources: (number | undefined)[][] = []

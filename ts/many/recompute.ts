@@ -1,6 +1,6 @@
 /**
  * Computes values again shortly before they are used, instead of keeping them for a long time. The gradient of a long
- * integration reads the values of the integration in reverse order. In lanes, so many values exceed the cache. The same
+ * integration reads the values of the integration in reverse order. In lanes, these values exceed the cache. The same
  * operations on the same operands give the same bits.
  *
  * The instructions are divided into segments. Values that pass from one segment to the next one are kept (checkpoints).
@@ -36,7 +36,7 @@ export function shortenLifetimes(program: Program): Program {
 }
 
 /** A value that an instruction computes. */
-interface Value {
+interface LongValue {
   readonly code: number
   /** Values, or slots of inputs as negative numbers −1 − slot. */
   readonly operands: readonly number[]
@@ -44,7 +44,7 @@ interface Value {
 
 class Recomputation {
   readonly #program: Program
-  readonly #values: Value[] = []
+  readonly #values: LongValue[] = []
   readonly #outputs: readonly number[]
   readonly #segment: number
   /** Values that are never computed again. */
@@ -53,7 +53,7 @@ class Recomputation {
   readonly #touched: Int32Array
   readonly #current: Int32Array
   /** The new steps, whose operands are steps. */
-  readonly #steps: Value[] = []
+  readonly #steps: LongValue[] = []
 
   constructor(program: Program) {
     const { head, outputs, slots } = program

@@ -1,5 +1,5 @@
 /**
- * The step of a quadratic program whose active constraints are almost known, as they are after the first steps of a run.
+ * The step of a quadratic program whose active constraints are almost known, like after the first steps of a run.
  * The assumed constraints are equations, so one factorization gives the step and the multipliers (Nocedal and Wright,
  * 2006, section 16.2). The step may violate other constraints, or have multipliers of the wrong sign. Then these
  * constraints join or leave, as in a primal-dual active-set method (Hintermüller, Ito and Kunisch, 2002). The Hessian
@@ -77,8 +77,8 @@ export class EqualityStep {
   }
 
   /**
-   * Solves a program. Returns false, and leaves unusable results, if the active constraints depend on each other, if the
-   * Hessian is not positive definite along them, or if a few attempts do not find them.
+   * Solves a program. Returns false, and leaves unusable results, if the active constraints depend on each other, or the
+   * Hessian is not positive definite along them. Also returns false if no attempt finds the active constraints.
    *
    * @param active the constraints that are active in the first attempt, besides equations
    * @param attempts count of attempts with different active constraints

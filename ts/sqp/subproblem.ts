@@ -48,7 +48,7 @@ export class Subproblem {
   }
 
   /**
-   * Solves as {@link solve}, if the active constraints are almost those of the last program. The Hessian may have
+   * Solves as {@link solve}, if almost the same constraints are active as in the last program. The Hessian may have
    * directions of negative curvature across the active constraints. Returns whether the step is the solution.
    */
   solveKnown(

@@ -1,6 +1,6 @@
 /**
  * Refines minima of many fits side by side. Newton's method of each fit runs in TypeScript and waits for −2 log L and its
- * derivatives, which an engine computes for all waiting fits together. The bits equal those of a fit alone.
+ * derivatives, which an engine computes for all waiting fits together. A fit alone gives the same bits.
  */
 
 import type { Slices } from '../../core/slices.js'
@@ -48,13 +48,13 @@ function* pause(): Slices<void> {
   yield
 }
 
-interface Refined {
+interface FitRefinement {
   readonly waiting: WaitingFit
   readonly steps: Slices<void>
 }
 
 /** Continues a fit until it waits for an evaluation. Returns false if the fit has ended. */
-function resume({ waiting, steps }: Refined): boolean {
+function resume({ waiting, steps }: FitRefinement): boolean {
   waiting.point = null
   while (waiting.point === null) if (steps.next().done) return false
   return true
@@ -69,7 +69,7 @@ export function* refineInLanes(
   const { likelihood, columns, threads, rowsOf } = all
   const program = likelihood.objective.programs([...columns.keys()]).together(true)
   const runs = new RunEvaluation(program, [...columns.values()], threads)
-  let active: Refined[] = []
+  let active: FitRefinement[] = []
   let next = 0
   for (;;) {
     for (; active.length < MAX_WAITING && next < fits.length; next++) {
@@ -88,7 +88,11 @@ export function* refineInLanes(
 }
 
 /** Evaluates −2 log L and its derivatives at the points of the waiting fits. */
-function evaluateAll(runs: RunEvaluation, active: readonly Refined[], count: number): Generator<EngineCall> {
+function evaluateAll(
+  runs: RunEvaluation,
+  active: readonly FitRefinement[],
+  count: number,
+): Generator<EngineCall> {
   const fits = Uint32Array.from(active, ({ waiting }) => waiting.fit)
   const x = Array.from({ length: count }, (_, i) =>
     Float64Array.from(active, ({ waiting }) => (waiting.point as Float64Array)[i]),

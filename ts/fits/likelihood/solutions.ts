@@ -64,7 +64,7 @@ const MIN_NUMBER = 1e-30
 
 interface FlatProblem extends Pick<NewtonProblem<unknown>, 'evaluate' | 'advance' | 'min' | 'max'> {}
 
-interface Point {
+interface Solution {
   readonly x: Float64Array
   readonly value: number
 }
@@ -73,16 +73,16 @@ interface Point {
  * Whether −2 log L hardly rises one standard error away, as for theta → ∞ if counts scatter like Poisson counts. Such
  * a likelihood has no minimum, although the next step would hardly lower it.
  */
-export const isFlat = (at: Point, i: number, error: number, problem: FlatProblem): boolean =>
+export const isFlat = (at: Solution, i: number, error: number, problem: FlatProblem): boolean =>
   runToEnd(testFlatness(at, i, error, problem))
 
-function* testFlatness(at: Point, i: number, error: number, problem: FlatProblem): Slices<boolean> {
+function* testFlatness(at: Solution, i: number, error: number, problem: FlatProblem): Slices<boolean> {
   for (const step of [error, -error]) if (yield* hardlyRises(at, i, step, problem)) return true
   return false
 }
 
 function* hardlyRises(
-  { x, value }: Point,
+  { x, value }: Solution,
   i: number,
   step: number,
   { evaluate, advance, min, max }: FlatProblem,

@@ -1,7 +1,7 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
 #[cfg(not(target_arch = "wasm32"))]
-mod linked;
+mod linked_rows;
 
 use super::batch::Batch;
 use super::joined::{self, OperateBoth};
@@ -39,7 +39,7 @@ pub struct Slots {
     /// The first lane's own data.
     pub data: *mut u8,
     pub lanes: Lanes,
-    /// A block for each slot, in which rows of single runs are computed; null if there is none.
+    /// A block for each slot, in which rows of single runs are computed; null if no single run is computed in blocks.
     #[cfg(not(target_arch = "wasm32"))]
     pub rows: *mut u8,
 }

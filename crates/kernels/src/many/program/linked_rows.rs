@@ -1,8 +1,8 @@
 //! Rows of a run that depend on earlier rows, a block of rows at once. Modules of WebAssembly lack this code.
 //!
-//! Rows are in lanes for each instruction that needs no earlier row. The instructions that need earlier rows are in
-//! *links*: the instructions from the first one that reads a slot before the row writes it, to the one that writes the
-//! slot. A link runs row by row. Most links are one instruction with its own result of the row before, which stays in a
+//! Rows are in lanes for each instruction that needs no earlier row. Instructions that need earlier rows form *links*. A
+//! link begins at the first instruction that reads a slot before the row writes it, and ends at the instruction that
+//! writes the slot. A link runs row by row. Most links are one instruction with its own result of the row before, which stays in a
 //! register. Each operation has the same operands as row by row, so no bit changes.
 //!
 //! A body can run in this way if it writes each slot once. `ts/many/linked-rows.ts` orders instructions so that links are
@@ -51,7 +51,7 @@ struct LinkedRows {
     columns: Vec<usize>,
 }
 
-/// Where the first row of a slot is. The rows before it are in the line before.
+/// The address of the first row of a slot. The rows before it are in the line before.
 fn rows_at(buffers: *mut u8, slot: usize, size: usize) -> *mut u8 {
     buffers.wrapping_add(slot * (BLOCK * size + GAP) + LINE)
 }
