@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '#webassembly/catalogue'
 export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
-export const HASH = 0x85e6f2b0
+export const HASH = 0x4f8a389a
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
