@@ -65,7 +65,7 @@ describe('the npm tarball', () => {
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.m?ts|json|md|wasm)$|LICENSE$/.test(file))).toEqual([])
-    expect(readFileSync(tarball).length).toBeLessThan(2_450_000)
+    expect(readFileSync(tarball).length).toBeLessThan(2_480_000)
   })
 
   test('has the size that docs/everywhere.md states, for the package and for the addon', () => {
@@ -149,7 +149,7 @@ describe('the package in a browser', () => {
     const withEquations = await bundledSize(`${ofFits}; export { ode } from 'antigrad/fit'`)
     expect(withEquations - (await bundledSize(ofFits))).toBeLessThan(15_000)
     expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(79_750)
-    expect(await bundledSize("export { expression, lbfgs, minimize } from 'antigrad'")).toBeLessThan(75_000)
+    expect(await bundledSize("export { expression, lbfgs, minimize } from 'antigrad'")).toBeLessThan(75_100)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_600)
     expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(22_200)
