@@ -32,16 +32,15 @@ interface ExpressionFits extends Omit<LikelihoodFits, 'refit'> {
   readonly constant: (name: string, fit: number) => Float64Array
 }
 
-/** The columns of the objective of some fits, in the order of batches. */
+/**
+ * The columns of the objective of all fits, in the order of batches. Parameters that differ between fits, and internal
+ * factors, are constant in a fit.
+ */
 function orderedColumns(run: ExpressionFits): ReadonlyMap<string, DataColumn> {
-  return sharedFirst(new Map(run.likelihood.columns.map((name) => [name, columnOf(run, name)])))
-}
-
-/** A column of the objective. Parameters that differ between fits, and internal factors, are constant in a fit. */
-function columnOf({ selection, count, constant }: ExpressionFits, name: string): DataColumn {
-  return (
+  const { likelihood, selection, count, constant } = run
+  const columnOf = (name: string) =>
     selection.columns.get(name) ?? concatenate(Array.from({ length: count }, (_, fit) => constant(name, fit)))
-  )
+  return sharedFirst(new Map(likelihood.columns.map((name) => [name, columnOf(name)])))
 }
 
 /**
@@ -68,9 +67,10 @@ export function* findDoubtfulStarts(
 export function* solveExpressions(run: ExpressionFits, fits: Uint32Array): Generator<EngineCall> {
   const { likelihood, solutions: to, choice } = run
   const { tolerance = TOLERANCE, maxIterations = 1000 } = run.options
-  const { x, iterations } = yield* new ExpressionMinima(run, fits).search()
+  const columns = orderedColumns(run)
+  const { x, iterations } = yield* new ExpressionMinima(run, columns, fits).search()
   const rowsOf = (fit: number) => run.rowsOf(fit)
-  const all = { likelihood, columns: orderedColumns(run), threads: choice.runner.threads, rowsOf }
+  const all = { likelihood, columns, threads: choice.runner.threads, rowsOf }
   yield* refineInLanes(all, fits, (waiting, k) => {
     const start = new Float64Array(x.length)
     for (let i = 0; i < x.length; i++) start[i] = x[i][k]
@@ -83,11 +83,13 @@ export function* solveExpressions(run: ExpressionFits, fits: Uint32Array): Gener
 /** The minima of some fits. */
 class ExpressionMinima {
   readonly #run: ExpressionFits
+  readonly #columns: ReadonlyMap<string, DataColumn>
   readonly #fits: Uint32Array
   readonly #toExternal: readonly ((x: number) => number)[]
 
-  constructor(run: ExpressionFits, fits: Uint32Array) {
+  constructor(run: ExpressionFits, columns: ReadonlyMap<string, DataColumn>, fits: Uint32Array) {
     this.#run = run
+    this.#columns = columns
     this.#fits = fits
     this.#toExternal = run.free.map(fromInternalInterval)
   }
@@ -193,7 +195,7 @@ class ExpressionMinima {
     return {
       likelihood,
       data: likelihood.columns.map((name) => {
-        const column = columnOf(this.#run, name)
+        const column = this.#columns.get(name) as DataColumn
         return column.offsets === null ? column.numbers : Array.from(fits, (fit) => numbersInRun(column, fit))
       }),
       maxIterations: Math.min(maxIterations, most),

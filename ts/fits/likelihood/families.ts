@@ -54,7 +54,8 @@ const LOG_PI = 1.1447298858494002
 
 const anyNumber = { expected: 'finite', low: -Infinity, high: Infinity }
 const aboveZero = { expected: '> 0', low: 0, high: Infinity }
-const isPositive = (x: number) => x > 0 && x < Infinity
+const anyResponse = { expected: 'finite', accepts: Number.isFinite }
+const positiveResponse = { expected: 'numbers > 0', accepts: (y: number) => y > 0 && y < Infinity }
 const counts = {
   expected: 'counts: integers ≥ 0',
   accepts: (y: number) => Number.isSafeInteger(y) && y >= 0,
@@ -116,7 +117,7 @@ export const normalFamily: LikelihoodFamily = {
   ),
   censored: normalCost(defineLines('z = (y - f)/sigma')),
   positive: ['sigma'],
-  response: { expected: 'finite', accepts: Number.isFinite },
+  response: anyResponse,
   prediction: anyNumber,
   isDiscrete: false,
 }
@@ -137,7 +138,7 @@ export const lognormalFamily: LikelihoodFamily = {
   ),
   censored: normalCost(defineLines('z = log(y/f)/sigma')),
   positive: ['sigma'],
-  response: { expected: 'numbers > 0', accepts: isPositive },
+  response: positiveResponse,
   prediction: aboveZero,
   isDiscrete: false,
 }
@@ -158,7 +159,7 @@ export const studentFamily: LikelihoodFamily = {
   ),
   censored: (b, names, side) => studentTails(b, { df: names.df, ...studentScore(b, names) })[side],
   positive: ['sigma', 'df'],
-  response: { expected: 'finite', accepts: Number.isFinite },
+  response: anyResponse,
   prediction: anyNumber,
   isDiscrete: false,
 }
@@ -257,7 +258,7 @@ export const gammaFamily: LikelihoodFamily = {
   `),
   censored: (b, names, side) => gammaTails(b, names.shape, gammaRatio(b, names).x)[side],
   positive: ['shape'],
-  response: { expected: 'numbers > 0', accepts: isPositive },
+  response: positiveResponse,
   prediction: aboveZero,
   isDiscrete: false,
 }
