@@ -64,7 +64,7 @@ export class Subproblem {
     const program = { size, count, hessian, gradient, rows, min: this.#min, max: this.#max }
     const { active, sides } = this.#equalities
     if (!this.#equalities.solve(program, solver.active, solver.sides, attempts)) return false
-    if (!isSameList(active, solver.active)) solver.assume(active, sides)
+    solver.assume(active, sides)
     return true
   }
 
@@ -123,10 +123,4 @@ export class Subproblem {
       this.solver.active.length > 0,
     )
   }
-}
-
-function isSameList(a: readonly number[], b: readonly number[]): boolean {
-  if (a.length !== b.length) return false
-  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false
-  return true
 }
