@@ -5,7 +5,7 @@ import { listNames, quote, toPrintable } from '../core/text.js'
 import { DateColumn, type DateParser, parseIsoDate } from './dates.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
 import { type Cell, ObjectReader } from './read-ndjson.js'
-import { MAX_ROW_LENGTH, Splitter } from './split.js'
+import { describeExcess, MAX_ROW_LENGTH, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 import type { ReplicateRule } from './wide.js'
 import { WideRows } from './wide-rows.js'
@@ -254,9 +254,8 @@ export class TableRows {
   /** Adds the numbers of a row to the table, or returns the reason why the row is invalid. */
   #take(cells: readonly Cell[], source: string | undefined): string | null {
     const { columns, group, labels = [] } = this.#request
-    if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
-      return `the row has ${cells.length} cells, but the header has ${this.#width}`
-    }
+    const excess = describeExcess(cells, this.#width)
+    if (excess !== null) return excess
     const numbers: number[] = []
     for (const [k, { option, column, sign, isOptional }] of columns.entries()) {
       const cell = cells[this.#places[k]] ?? ''

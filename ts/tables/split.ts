@@ -14,6 +14,12 @@ export interface CsvSyntax {
  */
 export type OnRow = (cells: string[], first: number, last: number) => void
 
+/** Describes cells after the last column of the header, of which no cell may have text. */
+export const describeExcess = (cells: readonly unknown[], width: number): string | null =>
+  cells.length > width && cells.slice(width).some((cell) => cell !== '')
+    ? `the row has ${cells.length} cells, but the header has ${width}`
+    : null
+
 /** Maximum number of characters in a row. A longer row is probably the result of an unclosed quote. */
 export const MAX_ROW_LENGTH = 1 << 25
 

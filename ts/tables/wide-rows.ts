@@ -1,5 +1,6 @@
 /** Rows of a wide table, converted to one row per cell while the table is read. */
 
+import { describeExcess } from './split.js'
 import { groupOfColumn, nameWideColumns, type ReplicateRule } from './wide.js'
 
 /** Name of the column of labels that a wide table gets. */
@@ -31,8 +32,8 @@ export class WideRows {
       this.#begin(cells)
       return
     }
-    if (cells.slice(names.length).some((cell) => cell !== ''))
-      this.#rows.fail(`line ${line}: the row has ${cells.length} cells, but the header has ${names.length}`)
+    const excess = describeExcess(cells, names.length)
+    if (excess !== null) this.#rows.fail(`line ${line}: ${excess}`)
     for (let k = 1; k < names.length; k++) {
       const cell = cells[k] ?? ''
       if (cell !== '') this.#rows.take([cells[0], cell, this.#groups[k]], line, names[k])
