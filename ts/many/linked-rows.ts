@@ -19,7 +19,7 @@ const COPY = OPERATIONS.indexOf('copy')
 /** The slots that an instruction reads. */
 const slotsOf = (one: Instruction): readonly number[] => one.slice(2, 2 + operations[OPERATIONS[one[0]]][0])
 
-/** The same program with such a body, or the program itself if its body is too long. */
+/** Returns the program with its instructions in that order, or the given program if its body is too long. */
 export function linkRows(program: Program): Program {
   const { body, loops, carries, tile } = program
   if (!carries || tile > 0 || loops.length > 0 || body.length > MAX_INSTRUCTIONS) return program

@@ -26,7 +26,7 @@ const MAX_SEGMENTS = 2
 /** Maximum increase of the count of instructions. */
 const MAX_GROWTH = 0.5
 
-/** The same program with fewer slots and more instructions, or the program itself if that does not apply. */
+/** Returns the program with fewer slots and more instructions. Short programs, and programs with rows, are unchanged. */
 export function shortenLifetimes(program: Program): Program {
   const { slots, body, tail, loops, sums } = program
   const isPlain = body.length + tail.length + loops.length + sums.length === 0
