@@ -5,6 +5,7 @@
  */
 
 import { wasmModule } from '#webassembly/many'
+import { memoizeBy } from '../core/memoization.js'
 import { runToEnd } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
 import type { ProgramRunner } from '../expressions/run.js'
@@ -64,7 +65,7 @@ function makeEvaluator(program: Program, data: readonly Float64Array[]): Evaluat
     const columns = data.map((numbers) => ({ numbers, offsets: null }))
     const x = [...program.parameters, ...program.outputs].map(() => 0)
     const all = { runs, data: columns, x, maxUpdates: 1, updatesPerCall: 1, threads: runner.threads }
-    const batch = prepareBatch(preparedOf(program), all, undefined)
+    const batch = prepareBatch(prepare(program), all, undefined)
     runToEnd(batch.fill({ runs, data: columns, x, starts: [], box: null }))
     return { batch, runner }
   } catch {
@@ -74,10 +75,4 @@ function makeEvaluator(program: Program, data: readonly Float64Array[]): Evaluat
 }
 
 /** The programs that engines run, so that an expression with other data needs no other program. */
-const prepared = new WeakMap<Program, Program>()
-
-function preparedOf(program: Program): Program {
-  const known = prepared.get(program) ?? withResults(linkRows(program))
-  prepared.set(program, known)
-  return known
-}
+const prepare = memoizeBy((program: Program) => withResults(linkRows(program)))

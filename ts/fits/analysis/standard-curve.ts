@@ -1,13 +1,14 @@
 /** Fitted curves with one column, for `inverse`: the model, its variance, and the scatter of new responses. */
 
 import { ArgumentError, OptionError } from '../../core/errors.js'
+import { memoizeBy } from '../../core/memoization.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { log } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
-import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
+import { modelColumns, slopeNodes } from '../programs/function-curve.js'
 import { groupSources, type SingleFitContext } from '../shared/result-source.js'
 import type { ResponseCurve } from '../solve/distribution.js'
 import { computeErrorScale, getVariance } from '../solve/fit-context.js'

@@ -4,10 +4,10 @@
  * implicit function theorem.
  */
 
+import { memoizeBy } from '../../core/memoization.js'
 import { differentiate, secondDerivatives } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
-import { memoizeBy } from '../programs/function-curve.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { hasBit, standardError } from '../solve/fit-context.js'
 import { evaluateParameter } from '../uncertainty/estimates.js'

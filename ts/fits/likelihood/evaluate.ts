@@ -1,8 +1,8 @@
 /** −2 log L of one fit with its derivatives, in TypeScript. */
 
+import { memoizeBy } from '../../core/memoization.js'
 import { runToEnd } from '../../core/slices.js'
 import { isRowParallel, ProgramRunner } from '../../expressions/run.js'
-import { memoizeBy } from '../programs/function-curve.js'
 import { evaluateModelRows, ModelEvaluator } from './model-evaluator.js'
 import type { SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'

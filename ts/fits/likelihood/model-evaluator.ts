@@ -6,13 +6,14 @@
  * f_ij, so that `observe` measures the last part near the solution, by differences of the exact gradient.
  */
 
+import { memoizeBy } from '../../core/memoization.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { differentiate, secondDerivatives } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import type { BoundFunctionModel, ModelLane } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
-import { FunctionCurve, memoizeBy, modelColumns } from '../programs/function-curve.js'
+import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { SecondOrderEvaluation } from './newton.js'
 import type { LikelihoodProblem } from './problem.js'

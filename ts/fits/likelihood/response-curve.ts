@@ -1,9 +1,10 @@
 /** Curves of fits by likelihood for `inverse`. */
 
+import { memoizeBy } from '../../core/memoization.js'
 import { namesIn } from '../../expressions/parse.js'
 import { numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
-import { memoizeBy, modelColumns } from '../programs/function-curve.js'
+import { modelColumns } from '../programs/function-curve.js'
 import type { ResponseCurve } from '../solve/distribution.js'
 import { fittedRows } from './prediction.js'
 import { type LikelihoodProblem, namesOfDistribution } from './problem.js'

@@ -1,6 +1,7 @@
 /** Evaluates function models at the rows of a fit, and compiles the programs that evaluate expression models. */
 
 import { OptionError } from '../../core/errors.js'
+import { memoizeBy } from '../../core/memoization.js'
 import type { Slices } from '../../core/slices.js'
 import { createRecord } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
@@ -26,16 +27,6 @@ import type { Problem } from '../problem/problem.js'
 /** Columns that the model reads, in the order in which programs take them. */
 export function modelColumns({ columns, y, weight }: Problem): string[] {
   return columns.filter((name) => name !== y && name !== weight)
-}
-
-/** Memoizes a function by the identity of its argument. */
-export function memoizeBy<K extends object, T>(make: (key: K) => T): (key: K) => T {
-  const kept = new WeakMap<K, T>()
-  return (key) => {
-    const made = kept.get(key) ?? make(key)
-    kept.set(key, made)
-    return made
-  }
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Runs a program without data in TypeScript. For a few runs, an engine call would take longer. */
 
+import { memoizeBy } from '../../core/memoization.js'
 import type { FloatArray } from '../../core/numbers.js'
 import type { Program } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
-import { memoizeBy } from '../programs/function-curve.js'
 
 /** Maximum number of runs for which a program without data runs directly. */
 export const MAX_DIRECT_RUNS = 2

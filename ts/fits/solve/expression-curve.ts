@@ -1,12 +1,13 @@
 /** Evaluates an expression model at the rows of a fit, with a program that treats each row as a separate run. */
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
+import { memoizeBy } from '../../core/memoization.js'
 import { compile, type Program } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { DifferencePoint } from '../problem/finite-differences.js'
 import type { Problem } from '../problem/problem.js'
-import { compileRecurrence, memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
+import { compileRecurrence, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
 /** Maximum count of numbers in the parameters of the program per engine call. */

@@ -1,11 +1,11 @@
 /** Estimates, standard errors and covariances of parameters. */
 
+import { memoizeBy } from '../../core/memoization.js'
 import { createRecord } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import type { Problem } from '../problem/problem.js'
-import { memoizeBy } from '../programs/function-curve.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { type FitContext, type SolvedFits, standardError } from '../solve/fit-context.js'
 

@@ -1,6 +1,7 @@
 /** Evaluates a model, and its derivatives, at the estimates. */
 
 import { OptionError } from '../../core/errors.js'
+import { memoizeBy } from '../../core/memoization.js'
 import { runToEnd } from '../../core/slices.js'
 import { createRecord, isRecord } from '../../core/untrusted-input.js'
 import { compile } from '../../expressions/program.js'
@@ -15,7 +16,6 @@ import {
   compileModel,
   compileRecurrence,
   FunctionCurve,
-  memoizeBy,
   modelColumns,
   slopeNodes,
 } from '../programs/function-curve.js'
