@@ -178,7 +178,7 @@ export class Graph {
 
   #chainOf(operands: readonly number[]): number {
     let hash = 0
-    for (const operand of operands) hash = Math.imul(hash ^ operand, 0x9e3779b1)
+    for (let k = 0; k < operands.length; k++) hash = Math.imul(hash ^ operands[k], 0x9e3779b1)
     return (hash >>> 8) % this.#chains.length
   }
 

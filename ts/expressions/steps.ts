@@ -60,14 +60,14 @@ export function fused(
   }
   const isNeeded = new Uint8Array(uses.length)
   for (const node of wanted) isNeeded[node] = 1
-  const found: ProgramStep[] = []
+  let first = best.length
   for (let k = best.length - 1; k >= 0; k--) {
     const step = best[k]
     if (isNeeded[step.number] === 0) continue
     for (let j = 0; j < step.operands.length; j++) isNeeded[step.operands[j]] = 1
-    found.push(step)
+    best[--first] = step
   }
-  return found.reverse()
+  return best.slice(first)
 }
 
 /** Steps whose results have one use, by node. A fused operation can compute the result. */
@@ -83,11 +83,10 @@ function findCheapest(step: ProgramStep, inner: InnerSteps, costs: Float64Array)
   let least = costOf(operands, operands.length, section, inner, costs)
   // Each tree has an inner operation.
   if (least > OWN_COST + operands.length) {
-    const found = [-1, -1, -1, -1]
     const some = shapesByLast.get(step.code) ?? []
     for (let k = 0; k < some.length; k++) {
       const code = some[k][0]
-      found.fill(-1)
+      const found = [-1, -1, -1, -1]
       if (!matches(some[k][1], step, inner, found)) continue
       const count = operations[code][0]
       const cost = costOf(found, count, section, inner, costs)
@@ -164,7 +163,8 @@ function matchesOperands(
 export function lastUses(order: readonly ProgramStep[], kept: readonly number[], count: number): Int32Array {
   const lastUse = new Int32Array(count).fill(-1)
   const isBeforeRows = new Uint8Array(count)
-  const endOfBody = order.map(({ section }) => section).lastIndexOf(1)
+  let endOfBody = order.length - 1
+  while (endOfBody >= 0 && order[endOfBody].section !== 1) endOfBody--
   for (let step = 0; step < order.length; step++) {
     const { number, operands, section, code } = order[step]
     // Copies are initial values of carried values. Each row replaces a carried value.
@@ -212,17 +212,18 @@ export function placeSteps(
   const instructions: Instruction[] = []
   for (let step = 0; step < order.length; step++) {
     const { number, code, operands } = order[step]
-    const from: number[] = []
+    const one: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0]
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
     for (let k = 0; k < operands.length; k++) {
       const operand = operands[k]
-      from.push(places[operand] as number)
-      if (lastUse[operand] === step && operands.indexOf(operand) === k) slots.free(from[k])
+      const slot = places[operand] as number
+      one[2 + k] = slot
+      if (lastUse[operand] === step && operands.indexOf(operand) === k) slots.free(slot)
     }
-    const to = places[number] ?? slots.take()
-    places[number] = to
-    instructions.push(instruction(code, to, from))
+    one[0] = numbers.get(code as string) as number
+    one[1] = places[number] ??= slots.take()
+    instructions.push(typeof code === 'string' ? one : code)
   }
   return instructions
 }
@@ -230,7 +231,6 @@ export function placeSteps(
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
-export function instruction(code: Code | Instruction, to: number, operands: readonly number[]): Instruction {
-  if (typeof code !== 'string') return code
+export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
   return [numbers.get(code) as number, to, operands[0], operands[1] ?? 0, operands[2] ?? 0, operands[3] ?? 0]
 }
