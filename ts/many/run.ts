@@ -199,7 +199,8 @@ export class ManyRuns {
       const method = isMethod(resolved) && this.#inTurn === null ? this.#methodRuns(resolved) : null
       for (const runs of groupByRows(this.#data, all)) {
         const most =
-          method?.runsPerBatch(this.#data, runs[0]) ?? runsPerBatch(this.#data, runs[0], this.#size)
+          method?.runsPerBatch(this.#data, runs[0], this.choice.runner.threads) ??
+          runsPerBatch(this.#data, runs[0], this.#size)
         for (let from = 0; from < runs.length; from += most) {
           const part = runs.subarray(from, from + most)
           if (method !== null) yield* this.#advanceMethod(method, part)
