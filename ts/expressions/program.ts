@@ -64,7 +64,7 @@ function orderByPhase({ nodes }: Graph, steps: readonly ProgramStep[]): ProgramS
   // Lists for the phases take less time than a sort of many steps.
   const phases: ProgramStep[][] = [[], [], [], []]
   for (let k = 0; k < steps.length; k++) phases[phase(steps[k])].push(steps[k])
-  return phases[0].concat(phases[1], phases[2], phases[3])
+  return phases[0].concat(...phases.slice(1))
 }
 
 /**

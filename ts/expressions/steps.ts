@@ -60,14 +60,14 @@ export function fused(
   }
   const isNeeded = new Uint8Array(uses.length)
   for (const node of wanted) isNeeded[node] = 1
-  let first = best.length
+  const found: ProgramStep[] = []
   for (let k = best.length - 1; k >= 0; k--) {
     const step = best[k]
     if (isNeeded[step.number] === 0) continue
     for (let j = 0; j < step.operands.length; j++) isNeeded[step.operands[j]] = 1
-    best[--first] = step
+    found.push(step)
   }
-  return best.slice(first)
+  return found.reverse()
 }
 
 /** Steps whose results have one use, by node. A fused operation can compute the result. */
@@ -163,8 +163,7 @@ function matchesOperands(
 export function lastUses(order: readonly ProgramStep[], kept: readonly number[], count: number): Int32Array {
   const lastUse = new Int32Array(count).fill(-1)
   const isBeforeRows = new Uint8Array(count)
-  let endOfBody = order.length - 1
-  while (endOfBody >= 0 && order[endOfBody].section !== 1) endOfBody--
+  const endOfBody = order.map(({ section }) => section).lastIndexOf(1)
   for (let step = 0; step < order.length; step++) {
     const { number, operands, section, code } = order[step]
     // Copies are initial values of carried values. Each row replaces a carried value.
@@ -212,18 +211,17 @@ export function placeSteps(
   const instructions: Instruction[] = []
   for (let step = 0; step < order.length; step++) {
     const { number, code, operands } = order[step]
-    const one: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0]
+    const from = [0, 0, 0, 0]
     // The result may use the slot of an operand that is not needed later, because elements are read before they are
     // written.
     for (let k = 0; k < operands.length; k++) {
       const operand = operands[k]
-      const slot = places[operand] as number
-      one[2 + k] = slot
-      if (lastUse[operand] === step && operands.indexOf(operand) === k) slots.free(slot)
+      from[k] = places[operand] as number
+      if (lastUse[operand] === step && operands.indexOf(operand) === k) slots.free(from[k])
     }
-    one[0] = numbers.get(code as string) as number
-    one[1] = places[number] ??= slots.take()
-    instructions.push(typeof code === 'string' ? one : code)
+    const to = places[number] ?? slots.take()
+    places[number] = to
+    instructions.push(instruction(code, to, from))
   }
   return instructions
 }
@@ -231,6 +229,7 @@ export function placeSteps(
 /** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
-export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
+export function instruction(code: Code | Instruction, to: number, operands: readonly number[]): Instruction {
+  if (typeof code !== 'string') return code
   return [numbers.get(code) as number, to, operands[0], operands[1] ?? 0, operands[2] ?? 0, operands[3] ?? 0]
 }
