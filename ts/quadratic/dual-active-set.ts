@@ -216,20 +216,19 @@ export class DualActiveSet {
     let worst = 0
     let found = 0
     let isEqual = false
+    const states = this.#states
     for (let index = 0; index < size + count; index++) {
-      if (this.#states[index] !== 0) continue
-      const value = index < size ? x[index] : values[index - size]
       const low = min[index]
       const high = max[index]
-      // Most constraints are satisfied, and need no allowance for rounding errors.
-      if (value >= low && value <= high) continue
+      const value = index < size ? x[index] : values[index - size]
       const below = low - value
       const above = value - high
-      const excess = below > above ? below : above
+      // Most constraints are no more violated than the worst one, and need no allowance for rounding errors.
+      const excess = Math.max(below, above)
       const isEquality = low === high
       // Equations come first, because they are never removed.
-      if (isEqual && !isEquality) continue
-      if (!(excess > worst) && isEquality === isEqual) continue
+      const isNext = isEquality && !isEqual ? excess > 0 : excess > worst
+      if (!isNext || (isEqual && !isEquality) || states[index] !== 0) continue
       const limit = Math.abs(below > above ? low : high)
       // Rows have the length 1, so the sum of the terms is at most the sum of the sizes of the variables.
       const isLarge = excess > 2 * ROUNDING * EPSILON * (limit + sizes)

@@ -5,7 +5,7 @@
  */
 
 import { EPSILON } from '../core/numbers.js'
-import { addMultiple, addRows, multiply, multiplyRows } from './products.js'
+import { addMultiple, addRows, addToRows, multiply, multiplyRows } from './products.js'
 
 /** Normals are linearly dependent if their independent part is this small relative to the whole normal. */
 const DEPENDENT = 1e-11
@@ -149,12 +149,12 @@ export class ActiveFactors {
       // The reflection's vector in the coordinates of the variables is z without the pivot.
       const vector = this.#direction
       addMultiple(vector, 0, -pivot, basis, q * size, size)
-      for (let j = q; j < size; j++)
-        addMultiple(basis, j * size, -factor * (j === q ? first : d[j]), vector, 0, size)
+      d[q] = first
+      addToRows(basis, d, -factor, vector, q)
+      d[q] = pivot
     }
     const column = q * size
-    for (let i = 0; i < q; i++) this.#triangle[column + i] = d[i]
-    this.#triangle[column + q] = rest > EPSILON * EPSILON * squares ? pivot : d[q]
+    for (let i = 0; i <= q; i++) this.#triangle[column + i] = d[i]
     this.count = q + 1
   }
 

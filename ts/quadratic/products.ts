@@ -115,3 +115,38 @@ export function addRows(
   }
   for (; row < end; row++, a += length) addMultiple(to, 0, factors[row], matrix, a, length)
 }
+
+/**
+ * Adds multiples of a vector to the rows of a square matrix from some row on. Four rows at once share the elements of
+ * the vector.
+ *
+ * @param factors the multiple of row k is the factor at index k, times the common factor
+ */
+export function addToRows(
+  matrix: Float64Array,
+  factors: Float64Array,
+  common: number,
+  vector: Float64Array,
+  from: number,
+): void {
+  const { length } = vector
+  let row = from
+  let a = from * length
+  for (; row + 3 < length; row += 4, a += 4 * length) {
+    const b = a + length
+    const c = b + length
+    const d = c + length
+    const s = common * factors[row]
+    const t = common * factors[row + 1]
+    const u = common * factors[row + 2]
+    const v = common * factors[row + 3]
+    for (let i = 0; i < length; i++) {
+      const x = vector[i]
+      matrix[a + i] += s * x
+      matrix[b + i] += t * x
+      matrix[c + i] += u * x
+      matrix[d + i] += v * x
+    }
+  }
+  for (; row < length; row++, a += length) addMultiple(matrix, a, common * factors[row], vector, 0, length)
+}
