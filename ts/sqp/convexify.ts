@@ -15,6 +15,9 @@ const MIN_EIGENVALUE = 1e-12
 /** Curvature that counts as none. */
 const NO_CURVATURE = 1e-100
 
+/** The directions of the variables, for the last count of variables. */
+let identity: readonly Float64Array[] = []
+
 /**
  * @param hessian symmetric; overwritten by a positive definite matrix
  * @param normalsOf computes the normals of the active constraints, of length 1
@@ -45,11 +48,13 @@ export function convexify(
     lift(hessian, size, tangents(), floor)
     if (isDefinite(hessian, size) || addNormals(hessian, size, normals, norm)) return true
   }
-  const identity = Array.from({ length: size }, (_, i) => {
-    const unit = new Float64Array(size)
-    unit[i] = 1
-    return unit
-  })
+  if (identity.length !== size) {
+    identity = Array.from({ length: size }, (_, i) => {
+      const unit = new Float64Array(size)
+      unit[i] = 1
+      return unit
+    })
+  }
   lift(hessian, size, identity, floor)
   return true
 }

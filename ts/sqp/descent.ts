@@ -76,7 +76,7 @@ export class SqpDescent extends MethodDescent {
     setBounds(this.#program, box)
     if (box !== null) project(start, box)
     this.#scaled.start(start, leastUnit)
-    moveToLinear(this.#scaled, start, run.subproblem.solver)
+    moveToLinear(this.#scaled, start, { point: run.point, solver: run.subproblem.solver })
     run.start(start)
     this.#scaled.unscale(run.point, this.params, this.grads)
   }

@@ -5,7 +5,7 @@ import type { MinimizationProblem } from '../minimize/method.js'
 import type { BoundsBox } from '../objectives/bounds.js'
 import type { ConvexSolver } from '../quadratic/convex.js'
 import { addDifferences, type ConstraintFunction } from './functions.js'
-import type { NonlinearProblem } from './problem.js'
+import type { Iterate, NonlinearProblem } from './problem.js'
 import { SmoothFunction } from './smooth-function.js'
 
 /** Combines the objective, the bounds and the constraints. */
@@ -198,14 +198,19 @@ export function setBounds({ size, min, max }: NonlinearProblem, box: BoundsBox |
  * Moves a start to the closest point that satisfies the bounds and the linear constraints. Distances are relative to
  * the variables. If no point satisfies them, only the bounds are satisfied.
  *
- * @param solver a solver for the sizes of the program
+ * @param start overwritten
+ * @param memory the point of the run, whose values are overwritten, and a solver for the sizes of the program
  */
-export function moveToLinear(program: NonlinearProblem, start: Float64Array, solver: ConvexSolver): void {
+export function moveToLinear(
+  program: NonlinearProblem,
+  start: Float64Array,
+  { point, solver }: { readonly point: Iterate; readonly solver: ConvexSolver },
+): void {
   const { size, count, min, max, isLinear } = program
   for (let i = 0; i < size; i++) start[i] = start[i] < min[i] ? min[i] : start[i] > max[i] ? max[i] : start[i]
   if (!isLinear.includes(1)) return
-  const values = new Float64Array(count)
-  const rows = new Float64Array(count * size)
+  point.start(start)
+  const { constraints: values, rows } = point
   program.linear(start, values, rows)
   const isMet = (value: number, k: number) => {
     if (isLinear[k] === 0 || (value >= min[size + k] && value <= max[size + k])) return true

@@ -1,6 +1,6 @@
 /** Sequential quadratic programming with a filter line search, for one run. */
 
-import { EPSILON } from '../core/numbers.js'
+import { EPSILON, largest } from '../core/numbers.js'
 import { convexify, isDefinite } from './convexify.js'
 import { type Descending, findDescending, normals, tangents } from './curvature.js'
 import { Filter, improves } from './filter.js'
@@ -109,10 +109,9 @@ export class SqpRun {
     this.#escapes = 0
     this.#least = Infinity
     this.#wait = 0
-    let largest = 1
-    for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(x[i]))
-    this.#radius = 10 * largest
-    this.#far = FAR * largest
+    const magnitude = Math.max(1, largest(x))
+    this.#radius = 10 * magnitude
+    this.#far = FAR * magnitude
   }
 
   /** Evaluates the start, unless a step has evaluated the start. */
@@ -130,8 +129,7 @@ export class SqpRun {
     else this.#follow()
     if (this.outcome === null) this.#watch()
     if (this.outcome !== null) return
-    const largest = point.x.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
-    if (largest > this.#far) this.outcome = 'diverged'
+    if (largest(point.x) > this.#far) this.outcome = 'diverged'
   }
 
   /** Minimizes the violation if many steps have not reduced it, as steps to the tangents of x² = −1 never do. */
@@ -420,7 +418,7 @@ export class SqpRun {
       this.outcome = 'converged'
       return
     }
-    const hessian = new Float64Array(size * size)
+    const hessian = this.#hessian
     lagrangianHessian(this.#problem, point.x, multipliers, hessian)
     if (isDefinite(hessian, size)) {
       this.outcome = 'converged'
@@ -442,9 +440,9 @@ export class SqpRun {
     const { size } = this.#problem
     let along = 0
     for (let i = 0; i < size; i++) along += direction[i] * point.gradient[i]
-    const largest = point.x.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
+    const magnitude = Math.max(1, largest(point.x))
     const target = new Float64Array(size)
-    for (let length = 0.1 * largest; length > 1e-6 * largest; length *= 0.25) {
+    for (let length = 0.1 * magnitude; length > 1e-6 * magnitude; length *= 0.25) {
       for (const sign of along > 0 ? [-1, 1] : [1, -1]) {
         for (let i = 0; i < size; i++) target[i] = point.gradient[i] - norm * sign * length * direction[i]
         let values = point.constraints

@@ -128,6 +128,7 @@ class SqpRuns implements RunsInTurn {
 
   *advance(runs: Uint32Array, { starts, box, to, tell }: InTurnColumns): Slices<void> {
     const start = new Float64Array(starts.length)
+    const before = start.slice()
     const bounds = box && { min: start.slice(), max: start.slice() }
     for (const run of runs) {
       for (let p = 0; p < start.length; p++) {
@@ -136,14 +137,19 @@ class SqpRuns implements RunsInTurn {
         bounds.min[p] = selectLimit(box.min[p], run)
         bounds.max[p] = selectLimit(box.max[p], run)
       }
-      yield* this.#run(run, this.#begin(run, start, bounds), to)
+      const descent = this.#begin(run, start, bounds)
+      before.set(descent.params)
+      yield* this.#run(run, { descent, before, to })
       tell()
     }
   }
 
-  *#run(run: number, descent: SqpDescent, to: InTurnColumns['to']): Slices<void> {
+  /** @param before the parameters at the start; overwritten */
+  *#run(
+    run: number,
+    { descent, before, to }: { descent: SqpDescent; before: Float64Array; to: InTurnColumns['to'] },
+  ): Slices<void> {
     const { maxIterations } = this.#given
-    const before = descent.params.slice()
     let iterations = 0
     let change = NaN
     let reason: ConstrainedReason | null = maxIterations === 0 ? 'max-iterations' : null
