@@ -13,6 +13,7 @@ import {
   poisson,
   profile,
 } from 'antigrad/fit'
+import { RandomGenerator } from 'antigrad/math'
 import { expect, test } from 'vitest'
 
 const t = [0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24]
@@ -104,6 +105,35 @@ test('a group without information has a reason of its own', () => {
   expect(found.errors.local.a[1]).toBeNaN()
 })
 
+test('further starts of σ make the minimum independent of the start', () => {
+  const random = new RandomGenerator(3)
+  const times = [0.5, 2, 4, 8, 12]
+  const scatter = normal({ sigma: 'sqrt(add^2 + (prop*f)^2)' })
+  for (let set = 0; set < 4; set++) {
+    const noisy = [8, 11].map((a) =>
+      times.map((v) => {
+        const f = a * Math.exp(-0.2 * v)
+        return f + Math.hypot(0.2, 0.1 * f) * random.normal()
+      }),
+    )
+    const lowest = (add: number, prop: number) =>
+      fitSharedSync(
+        decay,
+        { t: [times, times], y: noisy },
+        { shared: ['b', 'add', 'prop'], start: { a: 8, b: 0.1, add, prop }, distribution: scatter },
+      ).minus2LogLikelihood
+    const ends = [
+      [0.5, 0.01],
+      [0.01, 0.2],
+      [0.2, 0.1],
+      [0.5, 0.5],
+      [1, 0.001],
+      [0.001, 0.1],
+    ].map(([add, prop]) => lowest(add, prop))
+    expect(Math.max(...ends) - Math.min(...ends)).toBeLessThan(1e-6)
+  }
+})
+
 test('invalid roles, groups and responses are errors before the fit', () => {
   const wrong = (data: object, options: object) => () =>
     fitSharedSync(decay, data as never, { shared: ['b'], start, distribution: proportional, ...options })
@@ -120,6 +150,11 @@ test('invalid roles, groups and responses are errors before the fit', () => {
   expect(found.reason).toBe('not-finite')
   expect(found.message).toContain('group 1')
   expect(found.values.shared.b).toBe(0.1)
+})
+
+test('a group has no bootstrap without the other groups', () => {
+  const found = fitSharedSync(decay, grouped, { shared: ['b'], start, distribution: proportional })
+  expect(() => bootstrapSync(found.at(0) as never)).toThrow('expected the result of fitShared')
 })
 
 test('quantities combine the parameters of groups', () => {

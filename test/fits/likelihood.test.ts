@@ -10,7 +10,7 @@ import {
   derive,
   fit,
   fitManySync,
-  fitShared,
+  fitSharedSync,
   gamma,
   negativeBinomial,
   normal,
@@ -184,7 +184,7 @@ describe('σ models with several parameters', () => {
   })
 })
 
-test('multiStart reaches the lowest minimum of a likelihood, except with groups', async () => {
+test('multiStart reaches the lowest minimum of a likelihood, also of groups', () => {
   const at = Array.from({ length: 40 }, (_, row) => row / 4)
   const wave = at.map((v, row) => 3 * Math.sin(2.2 * v) + 0.3 * Math.sin(97 * row))
   const model = expression('a*sin(w*at)')
@@ -196,8 +196,12 @@ test('multiStart reaches the lowest minimum of a likelihood, except with groups'
   expect(found.values.w).toBeCloseTo(2.2, 1)
   expect(found.minus2LogLikelihood).toBeLessThan(50)
   const groups = { at: [at, at], y: [wave, wave] }
-  const shared = { ...settings, start: { a: 1, w: 6, sigma: 1 }, shared: ['w'] as const, multiStart: 3 }
-  await expect(fitShared(model, groups, shared)).rejects.toThrow('multiStart: expected 1 with a distribution')
+  const shared = { ...settings, y: 'y', shared: ['w', 'sigma'] as const }
+  const together = fitSharedSync(model, groups, { ...shared, multiStart: 30 })
+  expect(fitSharedSync(model, groups, shared).minus2LogLikelihood).toBeGreaterThan(300)
+  expect(together.reason).toBe('converged')
+  expect(together.values.shared.w).toBeCloseTo(found.values.w, 6)
+  expect(together.minus2LogLikelihood).toBeCloseTo(2 * found.minus2LogLikelihood, 6)
 })
 
 test('censored rows enter by their probability', () => {

@@ -21,7 +21,7 @@ import type { LikelihoodFits } from './source.js'
  * Maximum number of iterations from a further start. A descent that takes more iterations usually leaves the data: the
  * curve tends to 0, and σ tends to infinity.
  */
-const MAX_FURTHER_ITERATIONS = 100
+export const MAX_FURTHER_ITERATIONS = 100
 
 /** The fits of a call whose model is an expression. */
 interface ExpressionFits extends Omit<LikelihoodFits, 'refit'> {

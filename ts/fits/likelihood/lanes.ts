@@ -10,7 +10,7 @@ import type { LikelihoodProblem } from './problem.js'
 /** Tolerance of the runs, whose solutions are refined afterwards. */
 const LANE_TOLERANCE = 1e-6
 /** A further start replaces a minimum only if its value is lower by this number, so that noise does not decide. */
-const MIN_GAIN = 1e-6
+export const MIN_GAIN = 1e-6
 const CONVERGED = minimizeReasons.indexOf('converged')
 
 /** The batch of some fits. */

@@ -37,7 +37,6 @@ export function checkModel(
   model: unknown,
   functionModel: FunctionModelSpec | undefined,
   { multiStart: { count } }: LikelihoodValues,
-  hasGroups: boolean,
 ): void {
   if (functionModel && !functionModel.exact)
     throw new OptionError(
@@ -45,8 +44,8 @@ export function checkModel(
       'an expression or a model of ode if distribution is set (fromFunction makes one of a function)',
       model,
     )
-  if (count > 1 && (functionModel || hasGroups))
-    throw new OptionError('multiStart', '1 with a distribution and groups or a model of ode', count)
+  if (count > 1 && functionModel)
+    throw new OptionError('multiStart', '1 with a distribution and a model of ode', count)
 }
 
 /** @throws OptionError if a column of censored rows is missing */

@@ -74,7 +74,7 @@ export class LikelihoodRun implements DistributionFits, PendingRun {
     const parsed = readModel(model, true)
     const { text, functionModel, guess, x, extraColumns } = parsed
     const exact = functionModel?.exact
-    checkModel(model, functionModel, given, labels !== undefined)
+    checkModel(model, functionModel, given)
     const prepared = read === undefined ? exact?.prepare(data, given) : undefined
     const options = prepared?.options ?? given
     this.options = options

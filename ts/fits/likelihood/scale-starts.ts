@@ -8,7 +8,7 @@ import { evaluateScatter } from './evaluate.js'
 import { type LikelihoodProblem, namesOfOption } from './problem.js'
 
 /** Maximum number of further starting points. */
-const MAX_STARTS = 3
+export const MAX_STARTS = 3
 /** Median of the absolute value of a standard normal variate. */
 const NORMAL_MEDIAN = 0.6744897501960817
 /** The other parameters of σ start at this fraction of the value at which they would explain the scatter alone. */
@@ -47,14 +47,21 @@ export function scaleStarts(
   const corners: readonly (number | null)[] = isCorner ? [...order.slice(0, -1), null] : order
   return corners.slice(-MAX_STARTS).map((alone) => {
     const to = Array.from(point)
-    const part = (i: number) => (alone === null ? Math.sqrt(1 / known.length) : i === alone ? 1 : SHARE)
-    for (const i of known) to[i] = part(i) * sizeOf(i)
+    for (const i of known) to[i] = partOf(i, alone, known.length) * sizeOf(i)
     return to
   })
 }
 
+/**
+ * Part of the size of a parameter at a start.
+ *
+ * @param alone index of the parameter that explains the scatter, or null if all parameters share the scatter
+ */
+export const partOf = (i: number, alone: number | null, count: number): number =>
+  alone === null ? Math.sqrt(1 / count) : i === alone ? 1 : SHARE
+
 /** The value with which one parameter explains the scatter if all others are 0; NaN if σ would vanish. */
-function sizeAlone(
+export function sizeAlone(
   likelihood: LikelihoodProblem,
   rows: readonly Float64Array[],
   point: ArrayLike<number>,

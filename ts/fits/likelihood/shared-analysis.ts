@@ -24,6 +24,10 @@ function refuse(found: string): never {
   throw new ArgumentError('found', 'a fit without distribution', found)
 }
 
+function refuseGroup(expected: string): never {
+  throw new ArgumentError('found', expected, 'a group')
+}
+
 export function analyzeShared(result: LikelihoodNumbers, fits: SharedLikelihoodFits): LikelihoodAnalysis {
   const { places, labels, base } = fits
   const { joint } = places
@@ -54,11 +58,9 @@ export function analyzeGroup({
     profile: (names, options) => profilePlaces(fits, { places, group }, names, options),
     compare: () => refuse(what),
     rank: () => refuse(what),
-    bootstrap: () => refuse(what),
+    bootstrap: () => refuseGroup('the result of fitShared, whose bootstrap has at(k) for each group'),
     responseCurve: () => responseCurve({ run: fits.base, fit: group }),
-    estimates: () => {
-      throw new ArgumentError('found', 'the result of fitShared, of which the group is a part', 'a group')
-    },
+    estimates: () => refuseGroup('the result of fitShared, of which the group is a part'),
   }
 }
 

@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import type { FitData } from '../problem/options.js'
 import type { Parameter } from '../problem/parameters.js'
-import { MAX_ITERATIONS, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
+import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, TOO_FEW_POINTS } from '../problem/reasons.js'
 import type { GroupLabel } from '../problem/shared-parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
@@ -19,11 +19,14 @@ import {
 import { findInvalidStart } from './domains.js'
 import type { ProfiledProblem } from './endpoint.js'
 import { createEvaluator } from './evaluate.js'
+import { MAX_FURTHER_ITERATIONS } from './expression-solver.js'
+import { MIN_GAIN } from './lanes.js'
 import { freeIndices, type NewtonResult, newtonSteps, type SecondOrderEvaluation } from './newton.js'
 import type { Likelihood } from './problem.js'
 import { LikelihoodRun } from './run.js'
 import { SharedLikelihoodFit } from './shared-result.js'
 import type { GroupEvaluators, SharedLikelihoodFits, SharedSolution } from './shared-source.js'
+import { haveScatter, sampledStarts, scaleStartsOfGroups } from './shared-starts.js'
 import { isFlat, NEAR, reasonCodes, TOLERANCE } from './solutions.js'
 
 const TOO_MANY = 1024
@@ -105,15 +108,40 @@ export class SharedLikelihoodRun implements SharedDistributionFits, SharedLikeli
     if (failed >= 0 || rows < Math.max(1, used.size)) {
       this.#store(this.#unsolved(start, failed >= 0 ? NOT_FINITE : TOO_FEW_POINTS, failed))
     } else {
-      const solution = yield* this.solve(start, (group, around) => this.evaluator(group, around))
+      const solution = yield* this.#best(start)
       this.#around = solution.x
       this.#store(solution)
     }
     base.progress.advance(labels.length)
   }
 
-  *solve(start: Float64Array, evaluatorOf: GroupEvaluators): Generator<undefined, SharedSolution> {
-    const { tolerance = TOLERANCE, maxIterations = 1000 } = this.options
+  /** The lowest minimum from all starts. */
+  *#best(start: Float64Array): Generator<undefined, SharedSolution> {
+    const evaluatorOf: GroupEvaluators = (group, around) => this.evaluator(group, around)
+    let best = yield* this.solve(start, evaluatorOf)
+    if (this.base.likelihood.problem.functionModel !== null) return best
+    const { multiStart } = this.options
+    for (const x of sampledStarts(this, start, multiStart))
+      best = this.#lower(best, yield* this.solve(x, evaluatorOf))
+    for (const x of scaleStartsOfGroups(this, best.x))
+      best = this.#lower(best, yield* this.solve(x, evaluatorOf, MAX_FURTHER_ITERATIONS))
+    return best
+  }
+
+  /** The other solution if it is a lower minimum, with the evaluations of both. */
+  #lower(best: SharedSolution, other: SharedSolution): SharedSolution {
+    const evaluations = best.evaluations + other.evaluations
+    const isLower = !(best.value - other.value < MIN_GAIN) && other.reason === CONVERGED
+    return { ...(isLower && haveScatter(this, other.x) ? other : best), evaluations }
+  }
+
+  *solve(
+    start: Float64Array,
+    evaluatorOf: GroupEvaluators,
+    most = Infinity,
+  ): Generator<undefined, SharedSolution> {
+    const { tolerance = TOLERANCE } = this.options
+    const maxIterations = Math.min(this.options.maxIterations ?? 1000, most)
     const settings = { fixed: -1, tolerance, maxIterations }
     const problem = this.problem(evaluatorOf)
     if (this.base.likelihood.problem.functionModel === null)
