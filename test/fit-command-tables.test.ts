@@ -6,7 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expression } from 'antigrad'
-import { compare, fitManySync, fit as fitOne, fitSharedSync, models, toCsv } from 'antigrad/fit'
+import {
+  compare,
+  fitManySync,
+  fit as fitOne,
+  fitSharedSync,
+  lackOfFit,
+  models,
+  report,
+  toCsv,
+  toTable,
+} from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatEstimate, wrapParts } from '../dist/plots/estimates.js'
 import { dateParser, formatDate, parseIsoDate } from '../dist/tables/dates.js'
@@ -350,6 +360,49 @@ describe('antigrad fit --csv', () => {
     const { status, stderr } = await runFit(path(), '--model', 'line', ...args)
     expect(status).toBe(2)
     expect(stderr).toContain(message)
+  })
+})
+
+describe('the test of lack of fit', () => {
+  const data = { x: [1, 1, 2, 2, 3, 3], y: [1, 1.2, 3, 3.1, 3.4, 3.6] }
+  const rows = (label: string) => data.x.map((x, k) => `${x},${data.y[k]},${label}\n`).join('')
+  const single = () => file('replicates.csv', `x,y,g\n${rows('P')}`)
+  const path = () => file('replicated-groups.csv', `x,y,g\n${rows('P')}1,1,Q\n2,2,Q\n3,2.5,Q\n`)
+  const found = fitOne(models.line(), data)
+
+  test('is printed for data with replicates, and is part of --json', async () => {
+    const { stdout } = await runFit(single(), '--model', 'line')
+    expect(stdout).toContain('\nlack of fit: F(1, 3) = 50, p = 0.00582\n')
+    expect((await fitJson(single(), '--model', 'line'))[0].lackOfFit).toEqual(lackOfFit(found))
+    const [p, q] = await fitJson(path(), '--model', 'line', '--group', 'g')
+    expect(p.lackOfFit).toEqual(lackOfFit(found))
+    expect(q).not.toHaveProperty('lackOfFit')
+  })
+
+  test('has a column in the table of groups, if a group has replicates', async () => {
+    const { stdout } = await runFit(path(), '--model', 'line', '--group', 'g')
+    const [head, p, q] = stdout.split('\n').map((line) => line.split(/\s{2,}/))
+    expect([head, p, q].map((cells) => cells.at(-2))).toEqual(['lack of fit p', '0.00582', '–'])
+  })
+
+  test('is printed for shared fits', async () => {
+    const options = ['--model', 'line', '--group', 'g', '--shared', 'slope']
+    expect((await runFit(path(), ...options)).stdout).toMatch(/\nlack of fit: F\(3, 3\) = /)
+    const [shared, ...groups] = await fitJson(path(), ...options)
+    expect(shared.lackOfFit.degreesOfFreedom).toEqual([3, 3])
+    for (const group of groups) expect(group).not.toHaveProperty('lackOfFit')
+  })
+
+  test('is part of the statistics of tables and of reports', () => {
+    const table = toTable(found, { contents: 'statistics' })
+    expect([table.lackOfFit[0], table.lackOfFitPValue[0]]).toEqual([
+      lackOfFit(found).statistic,
+      lackOfFit(found).pValue,
+    ])
+    expect(report(found)).toContain('lack of fit         = F(1, 3) = 50, p = 0.0058156476\n')
+    const without = fitOne(models.line(), { x: [1, 2, 3], y: [1, 2, 2.5] })
+    expect(toTable(without, { contents: 'statistics' }).lackOfFit[0]).toBeNaN()
+    expect(report(without)).not.toContain('lack of fit')
   })
 })
 

@@ -6,6 +6,7 @@ import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import type { Expression } from '../expressions/expression.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
+import { tryLackOfFit } from '../fits/analysis/lack-of-fit.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
 import type { OutlierMethod } from '../fits/fit/outlier-method.js'
@@ -265,6 +266,7 @@ export function toJson(
     ...createRecord(FIT_FIELDS, (name) => fit[name]),
     ...(fit.minima.length > 0 && { minima: fit.minima }),
     ...(fit.outliers.length > 0 && { outliers: fit.outliers }),
+    lackOfFit: tryLackOfFit(fit),
     ...(isProfiled && { profile: profile(fit) }),
     ...(beside && {
       compare: {

@@ -1,10 +1,11 @@
 /** The results of a fit with shared parameters as tables and as JSON. */
 
 import { plural, toPrintable } from '../../core/text.js'
+import { tryLackOfFit } from '../../fits/analysis/lack-of-fit.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import type { FitOfGroups } from '../../fits/tables/fit-list.js'
 import { columns } from '../report.js'
-import { short } from './describe.js'
+import { describeLackOfFit, short } from './describe.js'
 import type { DateUnits } from './input.js'
 
 /**
@@ -80,6 +81,7 @@ export function describeShared(by: string, fit: FitOfGroups, profiles?: GroupPro
     ),
     '',
     describeQuality(fit),
+    ...describeLackOfFit(fit),
     `${plural(fit.observations, 'row')}, ${plural(fit.observations - fit.degreesOfFreedom, 'parameter')} in ${plural(fit.length, 'group')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
   ].join('\n')
@@ -130,6 +132,7 @@ export function* sharedInJson(
     observations,
     degreesOfFreedom,
     evaluations,
+    lackOfFit: tryLackOfFit(fit),
     ...(profiles && { profile: Object.fromEntries(profiles.shared) }),
     ...(Object.keys(dates).length > 0 && { dates }),
   })

@@ -2,6 +2,7 @@
 
 import { plural, toPrintable } from '../../core/text.js'
 import type { Comparison } from '../../fits/analysis/compare.js'
+import { tryLackOfFit } from '../../fits/analysis/lack-of-fit.js'
 import { profile } from '../../fits/analysis/profile.js'
 import type { Fit } from '../../fits/fit/result.js'
 import type { ModelComparison } from '../../jobs/fits.js'
@@ -35,6 +36,7 @@ export function describeFit(
     columns([['', 'value', 'error', '95% from', 'to'], ...rows], [1, 2, 3, 4]),
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
+    ...describeLackOfFit(fit),
     ...several,
     `${plural(fit.observations, 'row')}, ${plural(free.length, 'parameter')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
@@ -42,6 +44,14 @@ export function describeFit(
     ...(hasCorrelations ? correlated(fit) : []),
     ...(comparison ? compared(fit, comparison) : []),
   ].join('\n')
+}
+
+/** The test of lack of fit as a line, if the data have replicates. */
+export function describeLackOfFit(fit: object): string[] {
+  const test = tryLackOfFit(fit)
+  if (test === undefined) return []
+  const { degreesOfFreedom, statistic, pValue } = test
+  return [`lack of fit: F(${degreesOfFreedom.join(', ')}) = ${short(statistic)}, p = ${short(pValue, 3)}`]
 }
 
 /** A table of both models, followed by the test that compares the models. */
@@ -109,12 +119,15 @@ export function describeGroups(
       return [short(fit.values[name]), ...ends]
     })
   }
+  const tests = fits.map(tryLackOfFit)
+  const hasTests = tests.some((test) => test !== undefined)
   const head = [
     toPrintable(by),
     'rows',
     ...names.flatMap((name) => (isProfiled ? [name, 'from', 'to'] : [name, '±'])),
     'χ²',
     'R²',
+    ...(hasTests ? ['lack of fit p'] : []),
     ...(comparisons ? ['p', 'AICc b − a'] : []),
     'reason',
   ]
@@ -122,6 +135,7 @@ export function describeGroups(
     ...[toPrintable(groups[k]), `${fit.observations}`],
     ...valuesOf(fit),
     ...[short(fit.chiSquared), short(fit.rSquared)],
+    ...(hasTests ? [short(tests[k]?.pValue ?? NaN, 3)] : []),
     ...(comparisons ? differences(comparisons[k].comparison) : []),
     [fit.reason, fit.message, comparisons?.[k].comparison.message].filter(Boolean).join(': '),
   ])

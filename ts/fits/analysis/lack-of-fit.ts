@@ -38,24 +38,43 @@ export interface LackOfFit {
  * const { statistic, pValue } = lackOfFit(fit(models.line(), { x: [1, 1, 2, 2, 3, 3], y: [1, 2, 3, 3, 3, 4] }))
  */
 export function lackOfFit(found: Fit | SharedFit): LackOfFit {
+  const test = computeTest(found)
+  if ('expected' in test) throw new ArgumentError('found', test.expected, test.received)
+  return test
+}
+
+/** The test for any result of a fit; undefined for data without replicates, and for fits that have no test. */
+export function tryLackOfFit(found: object): LackOfFit | undefined {
+  const test = computeTest(found as Fit)
+  return 'expected' in test ? undefined : test
+}
+
+/** The reason why a fit has no test. Tables of many fits would spend most of their time on exceptions. */
+interface Refusal {
+  readonly expected: string
+  readonly received: unknown
+}
+
+function computeTest(found: Fit | SharedFit): LackOfFit | Refusal {
   const source = isObject(found) ? fitSources.get(found) : undefined
   const joint = isObject(found) ? jointFits.get(found)?.() : undefined
   if (source === undefined && joint === undefined)
-    throw new ArgumentError('found', 'a result of fit or fitShared', found)
+    return { expected: 'a result of fit or fitShared', received: found }
   const { reason, chiSquared, degreesOfFreedom } = found
-  if (reason !== 'converged') throw new ArgumentError('found', 'a fit that has converged', reason)
+  if (reason !== 'converged') return { expected: 'a fit that has converged', received: reason }
 
   let [pure, pureFreedom] = [0, 0]
   for (const { context, index } of source ? [source] : (joint?.parts ?? [])) {
     const own = pureErrorOf(context as FitContext, index)
+    if ('expected' in own) return own
     pure += own.squares
     pureFreedom += own.degreesOfFreedom
   }
   const freedom = degreesOfFreedom - pureFreedom
   if (pureFreedom === 0)
-    throw new ArgumentError('found', 'data with replicates (rows with equal x)', 'no replicates')
+    return { expected: 'data with replicates (rows with equal x)', received: 'no replicates' }
   if (freedom <= 0)
-    throw new ArgumentError('found', 'more distinct points than free parameters', 'a fit with fewer points')
+    return { expected: 'more distinct points than free parameters', received: 'a fit with fewer points' }
   // Rounding errors can make χ² less than the pure error.
   const lack = Math.max(chiSquared - pure, 0)
   const statistic = lack / freedom / (pure / pureFreedom)
@@ -72,14 +91,13 @@ export function lackOfFit(found: Fit | SharedFit): LackOfFit {
 function pureErrorOf(
   context: FitContext,
   index: number,
-): { readonly squares: number; readonly degreesOfFreedom: number } {
+): { readonly squares: number; readonly degreesOfFreedom: number } | Refusal {
   const { problem, whitened, columns } = context
-  if (whitened) throw new ArgumentError('found', 'a fit without a covariance of y', 'a covariance')
-  if (problem.loss !== 'squared')
-    throw new ArgumentError('found', "a fit with the loss 'squared'", problem.loss)
+  if (whitened) return { expected: 'a fit without a covariance of y', received: 'a covariance' }
+  if (problem.loss !== 'squared') return { expected: "a fit with the loss 'squared'", received: problem.loss }
   const names = modelColumns(problem)
   if (problem.y.startsWith('@') || names.some((name) => name.startsWith('@')))
-    throw new ArgumentError('found', 'a model of single rows', 'a function of whole columns')
+    return { expected: 'a model of single rows', received: 'a function of whole columns' }
 
   const { y, weights } = readResponse(context, index)
   const x = names.map((name) => numbersInRun(columns.get(name) as DataColumn, index))

@@ -4,6 +4,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { toFloat64Array } from '../../core/untrusted-input.js'
 import { exp, log } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { tryLackOfFit } from '../analysis/lack-of-fit.js'
 import type { Fit } from '../fit/result.js'
 import type { LikelihoodFit } from '../likelihood/result.js'
 import { readTable } from '../problem/data-table.js'
@@ -50,13 +51,15 @@ const tables: Readonly<Record<TableContents, (fits: FitList, options: TableValue
 
   statistics: (fits) => {
     const table = start(fits, [
-      ...numbers(...STATISTICS.map(({ name }) => name)),
+      ...numbers(...STATISTICS.map(({ name }) => name), 'lackOfFit', 'lackOfFitPValue'),
       ['reason', 'values'],
       ['message', 'values'],
     ])
     forEachFit(fits, (fit, label) => {
       const { message = '' } = fit as Partial<Fit>
-      table.add([...label, ...STATISTICS.map(({ read }) => read(fit)), fit.reason, message])
+      const { statistic = NaN, pValue = NaN } = tryLackOfFit(fit) ?? {}
+      const cells = STATISTICS.map(({ read }) => read(fit))
+      table.add([...label, ...cells, statistic, pValue, fit.reason, message])
     })
     return table.toTable()
   },

@@ -4,6 +4,7 @@ import { toPrintable } from '../../core/text.js'
 import { isObject } from '../../core/untrusted-input.js'
 import { type GivenOf, unitInterval, type ValuesOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
+import { tryLackOfFit } from '../analysis/lack-of-fit.js'
 import type { Fit } from '../fit/result.js'
 import type { LikelihoodFit } from '../likelihood/result.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -101,7 +102,16 @@ function statisticsOf(fit: TabulatedFit | FitOfGroups): [string, string | number
     ['Akaike criterion', aic],
     ['Bayesian criterion', bic],
     ['R-squared', rSquared],
+    ['lack of fit', describeLackOfFit(fit)],
   ]
+}
+
+/** The test of lack of fit, if the data have replicates. */
+function describeLackOfFit(fit: TabulatedFit | FitOfGroups): string | undefined {
+  const test = tryLackOfFit(fit)
+  return (
+    test && `F(${test.degreesOfFreedom.join(', ')}) = ${digits(test.statistic)}, p = ${digits(test.pValue)}`
+  )
 }
 
 function align(rows: readonly (readonly [name: string, value: string | number | undefined])[]): string[] {

@@ -63,6 +63,9 @@ export interface StatisticsTable {
   readonly observations: Float64Array
   readonly droppedRows: Float64Array
   readonly evaluations: Float64Array
+  /** F of the test of lack of fit, and its p-value. NaN for data without replicates. */
+  readonly lackOfFit: Float64Array
+  readonly lackOfFitPValue: Float64Array
   readonly reason: readonly FitReason[]
   readonly message: readonly string[]
 }
