@@ -21,10 +21,10 @@ export function armijoLanes(_: object, problem: LaneProblem): LaneSolver {
   const v = new LaneVectors(b)
   // The state of a lane: the best point with its value and gradient, the step t, and the kind of the trial point.
   const fields = new LaneFields(problem)
-  const updates = new LaneUpdates(problem, fields, { b, vectors: v, box: null })
+  const updates = new LaneUpdates(problem, fields, v, null)
   const t = fields.scalar('t', 1)
-  const hasStarted = fields.scalar('hasStarted', 0)
-  const probing = fields.scalar('probing', 0)
+  const hasStarted = fields.scalar('hasStarted')
+  const probing = fields.scalar('probing')
 
   const x = parameters.map((name) => b.name(name))
   const { moves, isLost, accepts, nextT } = decision(b, {
@@ -52,8 +52,6 @@ export function armijoLanes(_: object, problem: LaneProblem): LaneSolver {
     gradient,
   )
   fields.setPoint(v.select(probes, near, v.addScaled(at, b.negate(nextT), slopes)))
-  fields.setScalar('t', nextT)
-  fields.setScalar('hasStarted', b.one)
-  fields.setScalar('probing', probes)
+  fields.set({ t: nextT, hasStarted: b.one, probing: probes })
   return { fields, reason, results: updates.results() }
 }

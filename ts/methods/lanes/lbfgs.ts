@@ -131,14 +131,14 @@ class LbfgsLanes {
     const { b, parameters, isBounded } = problem
     const { length } = parameters
     const fields = new LaneFields(problem)
-    const zeros = (name: string) => fields.vector(name, length, () => 0)
+    const zeros = (name: string) => fields.vector(name, length)
     this.#values = values
     this.#problem = problem
     this.#b = b
     this.#fields = fields
     this.#vectors = new LaneVectors(b)
     this.#box = fields.box()
-    this.#updates = new LaneUpdates(problem, fields, { b, vectors: this.#vectors, box: this.#box })
+    this.#updates = new LaneUpdates(problem, fields, this.#vectors, this.#box)
     this.#path = new LanePath(b, this.#vectors, this.#box)
     this.#search = new LaneSearch(b, this.#vectors, fields, length)
     this.#pairs = new LanePairs(b, this.#vectors, fields, {
@@ -153,10 +153,10 @@ class LbfgsLanes {
     this.#held = isBounded ? zeros('held') : parameters.map(() => b.zero)
     this.#scalars = {
       phase: fields.scalar('phase', START),
-      slope: fields.scalar('slope', 0),
+      slope: fields.scalar('slope'),
       before: fields.scalar('before', INFINITY),
-      round: fields.scalar('round', 0),
-      idle: fields.scalar('idle', 0),
+      round: fields.scalar('round'),
+      idle: fields.scalar('idle'),
       least: fields.scalar('least', INFINITY),
       flattest: fields.scalar('flattest', INFINITY),
     }
@@ -232,9 +232,8 @@ class LbfgsLanes {
       pairs: this.#pairs.count,
     })
     const pair = { s, y: v.subtract(found, gradientBefore), slope: v.dot(s, gradientBefore) }
-    this.#fields.setScalar('idle', improved.newIdle)
-    this.#fields.setScalar('least', improved.newLeast)
-    this.#fields.setScalar('flattest', improved.newFlattest)
+    const { newIdle, newLeast, newFlattest } = improved
+    this.#fields.set({ idle: newIdle, least: newLeast, flattest: newFlattest })
     return {
       isUpdate,
       isStuck: improved.isStuck,
@@ -283,19 +282,17 @@ class LbfgsLanes {
     const searches = b.operation('max', begins, b.multiply(now.isSearch, b.subtract(b.one, moved.accepts)))
     const trial = v.select(searches, this.#path.pointAt(at, next, t), at)
     fields.setPoint(v.select(probes, outcome.near, trial))
-    fields.setVector('direction', next.direction)
+    fields.set({
+      direction: next.direction,
+      slope: b.select(begins, slope, this.#scalars.slope),
+      before,
+      round: turned.nextRound,
+      phase: turned.nextPhase,
+    })
     if (this.#box !== null) {
-      fields.setVector('end', next.ends)
-      fields.setScalar('longest', next.longest)
-      fields.setVector(
-        'held',
-        held.map((is, i) => b.add(b.multiply(turned.holdsMore, pushed[i]), is)),
-      )
+      const nowHeld = held.map((is, i) => b.add(b.multiply(turned.holdsMore, pushed[i]), is))
+      fields.set({ end: next.ends, longest: next.longest, held: nowHeld })
     }
-    fields.setScalar('slope', b.select(begins, slope, this.#scalars.slope))
-    fields.setScalar('before', before)
-    fields.setScalar('round', turned.nextRound)
-    fields.setScalar('phase', turned.nextPhase)
     this.#pairs.store(pairs, turned.discards)
   }
 }

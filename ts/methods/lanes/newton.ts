@@ -167,9 +167,9 @@ class NewtonLanes {
     this.#fields = fields
     this.#vectors = new LaneVectors(b)
     this.#box = fields.box()
-    this.#updates = new LaneUpdates(problem, fields, { b, vectors: this.#vectors, box: this.#box })
+    this.#updates = new LaneUpdates(problem, fields, this.#vectors, this.#box)
     this.#hessian = fields.vector('hessian', triangleIndex(length, 0), () => 0)
-    this.#blocked = isBounded ? fields.vector('blocked', length, () => 0) : []
+    this.#blocked = isBounded ? fields.vector('blocked', length) : []
     const initial = { phase: START, radius, scale: 0, norm: INFINITY, base: 0, gain: 0, low: 0 }
     const proposed = { predicted: 0, length: 0, reach: 0, moved: 0 }
     this.#scalars = Object.fromEntries(
@@ -220,9 +220,7 @@ class NewtonLanes {
     const change = b.select(b.multiply(isTrial, isBetter), this.#scalars.moved, v.zeroOf(best.at))
     const { at, gradient: g } = best
     const pass: LanePass = { isUpdate, isProbe, isStuck, at, gradient: g, value: judged.newValue, change }
-    this.#fields.setVector('hessian', best.hessian)
-    this.#fields.setScalar('norm', best.norm)
-    this.#fields.setScalar('scale', best.scale)
+    this.#fields.set({ hessian: best.hessian, norm: best.norm, scale: best.scale })
     return { best, pass, waits: judged.waits }
   }
 
@@ -256,17 +254,14 @@ class NewtonLanes {
     })
     fields.setPoint(v.select(probes, near, v.select(next.isWorse, at, trial)))
     for (const name of ['base', 'gain', 'low'] as const)
-      fields.setScalar(name, b.select(proposes, step[name], this.#scalars[name]))
-    for (const name of ['predicted', 'length', 'moved'] as const) fields.setScalar(name, moved[name])
-    fields.setScalar('reach', step.reach)
-    fields.setScalar('radius', next.newRadius)
-    fields.setScalar('phase', next.nextPhase)
+      fields.set({ [name]: b.select(proposes, step[name], this.#scalars[name]) })
     const blocked = this.#blocked.map((is, i) => {
       const kept = b.multiply(is, step.isRedo)
       const grown = b.select(next.isHolding, b.operation('max', is, more[i]), kept)
       return b.select(proposes, grown, is)
     })
-    fields.setVector('blocked', blocked)
+    const { newRadius, nextPhase } = next
+    fields.set({ ...moved, reach: step.reach, radius: newRadius, phase: nextPhase, blocked })
   }
 
   /** Solves for the step and the secular equation. */

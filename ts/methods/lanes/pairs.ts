@@ -61,11 +61,11 @@ export class LanePairs {
     this.#vectors = vectors
     this.#fields = fields
     const pairs = Array.from({ length: history }, (_, k) => ({
-      s: fields.vector(`s${k}_`, length, () => 0),
-      y: fields.vector(`y${k}_`, length, () => 0),
-      rho: fields.scalar(`rho${k}`, 0),
+      s: fields.vector(`s${k}_`, length),
+      y: fields.vector(`y${k}_`, length),
+      rho: fields.scalar(`rho${k}`),
     }))
-    this.#before = { pairs, count: fields.scalar('pairs', 0) }
+    this.#before = { pairs, count: fields.scalar('pairs') }
   }
 
   /** Count of the pairs before the pass. */
@@ -103,11 +103,9 @@ export class LanePairs {
   /** Stores the pairs for the next pass. All are discarded if `discards` is 1. */
   store({ pairs, count }: PairList, discards: number): void {
     for (const [k, { s, y, rho }] of pairs.entries()) {
-      this.#fields.setVector(`s${k}_`, s)
-      this.#fields.setVector(`y${k}_`, y)
-      this.#fields.setScalar(`rho${k}`, rho)
+      this.#fields.set({ [`s${k}_`]: s, [`y${k}_`]: y, [`rho${k}`]: rho })
     }
-    this.#fields.setScalar('pairs', this.#b.select(discards, this.#b.zero, count))
+    this.#fields.set({ pairs: this.#b.select(discards, this.#b.zero, count) })
   }
 
   /** The direction −H·g of the variables that are not held, by the two-loop recursion. */

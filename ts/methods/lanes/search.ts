@@ -125,9 +125,9 @@ export class LaneSearch {
     this.#b = b
     this.#vectors = vectors
     this.#fields = fields
-    const state = searchFields.map((name) => [name, fields.scalar(name, 0)])
+    const state = searchFields.map((name) => [name, fields.scalar(name)])
     this.#state = Object.fromEntries(state) as Record<SearchField, number>
-    this.#lowGradient = fields.vector('lowGradient', length, () => 0)
+    this.#lowGradient = fields.vector('lowGradient', length)
   }
 
   /** Length of the step to the trial point. */
@@ -180,8 +180,8 @@ export class LaneSearch {
       trials: b.one,
     }
     for (const name of searchFields)
-      this.#fields.setScalar(name, b.select(begins, first[name] ?? after[name], after[name]))
-    this.#fields.setVector('lowGradient', this.#vectors.select(begins, gradient, lowGradient))
+      this.#fields.set({ [name]: b.select(begins, first[name] ?? after[name], after[name]) })
+    this.#fields.set({ lowGradient: this.#vectors.select(begins, gradient, lowGradient) })
     return b.select(begins, b.one, after.t)
   }
 }

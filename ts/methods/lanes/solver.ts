@@ -72,12 +72,12 @@ export class LaneFields {
   }
 
   /** Adds a field, and returns the node of its present value. */
-  scalar(name: string, initial: InitialValue): number {
+  scalar(name: string, initial: InitialValue = 0): number {
     return this.#add(`@${name}`, initial)
   }
 
   /** Adds one field per element, and returns the nodes of the present values. */
-  vector(name: string, length: number, initial: (i: number) => InitialValue): number[] {
+  vector(name: string, length: number, initial: (i: number) => InitialValue = () => 0): number[] {
     return vectorNames(name, length).map((field, i) => this.#add(field, initial(i)))
   }
 
@@ -89,14 +89,12 @@ export class LaneFields {
     return isBounded ? { min: limits('min'), max: limits('max') } : null
   }
 
-  /** Sets the next value of a scalar. A field without a next value keeps its value. */
-  setScalar(name: string, next: number): void {
-    this.#next.set(`@${name}`, next)
-  }
-
-  /** Sets the next value of each element of a vector. */
-  setVector(name: string, next: readonly number[]): void {
-    for (const [i, field] of vectorNames(name, next.length).entries()) this.#next.set(field, next[i])
+  /** Sets the next values of scalars and vectors by name. A field without a next value keeps its value. */
+  set(next: Readonly<Record<string, number | readonly number[]>>): void {
+    for (const [name, nodes] of Object.entries(next)) {
+      if (typeof nodes === 'number') this.#next.set(`@${name}`, nodes)
+      else for (const [i, field] of vectorNames(name, nodes.length).entries()) this.#next.set(field, nodes[i])
+    }
   }
 
   /** Sets the next trial point. */

@@ -49,14 +49,6 @@ export interface LaneOutcome {
   readonly continues: number
 }
 
-/** A move of parameter `i` by the test of convergence, as nodes. */
-interface Move {
-  readonly isHeld: number
-  readonly isDown: number
-  readonly finest: number
-  readonly i: number
-}
-
 /** The gradient in the parameters that can move, as nodes. */
 interface Pulls {
   /** Whether a bound holds each parameter. */
@@ -131,25 +123,17 @@ export class LaneUpdates {
   readonly #problem: LaneProblem
   readonly #box: LaneBox | null
 
-  constructor(
-    problem: LaneProblem,
-    fields: LaneFields,
-    {
-      b,
-      vectors,
-      box,
-    }: { readonly b: LaneBuilder; readonly vectors: LaneVectors; readonly box: LaneBox | null },
-  ) {
+  constructor(problem: LaneProblem, fields: LaneFields, vectors: LaneVectors, box: LaneBox | null) {
     const { length } = problem.parameters
-    this.#b = b
+    this.#b = problem.b
     this.#vectors = vectors
     this.#fields = fields
     this.#problem = problem
     this.#box = box
     this.at = fields.vector('at', length, (parameter) => ({ from: 'start', parameter }))
-    this.gradient = fields.vector('gradient', length, () => 0)
+    this.gradient = fields.vector('gradient', length)
     this.value = fields.scalar('value', NaN)
-    this.iterations = fields.scalar('iterations', 0)
+    this.iterations = fields.scalar('iterations')
   }
 
   /** Adds the nodes that follow a pass. `probed` is the gradient at the trial point. */
@@ -181,7 +165,7 @@ export class LaneUpdates {
       tolerance: b.constant(this.#problem.tolerance),
     })
     const after = this.#afterProbe(common, update, test)
-    this.#store({ change, isStuck, iterations, value }, { answer: test.answers, at, gradient })
+    fields.set({ change, isStuck, iterations, value, answer: test.answers, at, gradient })
     return {
       reason: b.select(isUpdate, update.updateReason, b.select(isProbe, after.probeReason, b.zero)),
       probes: b.operation('max', update.begins, after.again),
@@ -216,15 +200,15 @@ export class LaneUpdates {
   ) {
     const b = this.#b
     const fields = this.#fields
-    const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe', 0), common.isProbe))
+    const probe = b.select(update.begins, b.zero, b.add(fields.scalar('probe'), common.isProbe))
     const startBefore = fields.scalar('startNorm', -1)
     // The first pass evaluates the gradient at the start.
     const startNorm = b.select(b.operation('less', startBefore, b.zero), freeNorm, startBefore)
-    const answersBefore = fields.vector('answer', answers.length, () => 0)
+    const answersBefore = fields.vector('answer', answers.length)
     const since = {
       sinceIterations: fields.scalar('sinceIterations', -1),
-      sinceChange: fields.scalar('sinceChange', 0),
-      sinceNorm: fields.scalar('sinceNorm', 0),
+      sinceChange: fields.scalar('sinceChange'),
+      sinceNorm: fields.scalar('sinceNorm'),
     }
     const after = afterProbe(b, {
       ...common,
@@ -232,14 +216,14 @@ export class LaneUpdates {
       answer: this.#vectors.largest(answers),
       freeNorm,
       probe,
-      halving: fields.scalar('halving', 0),
+      halving: fields.scalar('halving'),
       startNorm,
       isGradual: this.#isGradual(pulls, answers, answersBefore),
       isLast: update.isLast,
     })
     const marks = b.multiply(after.ends, after.isGettingOn)
     const mark = (node: number, before: number) => b.select(marks, node, before)
-    this.#store({
+    fields.set({
       sinceIterations: b.select(
         update.goesOn,
         b.constant(-1),
@@ -254,21 +238,18 @@ export class LaneUpdates {
     return after
   }
 
-  #store(
-    scalars: Readonly<Record<string, number>>,
-    vectors: Readonly<Record<string, readonly number[]>> = {},
-  ): void {
-    for (const [name, node] of Object.entries(scalars)) this.#fields.setScalar(name, node)
-    for (const [name, nodes] of Object.entries(vectors)) this.#fields.setVector(name, nodes)
-  }
-
   /** The next point of the test of convergence in one parameter: near x, or halfway between x and the last point. */
   #probePoint(x: number, { test, isProbe, halves, i }: ProbePoint): number {
     const b = this.#b
     const { held, finest, pulls, answers } = test
     const first = b.operation('less', b.zero, pulls[i])
     const isDown = b.select(isProbe, b.operation('less', answers[i], b.zero), first)
-    const near = this.#near(x, { isHeld: held[i], isDown, finest: finest[i], i })
+    const most = MAX_DISTANCE_IN_TOLERANCES
+    const distance = b.select(isDown, b.constant(-most), b.constant(most))
+    const moved = b.add(x, b.multiply(distance, finest[i]))
+    const box = this.#box
+    const inside = box === null ? moved : this.#vectors.clamp(moved, box.min[i], box.max[i])
+    const near = b.select(held[i], x, inside)
     const trial = b.name(this.#problem.parameters[i])
     const half = b.add(x, b.multiply(b.constant(0.5), b.subtract(trial, x)))
     return b.select(halves, half, near)
@@ -309,19 +290,5 @@ export class LaneUpdates {
     return at.map((x) =>
       b.operation('max', tolerance, b.multiply(b.constant(EPSILON), b.operation('abs', x))),
     )
-  }
-
-  /** The point at which the test of convergence evaluates the gradient, for one variable. */
-  #near(x: number, { isHeld, isDown, finest, i }: Move): number {
-    const b = this.#b
-    const distance = b.select(
-      isDown,
-      b.constant(-MAX_DISTANCE_IN_TOLERANCES),
-      b.constant(MAX_DISTANCE_IN_TOLERANCES),
-    )
-    const moved = b.add(x, b.multiply(distance, finest))
-    const box = this.#box
-    const inside = box === null ? moved : this.#vectors.clamp(moved, box.min[i], box.max[i])
-    return b.select(isHeld, x, inside)
   }
 }
