@@ -46,7 +46,10 @@ export function scaleStartsOfGroups(fits: SharedLikelihoodFits, x: Float64Array)
     const point = externalPoint(fits, g, x)
     for (const i of scales) {
       const size = sizeAlone(base.likelihood, base.rowsOf(g), point, scales, i)
-      if (size > 0 && size < Infinity) sizes.set(places[i], [...(sizes.get(places[i]) ?? []), size])
+      if (!(size > 0 && size < Infinity)) continue
+      const all = sizes.get(places[i])
+      if (all === undefined) sizes.set(places[i], [size])
+      else all.push(size)
     }
   }
   const known = scales.filter((i) => active.every((places) => sizes.has(places[i])))
