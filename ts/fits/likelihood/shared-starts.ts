@@ -2,7 +2,7 @@
 
 import { isBounded, sampleAround, sampleStarts, toInternalStart } from '../problem/multi-start.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
-import { median } from '../shared-solve/group-columns.js'
+import { median } from '../uncertainty/statistics.js'
 import { hasVanishingScatter } from './degenerate.js'
 import { evaluateRows } from './evaluate.js'
 import type { LikelihoodValues } from './options.js'

@@ -1,8 +1,9 @@
 /** Groups whose local parameters may have missed the lowest minimum. */
 
+import { median } from '../uncertainty/statistics.js'
 import type { ArrowheadSolver } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
-import { median, selectGroupRows } from './group-columns.js'
+import { selectGroupRows } from './group-columns.js'
 import type { ParsedBatch } from './read.js'
 import { type SharedStatistics, UNIDENTIFIABLE } from './shared-statistics.js'
 

@@ -16,9 +16,3 @@ export function toInternalColumn(parameter: Parameter, column: Float64Array): Fl
   for (let at = 0; at < column.length; at++) column[at] = toInternalStart(parameter, column[at])
   return column
 }
-
-/** The median of an array, or the lower one of two middle values. */
-export function median(numbers: readonly number[]): number {
-  const sorted = Float64Array.from(numbers).sort()
-  return sorted[(sorted.length - 1) >> 1]
-}

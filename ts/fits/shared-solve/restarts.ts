@@ -6,11 +6,11 @@
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import { CONVERGED, NOT_FINITE } from '../problem/reasons.js'
+import { median } from '../uncertainty/statistics.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, type ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { findDoubtful } from './doubtful-groups.js'
 import { getIndex } from './group-batch.js'
-import { median } from './group-columns.js'
 import { type GroupFits, LocalFits, type SolvedGroupFits } from './local-fits.js'
 import { LocalStarts } from './local-starts.js'
 import type { ParsedBatch } from './read.js'

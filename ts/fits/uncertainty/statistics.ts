@@ -111,3 +111,9 @@ function totalVariation(
 export function varies(y: Float64Array): boolean {
   return y.some((value) => value !== y[0])
 }
+
+/** The median of an array, or the lower one of two middle values. */
+export function median(numbers: readonly number[]): number {
+  const sorted = Float64Array.from(numbers).sort()
+  return sorted[(sorted.length - 1) >> 1]
+}
