@@ -39,7 +39,6 @@ export function scaleStartsOfGroups(fits: SharedLikelihoodFits, x: Float64Array)
   const { base, layout, isActive, free } = fits
   const scales = scalesOf(base.likelihood)
   if (scales.length < 2) return []
-  const active = layout.places.filter((_, g) => isActive[g] === 1)
   const sizes = new Map<number, number[]>()
   for (const [g, places] of layout.places.entries()) {
     if (isActive[g] === 0) continue
@@ -52,13 +51,15 @@ export function scaleStartsOfGroups(fits: SharedLikelihoodFits, x: Float64Array)
       else all.push(size)
     }
   }
-  const known = scales.filter((i) => active.every((places) => sizes.has(places[i])))
+  const medians = new Map(Array.from(sizes, ([place, all]) => [place, median(all)]))
+  const active = layout.places.filter((_, g) => isActive[g] === 1)
+  const known = scales.filter((i) => active.every((places) => medians.has(places[i])))
   if (known.length < 2) return []
   return [...known, null].slice(-MAX_STARTS).map((alone) => {
     const to = x.slice()
     for (const places of active)
       for (const i of known) {
-        const size = median(sizes.get(places[i]) as number[])
+        const size = medians.get(places[i]) as number
         to[places[i]] = toInternalStart(free[i], partOf(i, alone, known.length) * size)
       }
     return to
