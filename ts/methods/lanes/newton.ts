@@ -168,7 +168,7 @@ class NewtonLanes {
     this.#vectors = new LaneVectors(b)
     this.#box = fields.box()
     this.#updates = new LaneUpdates(problem, fields, this.#vectors, this.#box)
-    this.#hessian = fields.vector('hessian', triangleIndex(length, 0), () => 0)
+    this.#hessian = fields.vector('hessian', triangleIndex(length, 0))
     this.#blocked = isBounded ? fields.vector('blocked', length) : []
     const initial = { phase: START, radius, scale: 0, norm: INFINITY, base: 0, gain: 0, low: 0 }
     const proposed = { predicted: 0, length: 0, reach: 0, moved: 0 }
