@@ -1,8 +1,10 @@
 /** Fits whose scatter is as small as rounding errors. */
 
 import { log } from '../../functions/log.js'
+import { evaluateRows } from './evaluate.js'
 import type { LikelihoodFamily } from './families.js'
 import { fittedRows } from './prediction.js'
+import type { LikelihoodProblem } from './problem.js'
 import type { LikelihoodSource } from './source.js'
 
 /** Standard deviations per unit of the response below which rounding errors decide. */
@@ -29,8 +31,23 @@ export function isDegenerate({ run, fit }: LikelihoodSource): boolean {
   return hasVanishingScatter(family, y, mean, variance)
 }
 
+/**
+ * Whether the standard deviation of no row is as small as the rounding errors of the response.
+ *
+ * @param point external values of the free parameters, followed by the parameters that are fixed per fit
+ */
+export function hasScatter(
+  likelihood: LikelihoodProblem,
+  rows: readonly Float64Array[],
+  point: ArrayLike<number>,
+): boolean {
+  const { family, columns, problem } = likelihood
+  const [, , , mean, variance] = evaluateRows(likelihood, point, rows)
+  return !hasVanishingScatter(family, rows[columns.indexOf(problem.y)], mean, variance)
+}
+
 /** Whether the standard deviation of a row is as small as the rounding errors of the response. */
-export function hasVanishingScatter(
+function hasVanishingScatter(
   { name, isDiscrete }: LikelihoodFamily,
   y: Float64Array,
   mean: Float64Array,

@@ -6,14 +6,13 @@ import type { EngineCall } from '../../many/engines/execute.js'
 import { RunEvaluation } from '../../many/evaluate-runs.js'
 import { isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
-import { fromInternalInterval, toInternal } from '../programs/internal-parameters.js'
+import { toInternal } from '../programs/internal-parameters.js'
 import { MAX_DIRECT_RUNS } from '../solve/direct-runs.js'
-import { hasVanishingScatter } from './degenerate.js'
-import { evaluateRows } from './evaluate.js'
+import { hasScatter } from './degenerate.js'
 import { refineInLanes } from './lane-refinement.js'
 import { keepLower, type LaneMinima, type LikelihoodBatch, minimizeInLanes } from './lanes.js'
 import type { LikelihoodValues } from './options.js'
-import { scaleStarts, scalesOf } from './scale-starts.js'
+import { externalPoint, scaleStarts, scalesOf } from './scale-starts.js'
 import { refine, TOLERANCE } from './solutions.js'
 import type { LikelihoodFits } from './source.js'
 
@@ -85,13 +84,11 @@ class ExpressionMinima {
   readonly #run: ExpressionFits
   readonly #columns: ReadonlyMap<string, DataColumn>
   readonly #fits: Uint32Array
-  readonly #toExternal: readonly ((x: number) => number)[]
 
   constructor(run: ExpressionFits, columns: ReadonlyMap<string, DataColumn>, fits: Uint32Array) {
     this.#run = run
     this.#columns = columns
     this.#fits = fits
-    this.#toExternal = run.free.map(fromInternalInterval)
   }
 
   /** The lowest minima that Newton's method reaches. */
@@ -144,7 +141,7 @@ class ExpressionMinima {
     const points: number[][][] = []
     for (let k = 0; k < fits.length; k++) {
       for (let i = 0; i < free.length; i++) internal[i] = found.x[i][k]
-      const point = this.#externalPoint(fits[k], internal)
+      const point = externalPoint(this.#run, fits[k], free, internal)
       points.push(scaleStarts(likelihood, this.#run.rowsOf(fits[k]), point, scales))
       if (isPauseDue(50 * selection.observations[fits[k]])) yield
     }
@@ -168,20 +165,9 @@ class ExpressionMinima {
     keepLower(found, other, runs, (k, point) => this.#hasScatter(fits[k], point))
   }
 
-  /** Whether σ of no row is as small as rounding errors. */
   #hasScatter(fit: number, internal: Float64Array): boolean {
-    const { likelihood } = this.#run
-    const rows = this.#run.rowsOf(fit)
-    const outputs = evaluateRows(likelihood, this.#externalPoint(fit, internal), rows)
-    const y = rows[likelihood.columns.indexOf(likelihood.problem.y)]
-    return !hasVanishingScatter(likelihood.family, y, outputs[3], outputs[4])
-  }
-
-  /** External values of the free parameters, followed by the parameters that are fixed per fit. */
-  #externalPoint(fit: number, internal: Float64Array): number[] {
-    const { likelihood, starts, free } = this.#run
-    const fixed = likelihood.problem.fixed.map((name) => (starts.get(name) as Float64Array)[fit])
-    return [...free.map((_, i) => this.#toExternal[i](internal[i])), ...fixed]
+    const run = this.#run
+    return hasScatter(run.likelihood, run.rowsOf(fit), externalPoint(run, fit, run.free, internal))
   }
 
   /** Internal values of the free parameters, as columns. */

@@ -4,8 +4,11 @@
  */
 
 import { log } from '../../functions/log.js'
+import type { Parameter } from '../problem/parameters.js'
+import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { evaluateScatter } from './evaluate.js'
 import { type LikelihoodProblem, namesOfOption } from './problem.js'
+import type { LikelihoodFits } from './source.js'
 
 /** Maximum number of further starting points. */
 export const MAX_STARTS = 3
@@ -13,6 +16,17 @@ export const MAX_STARTS = 3
 const NORMAL_MEDIAN = 0.6744897501960817
 /** The other parameters of σ start at this fraction of the value at which they would explain the scatter alone. */
 const SHARE = 0.05
+
+/** External values of the free parameters, followed by the parameters that are fixed per fit. */
+export function externalPoint(
+  { likelihood, starts }: Pick<LikelihoodFits, 'likelihood' | 'starts'>,
+  fit: number,
+  free: readonly Parameter[],
+  internal: ArrayLike<number>,
+): number[] {
+  const fixed = likelihood.problem.fixed.map((name) => (starts.get(name) as Float64Array)[fit])
+  return [...free.map((parameter, i) => fromInternalInterval(parameter)(internal[i])), ...fixed]
+}
 
 /** Indices of the free parameters that only σ uses. */
 export function scalesOf(likelihood: LikelihoodProblem): readonly number[] {

@@ -3,10 +3,9 @@
 import { isBounded, sampleAround, sampleStarts, toInternalStart } from '../problem/multi-start.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { median } from '../uncertainty/statistics.js'
-import { hasVanishingScatter } from './degenerate.js'
-import { evaluateRows } from './evaluate.js'
+import { hasScatter } from './degenerate.js'
 import type { LikelihoodValues } from './options.js'
-import { MAX_STARTS, partOf, scalesOf, sizeAlone } from './scale-starts.js'
+import { externalPoint, MAX_STARTS, partOf, scalesOf, sizeAlone } from './scale-starts.js'
 import type { SharedLikelihoodFits } from './shared-source.js'
 
 /** The starts of the option `multiStart`. All groups have the same samples, as fits of one call have. */
@@ -42,7 +41,7 @@ export function scaleStartsOfGroups(fits: SharedLikelihoodFits, x: Float64Array)
   const sizes = new Map<number, number[]>()
   for (const [g, places] of layout.places.entries()) {
     if (isActive[g] === 0) continue
-    const point = externalPoint(fits, g, x)
+    const point = externalPoint(base, g, free, fits.pointOf(g, x))
     for (const i of scales) {
       const size = sizeAlone(base.likelihood, base.rowsOf(g), point, scales, i)
       if (!(size > 0 && size < Infinity)) continue
@@ -66,23 +65,11 @@ export function scaleStartsOfGroups(fits: SharedLikelihoodFits, x: Float64Array)
   })
 }
 
-/** Whether σ of no row is as small as rounding errors. */
+/** Whether σ of no row of a group is as small as rounding errors. */
 export function haveScatter(fits: SharedLikelihoodFits, x: Float64Array): boolean {
-  const { base } = fits
-  const { likelihood } = base
-  return fits.labels.every((_, g) => {
-    if (fits.isActive[g] === 0) return true
-    const rows = base.rowsOf(g)
-    const outputs = evaluateRows(likelihood, externalPoint(fits, g, x), rows)
-    const y = rows[likelihood.columns.indexOf(likelihood.problem.y)]
-    return !hasVanishingScatter(likelihood.family, y, outputs[3], outputs[4])
+  const { base, labels, isActive, free } = fits
+  return labels.every((_, g) => {
+    if (isActive[g] === 0) return true
+    return hasScatter(base.likelihood, base.rowsOf(g), externalPoint(base, g, free, fits.pointOf(g, x)))
   })
-}
-
-/** External values of the free parameters of a group, followed by the parameters that are fixed per group. */
-function externalPoint(fits: SharedLikelihoodFits, group: number, x: Float64Array): number[] {
-  const { likelihood, starts } = fits.base
-  const fixed = likelihood.problem.fixed.map((name) => (starts.get(name) as Float64Array)[group])
-  const own = fits.pointOf(group, x)
-  return [...fits.free.map((parameter, i) => fromInternalInterval(parameter)(own[i])), ...fixed]
 }
